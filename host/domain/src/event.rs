@@ -1,0 +1,636 @@
+//! Past-tense facts: what the journal holds. Each carries its time and every value that mattered, so that a new config
+//! or a new version cannot rewrite history.
+//!
+//! Fields are only ever added, with a default; a journal of an older version must stay readable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::labels::Labels;
+use crate::number::{Bytes, Number};
+use crate::rules::{ActionKind, Mode, Severity, Verify};
+use crate::time::{Timestamp, duration_ms};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// Name of an incident, for example `i7`.
+    IncidentId
+}
+id! {
+    /// Name of a request, for example `r12-9f3a`. The part behind the dash is the start of its digest, so that a
+    /// mistyped number does not decide another request.
+    RequestId
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it happened, by the host's clock.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What an incident is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+pub enum Origin {
+    /// A detector found a group of a watch unusual.
+    Anomaly {
+        /// The watch.
+        watch: String,
+        /// The group's labels.
+        group: Labels,
+    },
+    /// A group of a watch stopped coming.
+    Absence {
+        /// The watch.
+        watch: String,
+        /// The group's labels.
+        group: Labels,
+    },
+    /// Alertmanager delivered a group of alerts.
+    Alert {
+        /// The alert route, empty where none matched.
+        route: String,
+        /// Alertmanager's group key.
+        group_key: String,
+    },
+}
+
+impl Origin {
+    /// The watch or alert route.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Origin::Anomaly { watch, .. } | Origin::Absence { watch, .. } => watch,
+            Origin::Alert { route, .. } => route,
+        }
+    }
+
+    /// `anomaly`, `absence` or `alert`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Origin::Anomaly { .. } => "anomaly",
+            Origin::Absence { .. } => "absence",
+            Origin::Alert { .. } => "alert",
+        }
+    }
+}
+
+/// What one detector said of the sample that opened an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opinion {
+    /// Its name in the config.
+    pub detector: String,
+    /// SHA-256 of the component.
+    pub digest: String,
+    /// Its score; NaN where it did not judge.
+    pub score: Number,
+    /// What it said in words.
+    pub note: Option<String>,
+    /// Its state from before the streak: what verification and replay judge against.
+    pub state: Bytes,
+}
+
+/// What was seen, as shown to the person who decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The series.
+    pub series: Labels,
+    /// Its first anomalous sample.
+    pub since: Timestamp,
+    /// The sample that opened the incident.
+    pub at: Timestamp,
+    /// Its value, in the unit of the series.
+    pub value: Number,
+    /// What was expected.
+    pub expected: Number,
+    /// Lower edge of the expected band.
+    pub lower: Number,
+    /// Upper edge of the expected band.
+    pub upper: Number,
+    /// The score that counted.
+    pub score: Number,
+    /// True where static bounds judged, because the series was too young for the detectors.
+    pub cold_start: bool,
+    /// Each detector's own view.
+    pub opinions: Vec<Opinion>,
+    /// Recent samples, oldest first.
+    pub window: Vec<(Timestamp, Number)>,
+}
+
+/// One alert as delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Alertmanager's fingerprint, 16 hexadecimal digits.
+    pub fingerprint: String,
+    /// All labels.
+    pub labels: Labels,
+    /// All annotations.
+    pub annotations: Labels,
+    /// When it began to fire.
+    pub starts_at: Timestamp,
+    /// False once resolved.
+    pub firing: bool,
+}
+
+/// An action with everything filled in: exactly what will run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResolvedAction {
+    /// Its name in the config.
+    pub name: String,
+    /// How it is carried out.
+    pub spec: ActionKind,
+    /// What it is carried out on.
+    pub target: Labels,
+    /// Checked arguments.
+    pub arguments: Map<String, Value>,
+    /// Its risk.
+    pub risk: Severity,
+    /// How long it may take.
+    #[serde(with = "duration_ms")]
+    pub timeout: Duration,
+    /// Running it twice does no more than running it once.
+    pub idempotent: bool,
+    /// True where nothing will be run.
+    pub dry_run: bool,
+    /// How success is judged.
+    pub verify: Verify,
+}
+
+/// A plan that became a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// What will run.
+    pub action: ResolvedAction,
+    /// One line: what will happen.
+    pub summary: String,
+    /// Why it should help.
+    pub rationale: String,
+    /// SHA-256 of the policy component.
+    pub policy_digest: String,
+    /// What was shown: one line per fact, in the order shown.
+    pub shown: Vec<String>,
+    /// SHA-256 over all of the above and the incident's group, in hexadecimal: what an approval is bound to.
+    pub digest: String,
+    /// Until when it waits for a decision.
+    pub deadline: Timestamp,
+    /// Until when an approval of it may be started, counted from the approval.
+    #[serde(with = "duration_ms")]
+    pub start_within: Duration,
+    /// How many requests of this incident came before it.
+    pub earlier: usize,
+}
+
+/// Who decided, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedBy {
+    /// Name of the approver in the config.
+    pub approver: String,
+    /// `http`, `cli`, `slack` or `page`.
+    pub surface: String,
+    /// Peer address.
+    pub address: String,
+}
+
+/// A reason not to run what was approved, found just before running it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "guard", rename_all = "snake_case")]
+pub enum Guard {
+    /// The incident is over.
+    NotActive,
+    /// Alertmanager silences or inhibits it.
+    Silenced {
+        /// Which silence or alert.
+        by: String,
+    },
+    /// Alertmanager could not be asked; not knowing is not a yes.
+    SilencesUnknown {
+        /// What went wrong.
+        error: String,
+    },
+    /// The action's config is no longer what was shown.
+    DigestChanged,
+    /// The approval was not started in time.
+    Stale,
+    /// There are no samples fresh enough to act on.
+    Late,
+    /// Another repair holds the target.
+    TargetBusy {
+        /// The request that holds it.
+        request: RequestId,
+    },
+    /// The last run on this target is too recent.
+    Cooldown {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Too many runs on this target in the last hour.
+    Rate {
+        /// When the next one is free.
+        until: Timestamp,
+    },
+    /// Too many targets are under repair.
+    BlastRadius {
+        /// How many are.
+        targets: usize,
+    },
+    /// Somebody has paused all repairs.
+    Paused {
+        /// Who.
+        by: String,
+    },
+    /// Many things are breaking at once.
+    Storm,
+}
+
+impl Guard {
+    /// Snake-case name, as in the journal and in metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Guard::NotActive => "not_active",
+            Guard::Silenced { .. } => "silenced",
+            Guard::SilencesUnknown { .. } => "silences_unknown",
+            Guard::DigestChanged => "digest_changed",
+            Guard::Stale => "stale",
+            Guard::Late => "late",
+            Guard::TargetBusy { .. } => "target_busy",
+            Guard::Cooldown { .. } => "cooldown",
+            Guard::Rate { .. } => "rate",
+            Guard::BlastRadius { .. } => "blast_radius",
+            Guard::Paused { .. } => "paused",
+            Guard::Storm => "storm",
+        }
+    }
+}
+
+/// Why a plan did not become a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "refusal", rename_all = "snake_case")]
+pub enum Refusal {
+    /// The watch does not offer this action.
+    UnknownAction {
+        /// What the plan named.
+        action: String,
+    },
+    /// The arguments are outside the action's bounds.
+    BadArguments {
+        /// Which, and why.
+        error: String,
+    },
+    /// The incident has no label that the action's target needs.
+    NoTarget {
+        /// The missing label.
+        label: String,
+    },
+    /// A guard already stands in the way.
+    Guarded {
+        /// Which one.
+        #[serde(flatten)]
+        guard: Guard,
+    },
+}
+
+impl Refusal {
+    /// Snake-case name, as in the journal and in metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Refusal::UnknownAction { .. } => "unknown_action",
+            Refusal::BadArguments { .. } => "bad_arguments",
+            Refusal::NoTarget { .. } => "no_target",
+            Refusal::Guarded { guard } => guard.name(),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum RunResult {
+    /// It reported success.
+    Succeeded {
+        /// What it said, capped.
+        output: String,
+    },
+    /// It reported a failure.
+    Failed {
+        /// What it said, capped.
+        error: String,
+    },
+    /// Nobody knows: a timeout, a broken connection, a crash of the host.
+    Unknown {
+        /// What happened.
+        error: String,
+    },
+    /// Nothing was run, as configured.
+    DryRun,
+}
+
+/// What verification found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verified {
+    /// Recovered, and everything required holds.
+    Fixed,
+    /// Not recovered in time.
+    Ineffective,
+    /// No samples to judge by.
+    Inconclusive,
+}
+
+/// Health of a group at one observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Every series of the group is within its band, on both sides.
+    Healthy,
+    /// At least one is not.
+    Unhealthy,
+    /// There was nothing to judge by.
+    Unjudged,
+}
+
+/// Why an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// It recovered by itself.
+    Recovered,
+    /// It recovered after a repair that was verified.
+    Fixed,
+    /// It lasted so long that it is the new normal.
+    Accepted,
+    /// All its alerts resolved.
+    Resolved,
+    /// The group came back.
+    Returned,
+}
+
+/// Why a request was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawReason {
+    /// The incident ended by itself.
+    IncidentClosed,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// The host came up; runs that were going on are lost from sight.
+    HostStarted {
+        /// Its version.
+        version: String,
+    },
+    /// Something is wrong with a group.
+    IncidentOpened {
+        /// Its name.
+        incident: IncidentId,
+        /// What it is about.
+        #[serde(flatten)]
+        origin: Origin,
+        /// Labels of the group.
+        labels: Labels,
+        /// How bad it is.
+        severity: Severity,
+        /// When the trouble began.
+        since: Timestamp,
+        /// What happens to proposals.
+        mode: Mode,
+        /// True where a policy will be asked.
+        has_policy: bool,
+        /// True where nothing is run.
+        dry_run: bool,
+        /// The first member series, for anomalies.
+        evidence: Option<Box<Evidence>>,
+        /// The first alerts, for alerts.
+        alerts: Vec<Alert>,
+    },
+    /// Another series of the group became anomalous.
+    MemberJoined {
+        /// The incident.
+        incident: IncidentId,
+        /// What was seen.
+        evidence: Box<Evidence>,
+    },
+    /// A series of the group recovered.
+    MemberRecovered {
+        /// The incident.
+        incident: IncidentId,
+        /// The series.
+        series: Labels,
+    },
+    /// Alerts of the group began to fire or resolved.
+    AlertsChanged {
+        /// The incident.
+        incident: IncidentId,
+        /// Their state as delivered.
+        alerts: Vec<Alert>,
+    },
+    /// It got worse.
+    SeverityRaised {
+        /// The incident.
+        incident: IncidentId,
+        /// The new severity.
+        severity: Severity,
+    },
+    /// It is over.
+    IncidentClosed {
+        /// The incident.
+        incident: IncidentId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The policy chose to do nothing.
+    PolicyLeft {
+        /// The incident.
+        incident: IncidentId,
+        /// In the policy's words.
+        reason: String,
+        /// SHA-256 of the policy component.
+        policy_digest: String,
+    },
+    /// The policy could not answer.
+    PolicyFailed {
+        /// The incident.
+        incident: IncidentId,
+        /// What went wrong.
+        error: String,
+        /// When it is asked again.
+        retry_at: Timestamp,
+    },
+    /// In mode `observe`: what would have been asked.
+    ProposalObserved {
+        /// The incident.
+        incident: IncidentId,
+        /// What would have been asked.
+        proposal: Box<Proposal>,
+    },
+    /// A plan did not become a request.
+    ProposalRefused {
+        /// The incident.
+        incident: IncidentId,
+        /// The action that the plan named.
+        action: String,
+        /// Why.
+        #[serde(flatten)]
+        refusal: Refusal,
+        /// When the policy is asked again; never where that could not change anything.
+        retry_at: Option<Timestamp>,
+    },
+    /// The target is held by another incident's request; this one waits for its outcome.
+    IncidentJoined {
+        /// The incident.
+        incident: IncidentId,
+        /// The request that holds the target.
+        request: RequestId,
+    },
+    /// A repair waits for a decision.
+    RequestOpened {
+        /// Its name.
+        request: RequestId,
+        /// The incident.
+        incident: IncidentId,
+        /// What is asked.
+        proposal: Box<Proposal>,
+    },
+    /// A person said yes.
+    RequestApproved {
+        /// The request.
+        request: RequestId,
+        /// Who.
+        by: DecidedBy,
+    },
+    /// The config let it pass.
+    RequestAutoApproved {
+        /// The request.
+        request: RequestId,
+        /// The higher of severity and risk.
+        level: Severity,
+        /// Up to where the config lets pass.
+        limit: Severity,
+    },
+    /// A person said no.
+    RequestDenied {
+        /// The request.
+        request: RequestId,
+        /// Who.
+        by: DecidedBy,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody answered in time.
+    RequestExpired {
+        /// The request.
+        request: RequestId,
+        /// When the policy is asked again, while the incident lasts.
+        retry_at: Timestamp,
+    },
+    /// It was taken back before it ran.
+    RequestWithdrawn {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        reason: WithdrawReason,
+    },
+    /// A guard stopped it just before it ran.
+    ExecutionRefused {
+        /// The request.
+        request: RequestId,
+        /// Which guard.
+        #[serde(flatten)]
+        guard: Guard,
+        /// When the policy is asked again.
+        retry_at: Timestamp,
+    },
+    /// It is being run. Committed before the attempt.
+    ExecutionStarted {
+        /// The request.
+        request: RequestId,
+        /// 1, or more where an idempotent action is run again after it was lost from sight.
+        run: u32,
+    },
+    /// It ran.
+    ExecutionFinished {
+        /// The request.
+        request: RequestId,
+        /// How it ended.
+        #[serde(flatten)]
+        result: RunResult,
+    },
+    /// The group was looked at while a repair is being verified.
+    VerificationObserved {
+        /// The request.
+        request: RequestId,
+        /// Time of the newest sample.
+        sample_at: Timestamp,
+        /// What was seen.
+        health: Health,
+    },
+    /// The required expressions were evaluated.
+    RequirementsChecked {
+        /// The request.
+        request: RequestId,
+        /// The expressions that do not hold, each with what came back; empty when all hold.
+        unmet: BTreeMap<String, String>,
+    },
+    /// Verification came to its end.
+    VerificationFinished {
+        /// The request.
+        request: RequestId,
+        /// What it found.
+        outcome: Verified,
+        /// Why, in a few words.
+        reason: String,
+    },
+    /// The same group broke again too soon.
+    FixRevoked {
+        /// The request that had been called fixed.
+        request: RequestId,
+        /// The new incident.
+        incident: IncidentId,
+    },
+    /// Many things are breaking at once; every proposal is held.
+    StormStarted {
+        /// What it was recognised by.
+        reason: String,
+    },
+    /// It goes on.
+    StormContinued {},
+    /// It has been quiet for long enough.
+    StormEnded {},
+    /// Somebody stopped all repairs.
+    Paused {
+        /// Who.
+        by: DecidedBy,
+    },
+    /// Somebody let them go on.
+    Resumed {
+        /// Who.
+        by: DecidedBy,
+    },
+}
