@@ -1,0 +1,91 @@
+//! Builds every guest crate into a component and puts it where a host looks for guests.
+//!
+//! What a guest does is none of its business; a new crate under one of the folders below is built without being named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Folders of guest crates, and where under the target folder their components go. Guests that misbehave on purpose stay
+/// out of the folder that a host would be pointed at.
+const FOLDERS: [(&str, &str); 3] =
+    [("guest-detectors", "guests"), ("guest-remediations", "guests"), ("tests/guests", "guests-test")];
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const PROFILE: &str = "guest";
+
+/// A guest crate, named by its folder.
+struct Guest {
+    name: String,
+    goes_to: &'static str,
+}
+
+/// Builds all guests of the workspace at `root` and returns the components written, in the order of their names.
+pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
+    let guests = find(root)?;
+    let target = target_dir(root);
+
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args(["build", "--profile", PROFILE, "--target", TARGET, "--lib"]);
+    for guest in &guests {
+        cargo.args(["--package", &guest.name]);
+    }
+    let status = cargo.status().context("cannot start cargo to build the guests")?;
+    if !status.success() {
+        bail!(
+            "building the guests failed ({status}); its output is above. \
+             If the target {TARGET} is missing, `cargo xtask setup` installs it"
+        );
+    }
+
+    let built = target.join(TARGET).join(PROFILE);
+    guests.iter().map(|guest| place(guest, &built, &target)).collect()
+}
+
+fn find(root: &Path) -> Result<Vec<Guest>> {
+    let mut guests = Vec::new();
+    for (folder, goes_to) in FOLDERS {
+        let path = root.join(folder);
+        let entries = fs::read_dir(&path).with_context(|| format!("cannot list the guests in {}", path.display()))?;
+        for entry in entries {
+            let crate_dir = entry.with_context(|| format!("cannot list the guests in {}", path.display()))?.path();
+            if !crate_dir.join("Cargo.toml").is_file() {
+                continue;
+            }
+            let Some(name) = crate_dir.file_name().and_then(|name| name.to_str()) else {
+                bail!("{}: the name of a guest's folder must be UTF-8", crate_dir.display());
+            };
+            guests.push(Guest { name: name.to_owned(), goes_to });
+        }
+    }
+    if guests.is_empty() {
+        bail!("found no guest crate under {}; is that the root of the workspace?", root.display());
+    }
+    guests.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(guests)
+}
+
+/// Copies a component to its place under another name first: a host that watches the folder never sees half a file.
+fn place(guest: &Guest, built: &Path, target: &Path) -> Result<PathBuf> {
+    let from = built.join(format!("{}.wasm", guest.name.replace('-', "_")));
+    let folder = target.join(guest.goes_to);
+    let to = folder.join(format!("{}.wasm", guest.name));
+    let half = folder.join(format!(".{}.wasm.new", guest.name));
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::copy(&from, &half).with_context(|| {
+        format!(
+            "cannot copy {} to {}; is the crate `{}` a cdylib?",
+            from.display(),
+            half.display(),
+            guest.name
+        )
+    })?;
+    fs::rename(&half, &to).with_context(|| format!("cannot rename {} to {}", half.display(), to.display()))?;
+    Ok(to)
+}
+
+fn target_dir(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
+}
