@@ -1,1 +1,45 @@
-//! sandbox
+//! Loads, limits and calls guests: WebAssembly components that hold detectors and remediation policies.
+//!
+//! A guest computes and nothing else. It is checked before it is compiled, its imports are checked before it is
+//! instantiated, and every call runs against a deadline, a memory cap and a cap on what comes back. What a guest does
+//! wrong ends up in a [`CallError`] of its own kind; it never takes the host down and never reads as "no anomaly".
+//!
+//! This crate is the only one that names wasmtime, and none of wasmtime's types leave it. It knows the contract in
+//! `wit/v0.1` and nothing of Prometheus, incidents' lives, configs or journals.
+
+mod bindings;
+mod contract;
+mod detector;
+mod engine;
+mod error;
+mod grants;
+mod guest;
+mod host_log;
+mod host_metrics;
+mod incident;
+mod ledger;
+mod limits;
+mod policy;
+mod quarantine;
+mod sandbox;
+mod settings;
+mod store;
+mod text;
+mod warden;
+
+pub use contract::{DETECTOR, REMEDIATION};
+pub use detector::{Detector, Needs, Scored, Verdicts};
+pub use error::{
+    CallError, GuestError, LoadError, OpenError, RefusedImport, SandboxError, WhyRefused,
+};
+pub use grants::{Grants, UnknownGrant};
+pub use guest::{Guest, GuestKind, Manifest};
+pub use host_metrics::{InstantSample, MetricsSource};
+pub use incident::{
+    ActionOffer, Alert, Attempt, Decision, Incident, Label, Outcome, Plan, Severity, Source,
+};
+pub use ledger::GuestStats;
+pub use limits::{Limits, QuarantineRules, SandboxOptions};
+pub use policy::Policy;
+pub use sandbox::Sandbox;
+pub use settings::SettingsError;

@@ -1,0 +1,128 @@
+//! Counts what guests did, for whoever shows metrics. Outlives reloads, so that counters never run backwards.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::CallError;
+use crate::guest::GuestKind;
+use crate::limits::QuarantineRules;
+use crate::quarantine::Quarantine;
+
+/// One guest's counters at one moment. Counters run since the sandbox was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestStats {
+    /// The name that the guest was loaded under.
+    pub guest: String,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub digest: String,
+    /// What it is.
+    pub kind: GuestKind,
+    /// Calls of `score` and `propose`, refused ones included.
+    pub calls: u64,
+    /// Calls without an answer, by [`CallError::kind`]; every kind is present.
+    pub errors: Vec<(&'static str, u64)>,
+    /// Instances made.
+    pub instances_made: u64,
+    /// Instances alive.
+    pub instances: u64,
+    /// Instances replaced because they held three quarters of their memory cap.
+    pub instances_retired: u64,
+    /// Log lines dropped because there were too many.
+    pub log_lines_dropped: u64,
+    /// Whether the guest is quarantined.
+    pub quarantined: bool,
+}
+
+/// One guest's live counters.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) calls: AtomicU64,
+    errors: [AtomicU64; CallError::KINDS.len()],
+    pub(crate) instances_made: AtomicU64,
+    instances: AtomicU64,
+    pub(crate) instances_retired: AtomicU64,
+    pub(crate) log_lines_dropped: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn failed(&self, error: &CallError) {
+        self.errors[error.index()].fetch_add(1, Relaxed);
+    }
+}
+
+/// Counts one instance for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Alive(Arc<Counters>);
+
+impl Alive {
+    pub(crate) fn new(counters: &Arc<Counters>) -> Self {
+        counters.instances_made.fetch_add(1, Relaxed);
+        counters.instances.fetch_add(1, Relaxed);
+        Self(Arc::clone(counters))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.instances.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Everything that outlives a loaded guest.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<Pages>);
+
+#[derive(Debug, Default)]
+struct Pages {
+    /// By name and digest.
+    guests: BTreeMap<(String, String), (GuestKind, Arc<Counters>)>,
+    /// By digest alone: loading the same bytes under another name is no way out.
+    quarantines: BTreeMap<String, Arc<Quarantine>>,
+}
+
+impl Ledger {
+    pub(crate) fn counters(&self, guest: &str, digest: &str, kind: GuestKind) -> Arc<Counters> {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, counters) = pages
+            .guests
+            .entry((guest.to_owned(), digest.to_owned()))
+            .or_insert_with(|| (kind, Arc::default()));
+        Arc::clone(counters)
+    }
+
+    pub(crate) fn quarantine(&self, digest: &str, rules: &QuarantineRules) -> Arc<Quarantine> {
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let quarantine = pages
+            .quarantines
+            .entry(digest.to_owned())
+            .or_insert_with(|| Arc::new(Quarantine::new(rules.clone())));
+        Arc::clone(quarantine)
+    }
+
+    pub(crate) fn stats(&self) -> Vec<GuestStats> {
+        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pages
+            .guests
+            .iter()
+            .map(|((guest, digest), (kind, counters))| GuestStats {
+                guest: guest.clone(),
+                digest: digest.clone(),
+                kind: *kind,
+                calls: counters.calls.load(Relaxed),
+                errors: CallError::KINDS
+                    .into_iter()
+                    .zip(counters.errors.iter().map(|count| count.load(Relaxed)))
+                    .collect(),
+                instances_made: counters.instances_made.load(Relaxed),
+                instances: counters.instances.load(Relaxed),
+                instances_retired: counters.instances_retired.load(Relaxed),
+                log_lines_dropped: counters.log_lines_dropped.load(Relaxed),
+                quarantined: pages
+                    .quarantines
+                    .get(digest)
+                    .is_some_and(|quarantine| quarantine.remaining().is_some()),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! The sandbox as a whole: one engine, the components that it has compiled, and the ledger of what guests did.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::contract;
+use crate::engine;
+use crate::error::{LoadError, SandboxError};
+use crate::grants::Grants;
+use crate::guest::Guest;
+use crate::ledger::{GuestStats, Ledger};
+use crate::limits::{Limits, SandboxOptions};
+
+/// Loads guests. Cheap to clone; all clones are one sandbox, and a process needs one.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    options: SandboxOptions,
+    ledger: Ledger,
+    /// By digest. Weak, so that a component goes when the last guest made of it does.
+    compiled: Mutex<HashMap<String, Weak<Compiled>>>,
+}
+
+/// One component's code.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) digest: String,
+}
+
+impl Sandbox {
+    /// Starts the engine and its clock.
+    ///
+    /// # Errors
+    ///
+    /// When the machine runs no WebAssembly at all or has no thread to spare.
+    pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
+        Ok(Self(Arc::new(Inner {
+            engine: engine::start(&options)?,
+            options,
+            ledger: Ledger::default(),
+            compiled: Mutex::default(),
+        })))
+    }
+
+    /// Checks, compiles and describes the guest in `wasm`. Compiling takes seconds for a large guest and cannot be
+    /// cancelled; bytes that are already loaded, under whatever name, are not compiled again.
+    ///
+    /// # Errors
+    ///
+    /// Every reason for which the bytes are no guest, or none that may run here.
+    pub fn load(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        limits: &Limits,
+        grants: &Grants,
+    ) -> Result<Guest, LoadError> {
+        if wasm.len() > limits.max_wasm_bytes {
+            return Err(LoadError::TooLarge {
+                guest: name.to_owned(),
+                bytes: wasm.len(),
+                limit: limits.max_wasm_bytes,
+            });
+        }
+        contract::check_header(name, wasm)?;
+        let compiled = self.compile(name, wasm)?;
+        let inspected = contract::inspect(name, &compiled.component, &self.0.engine, grants)?;
+        let counters = self
+            .0
+            .ledger
+            .counters(name, &compiled.digest, inspected.kind);
+        let quarantine = self
+            .0
+            .ledger
+            .quarantine(&compiled.digest, &self.0.options.quarantine);
+        Guest::new(name, compiled, inspected, limits, counters, quarantine)
+    }
+
+    /// What every guest did so far, ordered by name and digest.
+    pub fn stats(&self) -> Vec<GuestStats> {
+        self.0.ledger.stats()
+    }
+
+    fn compile(&self, name: &str, wasm: &[u8]) -> Result<Arc<Compiled>, LoadError> {
+        let digest = hex(&Sha256::digest(wasm));
+        let cached = self
+            .0
+            .compiled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&digest)
+            .and_then(Weak::upgrade);
+        if let Some(compiled) = cached {
+            return Ok(compiled);
+        }
+        // The lock is not held meanwhile: one slow guest must not keep others from loading. Compiling the same bytes
+        // twice at once is rare and harmless.
+        let component =
+            Component::from_binary(&self.0.engine, wasm).map_err(|error| LoadError::Invalid {
+                guest: name.to_owned(),
+                reason: format!("{error:#}"),
+            })?;
+        let compiled = Arc::new(Compiled {
+            component,
+            digest: digest.clone(),
+        });
+        let mut all = self
+            .0
+            .compiled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, weak| weak.strong_count() > 0);
+        all.insert(digest, Arc::downgrade(&compiled));
+        Ok(compiled)
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
