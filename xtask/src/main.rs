@@ -1,2 +1,60 @@
-//! xtask
-fn main() {}
+//! The project's own chores: `cargo xtask setup | guests | demo | test | ci`.
+//!
+//! Each chore is a module; this file only reads the command line and turns an error into an exit code.
+
+mod ci;
+mod demo;
+mod guests;
+mod setup;
+mod shell;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// tidegate's chores. Run them from anywhere in the repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what this machine lacks: the WebAssembly target, Prometheus, Alertmanager, the node exporter.
+    Setup,
+    /// Build every guest into target/guests/NAME.wasm.
+    Guests,
+    /// Show tidegate at work in three minutes: Prometheus, Alertmanager, a shop with a fault, and you to decide.
+    Demo(demo::Options),
+    /// Run all tests, after `setup` and `guests`.
+    Test,
+    /// Run what must pass before a change lands: formatting, lints, docs, tests, and the demo in all three ways.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let done = match Cli::parse().chore {
+        Chore::Setup => setup::run(&root),
+        Chore::Guests => guests::build(&root).map(drop),
+        Chore::Demo(options) => return demo::run(&root, &options),
+        Chore::Test => ci::test(&root),
+        Chore::Ci => ci::run(&root),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository: the folder above this crate's.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}

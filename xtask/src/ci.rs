@@ -1,0 +1,62 @@
+//! What must pass before a change lands, stage by stage, and the stage of all tests on its own.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+
+use crate::demo::{self, Options};
+use crate::{guests, setup, shell};
+
+/// All tests of the workspace, guests included, natively.
+pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
+    setup::run(root)?;
+    guests::build(root)?;
+    shell::run(&mut shell::cargo(root, &["test", "--workspace"]))
+}
+
+/// Every stage in turn; the first that fails ends the run.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    let cargo = |arguments: &[&str]| shell::run(&mut shell::cargo(root, arguments));
+    stage("setup", || setup::run(root))?;
+    stage("format", || cargo(&["fmt", "--all", "--check"]))?;
+    stage("guests", || guests::build(root).map(drop))?;
+    stage("lints", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    })?;
+    stage("docs", || {
+        let mut doc: Command = shell::cargo(root, &["doc", "--workspace", "--no-deps"]);
+        shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    stage("tests", || test(root))?;
+    for options in [
+        Options::check(),
+        Options::check_deny(),
+        Options::check_ignore(),
+    ] {
+        stage(&options.to_string(), || {
+            if demo::run(root, &options) != ExitCode::SUCCESS {
+                bail!("see above");
+            }
+            Ok(())
+        })?;
+    }
+    println!("== all stages passed");
+    Ok(())
+}
+
+fn stage(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    println!("== {name}");
+    let start = Instant::now();
+    work().with_context(|| format!("the stage `{name}` failed"))?;
+    println!("== {name}: passed in {} s", start.elapsed().as_secs());
+    Ok(())
+}
