@@ -373,6 +373,18 @@ pub enum Health {
     Unjudged,
 }
 
+/// How a series stopped being part of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberEnd {
+    /// Healthy for long enough.
+    Recovered,
+    /// Anomalous for so long that its level is taken for the new normal.
+    Accepted,
+    /// Gone for so long that nobody waits for it any more.
+    Vanished,
+}
+
 /// Why an incident ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -387,6 +399,8 @@ pub enum CloseReason {
     Resolved,
     /// The group came back.
     Returned,
+    /// Its series are gone for good.
+    Vanished,
 }
 
 /// Why a request was taken back.
@@ -437,12 +451,14 @@ pub enum Fact {
         /// What was seen.
         evidence: Box<Evidence>,
     },
-    /// A series of the group recovered.
-    MemberRecovered {
+    /// A series of the group is no longer part of the trouble.
+    MemberEnded {
         /// The incident.
         incident: IncidentId,
         /// The series.
         series: Labels,
+        /// In which way.
+        how: MemberEnd,
     },
     /// Alerts of the group began to fire or resolved.
     AlertsChanged {
@@ -517,6 +533,13 @@ pub enum Fact {
         incident: IncidentId,
         /// What is asked.
         proposal: Box<Proposal>,
+    },
+    /// People were told that it waits.
+    RequestAnnounced {
+        /// The request.
+        request: RequestId,
+        /// By which channel.
+        via: String,
     },
     /// A person said yes.
     RequestApproved {

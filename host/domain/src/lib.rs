@@ -4,11 +4,17 @@
 //! backtest, in a replay and in a simulation with injected faults. Two halves:
 //!
 //! - the **series** half ([`series`]): what the scores of one series mean, sample by sample;
-//! - the **book** ([`book`], [`decide`]): incidents, requests, decisions and executions, as the fold of [`event`]s.
+//! - the **book** half ([`mod@decide`], [`book`], [`owed`]): incidents, requests, decisions and executions, as the fold
+//!   of [`event`]s.
 
 pub mod arguments;
+pub mod book;
+pub mod decide;
 pub mod event;
+pub mod input;
 pub mod labels;
 pub mod number;
+pub mod owed;
 pub mod rules;
+pub mod series;
 pub mod time;

@@ -1,0 +1,426 @@
+//! The book: incidents, requests, decisions and executions, as the fold of the journal's events.
+//!
+//! [`Book::apply`] knows no config and no clock: whatever it needs, the event carries. What is owed and when the next
+//! deadline falls is computed from the book ([`crate::owed`]), never stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{
+    Alert, CloseReason, DecidedBy, Event, Evidence, Guard, Health, IncidentId, MemberEnd, Origin,
+    Proposal, RequestId, RunResult, Verified, WithdrawReason,
+};
+use crate::labels::Labels;
+use crate::rules::{Mode, Severity};
+use crate::time::Timestamp;
+
+mod apply;
+
+/// Everything that has been decided and done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Book {
+    pub(crate) incidents: BTreeMap<IncidentId, Incident>,
+    pub(crate) requests: BTreeMap<RequestId, Request>,
+    /// The incidents that are open: what most questions are about.
+    pub(crate) open: BTreeSet<IncidentId>,
+    /// The requests that have not come to their end.
+    pub(crate) active: BTreeSet<RequestId>,
+    pub(crate) storm: Option<Storm>,
+    pub(crate) paused: Option<DecidedBy>,
+}
+
+/// Something is wrong with a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Its name.
+    pub id: IncidentId,
+    /// What it is about.
+    pub origin: Origin,
+    /// Labels of the group.
+    pub labels: Labels,
+    /// How bad it is.
+    pub severity: Severity,
+    /// When the trouble began.
+    pub since: Timestamp,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// What happens to proposals.
+    pub mode: Mode,
+    /// True where a policy will be asked.
+    pub has_policy: bool,
+    /// True where nothing is run.
+    pub dry_run: bool,
+    /// Its series, for anomalies.
+    pub members: BTreeMap<Labels, Member>,
+    /// Its alerts by fingerprint, for alerts.
+    pub alerts: BTreeMap<String, Alert>,
+    /// Whether the policy is to be asked.
+    pub consult: Consult,
+    /// Its requests, oldest first.
+    pub requests: Vec<RequestId>,
+    /// Set once a repair was ineffective because something required did not hold: recovery then needs that as well.
+    pub unmet: bool,
+    /// When and why it ended.
+    pub closed: Option<(Timestamp, CloseReason)>,
+}
+
+/// One series of an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// What was seen.
+    pub evidence: Evidence,
+    /// When and how it stopped being part of the trouble.
+    pub ended: Option<(Timestamp, MemberEnd)>,
+}
+
+/// Whether the policy is to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consult {
+    /// From this time on.
+    Due(Timestamp),
+    /// No: this request of the incident comes first.
+    Waiting(RequestId),
+    /// No: another incident's request holds the target.
+    Joined(RequestId),
+    /// No.
+    Done,
+}
+
+/// A repair that was proposed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Its name.
+    pub id: RequestId,
+    /// The incident that it is for.
+    pub incident: IncidentId,
+    /// What is asked.
+    pub proposal: Proposal,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Channels that have told people.
+    pub announced: BTreeSet<String>,
+    /// What was decided.
+    pub approval: Approval,
+    /// What was done.
+    pub run: Run,
+    /// What came of it.
+    pub verification: Option<Verification>,
+}
+
+/// What was decided. Leaves `Pending` at most once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// Nothing yet.
+    Pending,
+    /// Yes; nobody is named where the config let it pass.
+    Approved {
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: Option<DecidedBy>,
+    },
+    /// No.
+    Denied {
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: DecidedBy,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody answered in time.
+    Expired {
+        /// When.
+        at: Timestamp,
+    },
+    /// Taken back before anybody decided, or before it ran.
+    Withdrawn {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: WithdrawReason,
+    },
+}
+
+impl Approval {
+    /// `pending`, `approved`, `auto_approved`, `denied`, `expired` or `withdrawn`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Approval::Pending => "pending",
+            Approval::Approved { by: Some(_), .. } => "approved",
+            Approval::Approved { by: None, .. } => "auto_approved",
+            Approval::Denied { .. } => "denied",
+            Approval::Expired { .. } => "expired",
+            Approval::Withdrawn { .. } => "withdrawn",
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Run {
+    /// Nothing yet.
+    NotStarted,
+    /// A guard stopped it.
+    Refused {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        guard: Guard,
+    },
+    /// It was started, and nothing was heard yet.
+    Running {
+        /// When.
+        at: Timestamp,
+        /// Which run it is, from 1.
+        run: u32,
+    },
+    /// It was lost from sight and may be run again, being idempotent.
+    Lost {
+        /// Runs so far.
+        runs: u32,
+    },
+    /// It ended.
+    Finished {
+        /// When it was started.
+        started: Timestamp,
+        /// When it ended.
+        at: Timestamp,
+        /// How.
+        result: RunResult,
+    },
+}
+
+/// Whether a repair helped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verification {
+    /// Nothing is judged before this.
+    pub settled: Timestamp,
+    /// It must have helped by then.
+    pub until: Timestamp,
+    /// Healthy observations in a row.
+    pub healthy: u32,
+    /// Time of the newest sample observed.
+    pub last_sample: Option<Timestamp>,
+    /// What the newest observation that could be judged said.
+    pub last_health: Option<Health>,
+    /// The required expressions that did not hold when last checked; None before the first check.
+    pub unmet: Option<BTreeMap<String, String>>,
+    /// What it found, and why.
+    pub outcome: Option<(Timestamp, Verified, String)>,
+    /// True where the group broke again too soon.
+    pub revoked: bool,
+}
+
+/// Many things are breaking at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storm {
+    /// Since when.
+    pub since: Timestamp,
+    /// What fed it last.
+    pub fed_at: Timestamp,
+    /// What it was recognised by.
+    pub reason: String,
+}
+
+impl Incident {
+    /// True until it is closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none()
+    }
+
+    /// The member that shows the trouble best: the one with the highest score, of equals the first.
+    #[must_use]
+    pub fn worst(&self) -> Option<&Evidence> {
+        let rank = |evidence: &Evidence| {
+            if evidence.score.0.is_nan() {
+                0.0
+            } else {
+                evidence.score.0
+            }
+        };
+        self.members.values().map(|member| &member.evidence).fold(
+            None,
+            |worst: Option<&Evidence>, next| match worst {
+                Some(worst) if rank(worst) >= rank(next) => Some(worst),
+                _ => Some(next),
+            },
+        )
+    }
+
+    /// True when no series and no alert of it is in trouble any more. Never for an absence: that ends by a return.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        match self.origin {
+            Origin::Anomaly { .. } => self.members.values().all(|member| member.ended.is_some()),
+            Origin::Alert { .. } => self.alerts.values().all(|alert| !alert.firing),
+            Origin::Absence { .. } => false,
+        }
+    }
+
+    /// True when a series of it was taken for the new normal.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.members
+            .values()
+            .any(|member| matches!(member.ended, Some((_, MemberEnd::Accepted))))
+    }
+}
+
+impl Request {
+    /// True while it may still change: waiting, running, or being verified. It holds its target for as long.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        match (&self.approval, &self.run) {
+            (Approval::Pending, _)
+            | (
+                Approval::Approved { .. },
+                Run::NotStarted | Run::Running { .. } | Run::Lost { .. },
+            ) => true,
+            (Approval::Approved { .. }, Run::Finished { .. }) => self.is_verifying(),
+            _ => false,
+        }
+    }
+
+    /// True between the end of the run and the end of verification.
+    #[must_use]
+    pub fn is_verifying(&self) -> bool {
+        self.verification
+            .as_ref()
+            .is_some_and(|verification| verification.outcome.is_none())
+    }
+
+    /// When it was last started, whatever came of it.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match self.run {
+            Run::Running { at, .. } => Some(at),
+            Run::Finished {
+                started,
+                result: ref r,
+                ..
+            } if *r != RunResult::DryRun => Some(started),
+            _ => None,
+        }
+    }
+
+    /// When it was approved.
+    #[must_use]
+    pub fn approved_at(&self) -> Option<Timestamp> {
+        match self.approval {
+            Approval::Approved { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl Book {
+    /// Folds events, oldest first.
+    pub fn fold<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
+        for event in events {
+            self.apply(event);
+        }
+    }
+
+    /// One incident.
+    #[must_use]
+    pub fn incident(&self, id: &IncidentId) -> Option<&Incident> {
+        self.incidents.get(id)
+    }
+
+    /// One request.
+    #[must_use]
+    pub fn request(&self, id: &RequestId) -> Option<&Request> {
+        self.requests.get(id)
+    }
+
+    /// Every incident, oldest first.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<&Incident> {
+        let mut all: Vec<&Incident> = self.incidents.values().collect();
+        all.sort_by_key(|incident| (incident.opened_at, incident.id.0.len(), &incident.id));
+        all
+    }
+
+    /// Every request, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<&Request> {
+        let mut all: Vec<&Request> = self.requests.values().collect();
+        all.sort_by_key(|request| (request.opened_at, request.id.0.len(), &request.id));
+        all
+    }
+
+    /// The incidents that are open.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.open.iter().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The requests that have not come to their end.
+    pub fn active_requests(&self) -> impl Iterator<Item = &Request> {
+        self.active.iter().filter_map(|id| self.requests.get(id))
+    }
+
+    /// Many things are breaking at once.
+    #[must_use]
+    pub fn storm(&self) -> Option<&Storm> {
+        self.storm.as_ref()
+    }
+
+    /// Who stopped all repairs, while they are stopped.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<&DecidedBy> {
+        self.paused.as_ref()
+    }
+
+    /// The open incident of this origin.
+    #[must_use]
+    pub fn open_for(&self, origin: &Origin) -> Option<&Incident> {
+        self.open_incidents()
+            .find(|incident| incident.origin == *origin)
+    }
+
+    /// The active request that holds a target.
+    #[must_use]
+    pub fn holder(&self, target: &Labels) -> Option<&Request> {
+        self.active_requests()
+            .find(|request| request.proposal.action.target == *target)
+    }
+
+    /// The requests of one incident, oldest first.
+    pub fn requests_of<'a>(
+        &'a self,
+        incident: &'a Incident,
+    ) -> impl DoubleEndedIterator<Item = &'a Request> {
+        incident
+            .requests
+            .iter()
+            .filter_map(|id| self.requests.get(id))
+    }
+
+    /// The request of this incident that is being verified.
+    #[must_use]
+    pub fn verifying<'a>(&'a self, incident: &'a Incident) -> Option<&'a Request> {
+        self.requests_of(incident)
+            .next_back()
+            .filter(|request| request.is_verifying())
+    }
+
+    /// Is anything of this incident being run or verified?
+    pub(crate) fn is_busy(&self, incident: &Incident) -> bool {
+        self.requests_of(incident)
+            .next_back()
+            .is_some_and(|request| {
+                request.is_verifying()
+                    || matches!(request.run, Run::Running { .. } | Run::Lost { .. })
+            })
+    }
+
+    pub(crate) fn next_incident(&self) -> IncidentId {
+        IncidentId(format!("i{}", self.incidents.len() + 1))
+    }
+
+    pub(crate) fn next_request(&self, digest: &str) -> RequestId {
+        RequestId(format!("r{}-{}", self.requests.len() + 1, &digest[..4]))
+    }
+}

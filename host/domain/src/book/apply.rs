@@ -1,0 +1,381 @@
+//! Folding one event into the book. Total: an event that names something unknown changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Approval, Book, Consult, Incident, Member, Request, Run, Storm, Verification};
+use crate::event::{Event, Evidence, Fact, Health, RequestId, RunResult, Verified};
+use crate::time::Timestamp;
+
+impl Book {
+    /// Folds one event.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.fact {
+            Fact::HostStarted { .. } => self.lose_running(),
+            Fact::IncidentOpened { .. } => self.open_incident(at, &event.fact),
+            Fact::MemberJoined { incident, evidence } => {
+                self.with_incident(incident, |i| join(i, evidence));
+            }
+            Fact::MemberEnded {
+                incident,
+                series,
+                how,
+            } => self.with_incident(incident, |i| {
+                if let Some(member) = i.members.get_mut(series) {
+                    member.ended = Some((at, *how));
+                }
+            }),
+            Fact::AlertsChanged { incident, alerts } => self.with_incident(incident, |i| {
+                i.alerts.extend(
+                    alerts
+                        .iter()
+                        .map(|alert| (alert.fingerprint.clone(), alert.clone())),
+                );
+            }),
+            Fact::SeverityRaised { incident, severity } => self.with_incident(incident, |i| {
+                i.severity = *severity;
+                // Worse than when the policy or the person last said no: worth another look.
+                if i.consult == Consult::Done && i.has_policy {
+                    i.consult = Consult::Due(at);
+                }
+            }),
+            Fact::IncidentClosed { incident, reason } => {
+                self.open.remove(incident);
+                self.with_incident(incident, |i| {
+                    i.closed = Some((at, *reason));
+                    i.consult = Consult::Done;
+                    // What is needed to judge a repair is not needed any more; the journal still has it.
+                    for member in i.members.values_mut() {
+                        member
+                            .evidence
+                            .opinions
+                            .iter_mut()
+                            .for_each(|opinion| opinion.state.0 = Vec::new());
+                    }
+                    i.alerts.values_mut().for_each(|alert| alert.firing = false);
+                });
+            }
+            Fact::PolicyLeft { incident, .. } | Fact::ProposalObserved { incident, .. } => {
+                self.with_incident(incident, |i| i.consult = Consult::Done);
+            }
+            Fact::PolicyFailed {
+                incident, retry_at, ..
+            } => {
+                self.with_incident(incident, |i| i.consult = Consult::Due(*retry_at));
+            }
+            Fact::ProposalRefused {
+                incident, retry_at, ..
+            } => self.with_incident(incident, |i| {
+                i.consult = retry_at.map_or(Consult::Done, Consult::Due);
+            }),
+            Fact::IncidentJoined { incident, request } => {
+                self.with_incident(incident, |i| i.consult = Consult::Joined(request.clone()));
+            }
+            Fact::RequestOpened {
+                request,
+                incident,
+                proposal,
+            } => {
+                self.with_incident(incident, |i| {
+                    i.requests.push(request.clone());
+                    i.consult = Consult::Waiting(request.clone());
+                });
+                self.active.insert(request.clone());
+                self.requests.insert(
+                    request.clone(),
+                    Request {
+                        id: request.clone(),
+                        incident: incident.clone(),
+                        proposal: (**proposal).clone(),
+                        opened_at: at,
+                        announced: BTreeSet::new(),
+                        approval: Approval::Pending,
+                        run: Run::NotStarted,
+                        verification: None,
+                    },
+                );
+            }
+            Fact::StormStarted { reason } => {
+                self.storm = Some(Storm {
+                    since: at,
+                    fed_at: at,
+                    reason: reason.clone(),
+                });
+            }
+            Fact::StormContinued {} => {
+                if let Some(storm) = &mut self.storm {
+                    storm.fed_at = at;
+                }
+            }
+            Fact::StormEnded {} => self.storm = None,
+            Fact::Paused { by } => self.paused = Some(by.clone()),
+            Fact::Resumed { .. } => self.paused = None,
+            fact => self.apply_to_request(at, fact),
+        }
+    }
+
+    fn apply_to_request(&mut self, at: Timestamp, fact: &Fact) {
+        match fact {
+            Fact::RequestAnnounced { request, via } => self.with_request(request, |r| {
+                r.announced.insert(via.clone());
+            }),
+            Fact::RequestApproved { request, by } => {
+                self.with_request(request, |r| {
+                    r.approval = Approval::Approved {
+                        at,
+                        by: Some(by.clone()),
+                    }
+                });
+            }
+            Fact::RequestAutoApproved { request, .. } => {
+                self.with_request(request, |r| {
+                    r.approval = Approval::Approved { at, by: None }
+                });
+            }
+            Fact::RequestDenied {
+                request,
+                by,
+                reason,
+            } => {
+                self.with_request(request, |r| {
+                    r.approval = Approval::Denied {
+                        at,
+                        by: by.clone(),
+                        reason: reason.clone(),
+                    };
+                });
+                // A person said no; asking again at once would be nagging. A worse severity asks again.
+                self.release(request, at, Consult::Done);
+            }
+            Fact::RequestExpired { request, retry_at } => {
+                self.with_request(request, |r| r.approval = Approval::Expired { at });
+                self.release(request, at, Consult::Due(*retry_at));
+            }
+            Fact::RequestWithdrawn { request, reason } => {
+                self.with_request(request, |r| {
+                    r.approval = Approval::Withdrawn {
+                        at,
+                        reason: *reason,
+                    }
+                });
+                self.release(request, at, Consult::Done);
+            }
+            Fact::ExecutionRefused {
+                request,
+                guard,
+                retry_at,
+            } => {
+                self.with_request(request, |r| {
+                    r.run = Run::Refused {
+                        at,
+                        guard: guard.clone(),
+                    }
+                });
+                self.release(request, at, Consult::Due(*retry_at));
+            }
+            Fact::ExecutionStarted { request, run } => {
+                self.with_request(request, |r| r.run = Run::Running { at, run: *run });
+            }
+            Fact::ExecutionFinished { request, result } => self.finish(request, at, result),
+            Fact::VerificationObserved {
+                request,
+                sample_at,
+                health,
+            } => {
+                self.with_verification(request, |v| {
+                    v.last_sample = Some(*sample_at);
+                    match health {
+                        Health::Healthy => v.healthy += 1,
+                        Health::Unhealthy => v.healthy = 0,
+                        Health::Unjudged => return,
+                    }
+                    v.last_health = Some(*health);
+                });
+            }
+            Fact::RequirementsChecked { request, unmet } => {
+                self.with_verification(request, |v| v.unmet = Some(unmet.clone()));
+                self.set_unmet(request, !unmet.is_empty(), false);
+            }
+            Fact::VerificationFinished {
+                request,
+                outcome,
+                reason,
+            } => {
+                self.with_verification(request, |v| {
+                    v.outcome = Some((at, *outcome, reason.clone()))
+                });
+                let unmet = self
+                    .requests
+                    .get(request)
+                    .and_then(|r| r.verification.as_ref()?.unmet.as_ref());
+                let unmet =
+                    *outcome != Verified::Fixed && unmet.is_some_and(|unmet| !unmet.is_empty());
+                self.set_unmet(request, unmet, true);
+                let next = if *outcome == Verified::Fixed {
+                    Consult::Done
+                } else {
+                    Consult::Due(at)
+                };
+                self.release(request, at, next);
+            }
+            Fact::FixRevoked { request, .. } => {
+                self.with_verification(request, |v| v.revoked = true)
+            }
+            _ => {}
+        }
+    }
+
+    fn open_incident(&mut self, at: Timestamp, fact: &Fact) {
+        let Fact::IncidentOpened {
+            incident,
+            origin,
+            labels,
+            severity,
+            since,
+            mode,
+            has_policy,
+            dry_run,
+            evidence,
+            alerts,
+        } = fact
+        else {
+            return;
+        };
+        let mut opened = Incident {
+            id: incident.clone(),
+            origin: origin.clone(),
+            labels: labels.clone(),
+            severity: *severity,
+            since: *since,
+            opened_at: at,
+            mode: *mode,
+            has_policy: *has_policy,
+            dry_run: *dry_run,
+            members: BTreeMap::new(),
+            alerts: alerts
+                .iter()
+                .map(|alert| (alert.fingerprint.clone(), alert.clone()))
+                .collect(),
+            consult: if *has_policy {
+                Consult::Due(at)
+            } else {
+                Consult::Done
+            },
+            requests: Vec::new(),
+            unmet: false,
+            closed: None,
+        };
+        if let Some(evidence) = evidence {
+            join(&mut opened, evidence);
+        }
+        if let Some(storm) = &mut self.storm {
+            storm.fed_at = at;
+        }
+        self.open.insert(incident.clone());
+        self.incidents.insert(incident.clone(), opened);
+    }
+
+    /// The host came up again. A run that was going on is lost from sight: an idempotent one may be run again, any
+    /// other keeps its place until it is recorded as unknown.
+    fn lose_running(&mut self) {
+        for id in &self.active {
+            if let Some(request) = self.requests.get_mut(id)
+                && let Run::Running { run, .. } = request.run
+            {
+                request.run = Run::Lost { runs: run };
+            }
+        }
+    }
+
+    fn finish(&mut self, request: &RequestId, at: Timestamp, result: &RunResult) {
+        self.with_request(request, |r| {
+            let started = match r.run {
+                Run::Running { at, .. } => at,
+                _ => at,
+            };
+            r.run = Run::Finished {
+                started,
+                at,
+                result: result.clone(),
+            };
+            if matches!(result, RunResult::Succeeded { .. }) {
+                let verify = &r.proposal.action.verify;
+                r.verification = Some(Verification {
+                    settled: at.plus(verify.settle),
+                    until: at.plus(verify.within),
+                    healthy: 0,
+                    last_sample: None,
+                    last_health: None,
+                    unmet: None,
+                    outcome: None,
+                    revoked: false,
+                });
+            }
+        });
+        match result {
+            RunResult::Succeeded { .. } => {}
+            RunResult::DryRun => self.release(request, at, Consult::Done),
+            RunResult::Failed { .. } | RunResult::Unknown { .. } => {
+                self.release(request, at, Consult::Due(at))
+            }
+        }
+    }
+
+    /// A request came to its end: its target is free, its incident goes on as `next` says, and incidents that waited
+    /// for the target ask their own policy.
+    fn release(&mut self, request: &RequestId, at: Timestamp, next: Consult) {
+        self.active.remove(request);
+        for id in &self.open {
+            let Some(incident) = self.incidents.get_mut(id) else {
+                continue;
+            };
+            match &incident.consult {
+                Consult::Waiting(own) if own == request => incident.consult = next.clone(),
+                Consult::Joined(other) if other == request => incident.consult = Consult::Due(at),
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes whether something required does not hold. While a repair is verified only its end may set the mark.
+    fn set_unmet(&mut self, request: &RequestId, unmet: bool, finished: bool) {
+        let Some(request) = self.requests.get(request) else {
+            return;
+        };
+        if finished || !request.is_verifying() {
+            let id = request.incident.clone();
+            self.with_incident(&id, |i| i.unmet = unmet);
+        }
+    }
+
+    fn with_incident(&mut self, id: &crate::event::IncidentId, change: impl FnOnce(&mut Incident)) {
+        if let Some(incident) = self.incidents.get_mut(id) {
+            change(incident);
+        }
+    }
+
+    fn with_request(&mut self, id: &RequestId, change: impl FnOnce(&mut Request)) {
+        if let Some(request) = self.requests.get_mut(id) {
+            change(request);
+        }
+    }
+
+    fn with_verification(&mut self, id: &RequestId, change: impl FnOnce(&mut Verification)) {
+        self.with_request(id, |request| {
+            if let Some(verification) = &mut request.verification {
+                change(verification);
+            }
+        });
+    }
+}
+
+fn join(incident: &mut Incident, evidence: &Evidence) {
+    incident.since = incident.since.min(evidence.since);
+    incident.members.insert(
+        evidence.series.clone(),
+        Member {
+            evidence: evidence.clone(),
+            ended: None,
+        },
+    );
+}

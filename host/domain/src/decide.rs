@@ -1,0 +1,116 @@
+//! The decisions. [`decide`] turns an input into the events that follow from it, given the book and the rules; it
+//! changes nothing and performs nothing.
+
+use crate::book::{Book, Incident};
+use crate::event::{DecidedBy, Event, Fact};
+use crate::input::Input;
+use crate::rules::Rules;
+use crate::time::Timestamp;
+
+mod alerts;
+mod brakes;
+mod decision;
+mod execution;
+mod guards;
+mod incident;
+mod proposal;
+mod tick;
+mod verification;
+
+pub use decision::{DecisionError, check_decision};
+pub(crate) use execution::may_run_again;
+pub use proposal::{attempts, outcome_of};
+
+/// What follows from `input`, in order. Nothing where the input is late, doubled or about something already over.
+#[must_use]
+pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<Event> {
+    let context = Context { book, rules, now };
+    let facts = match input {
+        Input::Started { version } => vec![Fact::HostStarted {
+            version: version.clone(),
+        }],
+        Input::Tick => tick::tick(&context),
+        Input::Watched { watch, change } => incident::watched(&context, watch, change),
+        Input::AlertsDelivered { group_key, alerts } => {
+            alerts::delivered(&context, group_key, alerts)
+        }
+        Input::AlertsObserved { incident, gone } => alerts::observed(&context, incident, *gone),
+        Input::PolicyAnswered {
+            incident,
+            policy_digest,
+            answer,
+            last_sample,
+        } => proposal::answered(&context, incident, policy_digest, answer, *last_sample),
+        Input::Announced { request, via } => match book.request(request) {
+            Some(open) if !open.announced.contains(via) => {
+                vec![Fact::RequestAnnounced {
+                    request: request.clone(),
+                    via: via.clone(),
+                }]
+            }
+            _ => Vec::new(),
+        },
+        Input::Decided {
+            request,
+            by,
+            verdict,
+        } => decision::decided(&context, request, by, verdict),
+        Input::StartRequested {
+            request,
+            silence,
+            last_sample,
+        } => execution::start(&context, request, silence, *last_sample),
+        Input::Ran { request, result } => execution::ran(&context, request, result),
+        Input::RequirementsChecked { request, unmet } => {
+            verification::required(&context, request, unmet)
+        }
+        Input::TargetsSurveyed { down, total } => brakes::targets(&context, *down, *total),
+        Input::Pause { by } => pause(&context, by),
+        Input::Resume { by } => resume(&context, by),
+    };
+    facts
+        .into_iter()
+        .map(|fact| Event { at: now, fact })
+        .collect()
+}
+
+/// What every decision sees.
+struct Context<'a> {
+    book: &'a Book,
+    rules: &'a Rules,
+    now: Timestamp,
+}
+
+impl Context<'_> {
+    /// The actions that the watch or route of an incident offers.
+    fn offered(&self, incident: &Incident) -> &[String] {
+        use crate::event::Origin;
+        match &incident.origin {
+            Origin::Anomaly { watch, .. } | Origin::Absence { watch, .. } => self
+                .rules
+                .watches
+                .get(watch)
+                .map_or(&[], |watch| &watch.actions),
+            Origin::Alert { route, .. } => self
+                .rules
+                .routes
+                .iter()
+                .find(|r| r.name == *route)
+                .map_or(&[], |route| &route.actions),
+        }
+    }
+}
+
+fn pause(context: &Context<'_>, by: &DecidedBy) -> Vec<Fact> {
+    if context.book.paused.is_some() || !context.rules.approvers.contains(&by.approver) {
+        return Vec::new();
+    }
+    vec![Fact::Paused { by: by.clone() }]
+}
+
+fn resume(context: &Context<'_>, by: &DecidedBy) -> Vec<Fact> {
+    if context.book.paused.is_none() || !context.rules.approvers.contains(&by.approver) {
+        return Vec::new();
+    }
+    vec![Fact::Resumed { by: by.clone() }]
+}

@@ -1,0 +1,217 @@
+//! What reaches the domain from outside. Inputs are never stored: they are turned into events by
+//! [`decide`](crate::decide::decide).
+
+use std::collections::BTreeMap;
+
+use crate::event::{Alert, DecidedBy, Evidence, Health, IncidentId, RequestId, RunResult};
+use crate::labels::Labels;
+use crate::rules::Severity;
+use crate::time::Timestamp;
+
+/// Something happened, or time went by.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The host came up.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// Time went by. Also to be handed in after every other input, until nothing follows.
+    Tick,
+    /// A series or a group of a watch changed.
+    Watched {
+        /// The watch.
+        watch: String,
+        /// What changed.
+        change: WatchChange,
+    },
+    /// Alertmanager delivered alerts.
+    AlertsDelivered {
+        /// Its group key.
+        group_key: String,
+        /// The alerts, firing and resolved.
+        alerts: Vec<Alert>,
+    },
+    /// The alerts of an incident were looked up.
+    AlertsObserved {
+        /// The incident.
+        incident: IncidentId,
+        /// True where none of them fires any more.
+        gone: bool,
+    },
+    /// A policy answered.
+    PolicyAnswered {
+        /// The incident it was asked about.
+        incident: IncidentId,
+        /// SHA-256 of the component.
+        policy_digest: String,
+        /// What it said.
+        answer: PolicyAnswer,
+        /// Time of the newest sample of the group; None where none is known.
+        last_sample: Option<Timestamp>,
+    },
+    /// People were told of a request.
+    Announced {
+        /// The request.
+        request: RequestId,
+        /// By which channel.
+        via: String,
+    },
+    /// A known person said yes or no. Who they are has been checked; whether they may is decided here.
+    Decided {
+        /// The request.
+        request: RequestId,
+        /// Who, and from where.
+        by: DecidedBy,
+        /// What they said.
+        verdict: Verdict,
+    },
+    /// An approved request is about to be run; what the outside says about that.
+    StartRequested {
+        /// The request.
+        request: RequestId,
+        /// Whether Alertmanager holds the incident back.
+        silence: Silence,
+        /// Time of the newest sample of the group; None where none is known.
+        last_sample: Option<Timestamp>,
+    },
+    /// A run ended.
+    Ran {
+        /// The request.
+        request: RequestId,
+        /// How.
+        result: RunResult,
+    },
+    /// What was required besides was evaluated.
+    RequirementsChecked {
+        /// The request.
+        request: RequestId,
+        /// The expressions that do not hold, each with what came back.
+        unmet: BTreeMap<String, String>,
+    },
+    /// How much of Prometheus' targets is down.
+    TargetsSurveyed {
+        /// Targets with `up` at 0.
+        down: usize,
+        /// All targets.
+        total: usize,
+    },
+    /// Stop all repairs.
+    Pause {
+        /// Who.
+        by: DecidedBy,
+    },
+    /// Let them go on.
+    Resume {
+        /// Who.
+        by: DecidedBy,
+    },
+}
+
+/// What changed about a series or a group of a watch.
+#[derive(Clone, Debug)]
+pub enum WatchChange {
+    /// A series has been anomalous for long enough.
+    Opened {
+        /// Labels of its group.
+        group: Labels,
+        /// Severity of its score.
+        severity: Severity,
+        /// What was seen.
+        evidence: Box<Evidence>,
+    },
+    /// It got worse.
+    Worsened {
+        /// Labels of its group.
+        group: Labels,
+        /// Its new severity.
+        severity: Severity,
+    },
+    /// It has been healthy for long enough, was accepted as the new normal, or is gone for good.
+    Ended {
+        /// Labels of its group.
+        group: Labels,
+        /// The series.
+        series: Labels,
+        /// Which of the three.
+        how: crate::event::MemberEnd,
+    },
+    /// A group has not been seen for too long.
+    Absent {
+        /// Its labels.
+        group: Labels,
+        /// When it was last seen.
+        since: Timestamp,
+    },
+    /// It is back.
+    Returned {
+        /// Its labels.
+        group: Labels,
+    },
+    /// A group was looked at; wanted while a repair of it is being verified.
+    Observed {
+        /// Its labels.
+        group: Labels,
+        /// Time of its newest sample.
+        sample_at: Timestamp,
+        /// What was seen.
+        health: Health,
+    },
+    /// How much of the watch is anomalous.
+    Surveyed {
+        /// Groups with an anomalous series.
+        anomalous: usize,
+        /// All groups.
+        total: usize,
+    },
+}
+
+/// What a policy said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyAnswer {
+    /// Do nothing, because.
+    Leave(String),
+    /// Do this.
+    Propose(Plan),
+    /// It could not be asked, or answered with an error.
+    Failed(String),
+}
+
+/// What a policy proposes, unchecked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// One line: what will happen.
+    pub summary: String,
+    /// Why it should help.
+    pub rationale: String,
+    /// Name of an action.
+    pub action: String,
+    /// JSON arguments.
+    pub arguments: String,
+}
+
+/// Yes or no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Approve {
+        /// The digest of what the person was shown; must be the request's own.
+        digest: Option<String>,
+    },
+    /// No.
+    Deny {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Whether Alertmanager holds an incident back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// No, or there is no Alertmanager.
+    None,
+    /// Yes: by a silence, or by another alert.
+    By(String),
+    /// It could not be asked.
+    Unknown(String),
+}

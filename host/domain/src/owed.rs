@@ -1,0 +1,93 @@
+//! What the book says is still to be done, and when time itself will matter next. Computed, never stored.
+
+use crate::book::{Approval, Book, Consult, Incident, Request, Run};
+use crate::decide::may_run_again;
+use crate::event::{IncidentId, Origin, RequestId};
+use crate::rules::Rules;
+use crate::time::Timestamp;
+
+/// Something the shell has to do. All but `Start` may be done more than once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Duty {
+    /// Ask the policy of this incident.
+    Consult(IncidentId),
+    /// Tell people that this request waits.
+    Announce(RequestId),
+    /// Look around, ask for `ExecutionStarted`, and run it if that is granted.
+    Start(RequestId),
+    /// Evaluate what this request requires besides.
+    CheckRequirements(RequestId),
+    /// Look up whether the alerts of this incident still fire.
+    LookUpAlerts(IncidentId),
+}
+
+/// Everything that is owed now.
+#[must_use]
+pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
+    let mut duties = Vec::new();
+    for incident in book.open_incidents() {
+        if book.storm().is_none() && matches!(incident.consult, Consult::Due(from) if from <= now) {
+            duties.push(Duty::Consult(incident.id.clone()));
+        }
+        if matches!(incident.origin, Origin::Alert { .. }) {
+            duties.push(Duty::LookUpAlerts(incident.id.clone()));
+        }
+        if incident.unmet
+            && let Some(last) = incident.requests.last()
+        {
+            duties.push(Duty::CheckRequirements(last.clone()));
+        }
+    }
+    for request in book.active_requests() {
+        duties.extend(of_request(request));
+    }
+    duties.sort();
+    duties.dedup();
+    duties
+}
+
+fn of_request(request: &Request) -> Option<Duty> {
+    match (&request.approval, &request.run) {
+        (Approval::Pending, _) if request.announced.is_empty() => {
+            Some(Duty::Announce(request.id.clone()))
+        }
+        (Approval::Approved { .. }, Run::NotStarted) => Some(Duty::Start(request.id.clone())),
+        (Approval::Approved { .. }, Run::Lost { runs }) if may_run_again(request, *runs) => {
+            Some(Duty::Start(request.id.clone()))
+        }
+        _ => {
+            let verification = request
+                .verification
+                .as_ref()
+                .filter(|v| v.outcome.is_none())?;
+            let verify = &request.proposal.action.verify;
+            (verification.healthy >= verify.healthy_for && !verify.require.is_empty())
+                .then(|| Duty::CheckRequirements(request.id.clone()))
+        }
+    }
+}
+
+/// When [`Input::Tick`](crate::input::Input::Tick) or [`owed`] will next give something new without any other input.
+#[must_use]
+pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+    let requests = book
+        .active_requests()
+        .filter_map(|request| match request.approval {
+            Approval::Pending => Some(request.proposal.deadline),
+            _ => request
+                .verification
+                .as_ref()
+                .filter(|v| v.outcome.is_none())
+                .map(|v| v.until),
+        });
+    let consults = book
+        .open_incidents()
+        .filter_map(|incident: &Incident| match incident.consult {
+            Consult::Due(from) if from > now => Some(from),
+            _ => None,
+        });
+    let storm = book
+        .storm()
+        .map(|storm| storm.fed_at.plus(rules.storm.quiet));
+    requests.chain(consults).chain(storm).min()
+}
