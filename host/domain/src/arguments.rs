@@ -64,15 +64,9 @@ pub enum ArgumentsError {
 impl ArgumentBounds {
     fn admits(&self, value: &Value) -> bool {
         match self {
-            ArgumentBounds::Integer { min, max } => {
-                value.as_i64().is_some_and(|v| (*min..=*max).contains(&v))
-            }
-            ArgumentBounds::Number { min, max } => {
-                value.as_f64().is_some_and(|v| (*min..=*max).contains(&v))
-            }
-            ArgumentBounds::OneOf(texts) => {
-                value.as_str().is_some_and(|v| texts.iter().any(|t| t == v))
-            }
+            ArgumentBounds::Integer { min, max } => value.as_i64().is_some_and(|v| (*min..=*max).contains(&v)),
+            ArgumentBounds::Number { min, max } => value.as_f64().is_some_and(|v| (*min..=*max).contains(&v)),
+            ArgumentBounds::OneOf(texts) => value.as_str().is_some_and(|v| texts.iter().any(|t| t == v)),
             ArgumentBounds::Boolean => value.is_boolean(),
         }
     }
@@ -103,42 +97,22 @@ impl std::fmt::Display for ArgumentBounds {
 }
 
 /// Reads a plan's arguments and holds them against the bounds. Every argument must be given, none besides.
-pub fn check(
-    bounds: &BTreeMap<String, ArgumentBounds>,
-    text: &str,
-) -> Result<Map<String, Value>, ArgumentsError> {
+pub fn check(bounds: &BTreeMap<String, ArgumentBounds>, text: &str) -> Result<Map<String, Value>, ArgumentsError> {
     // An action without arguments is often proposed with an empty text.
     let text = if text.trim().is_empty() { "{}" } else { text };
-    let given: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|cause| ArgumentsError::NotAnObject(cause.to_string()))?;
+    let given: Map<String, Value> =
+        serde_json::from_str(text).map_err(|cause| ArgumentsError::NotAnObject(cause.to_string()))?;
     if let Some(name) = given.keys().find(|name| !bounds.contains_key(*name)) {
-        let known = bounds
-            .keys()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let known = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known
-        };
-        return Err(ArgumentsError::Unknown {
-            name: name.clone(),
-            known,
-        });
+        let known = bounds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none".to_owned() } else { known };
+        return Err(ArgumentsError::Unknown { name: name.clone(), known });
     }
     for (name, bound) in bounds {
-        let value = given.get(name).ok_or_else(|| ArgumentsError::Missing {
-            name: name.clone(),
-            bounds: bound.to_string(),
-        })?;
+        let value =
+            given.get(name).ok_or_else(|| ArgumentsError::Missing { name: name.clone(), bounds: bound.to_string() })?;
         if !bound.admits(value) {
             let (name, value, bounds) = (name.clone(), value.to_string(), bound.to_string());
-            return Err(ArgumentsError::OutOfBounds {
-                name,
-                value,
-                bounds,
-            });
+            return Err(ArgumentsError::OutOfBounds { name, value, bounds });
         }
     }
     Ok(given)
@@ -147,10 +121,7 @@ pub fn check(
 /// The same bounds as JSON Schema, for the policy that fills them in.
 #[must_use]
 pub fn schema(bounds: &BTreeMap<String, ArgumentBounds>) -> Value {
-    let properties: Map<String, Value> = bounds
-        .iter()
-        .map(|(name, bound)| (name.clone(), bound.schema()))
-        .collect();
+    let properties: Map<String, Value> = bounds.iter().map(|(name, bound)| (name.clone(), bound.schema())).collect();
     json!({
         "type": "object",
         "properties": properties,
@@ -165,40 +136,25 @@ mod tests {
 
     fn bounds() -> BTreeMap<String, ArgumentBounds> {
         BTreeMap::from([
-            (
-                "replicas".to_owned(),
-                ArgumentBounds::Integer { min: 1, max: 8 },
-            ),
-            (
-                "zone".to_owned(),
-                ArgumentBounds::OneOf(vec!["a".into(), "b".into()]),
-            ),
+            ("replicas".to_owned(), ArgumentBounds::Integer { min: 1, max: 8 }),
+            ("zone".to_owned(), ArgumentBounds::OneOf(vec!["a".into(), "b".into()])),
         ])
     }
 
     #[test]
     fn arguments_within_the_bounds_pass() {
-        assert_eq!(
-            check(&bounds(), r#"{"replicas": 8, "zone": "a"}"#).map(|given| given.len()),
-            Ok(2)
-        );
+        assert_eq!(check(&bounds(), r#"{"replicas": 8, "zone": "a"}"#).map(|given| given.len()), Ok(2));
         assert_eq!(check(&BTreeMap::new(), " ").map(|given| given.len()), Ok(0));
     }
 
     #[test]
     fn everything_else_is_refused_by_name() {
         for (text, said) in [
-            (
-                r#"{"replicas": 9, "zone": "a"}"#,
-                "\"replicas\" is 9; it must be a whole number from 1 to 8",
-            ),
+            (r#"{"replicas": 9, "zone": "a"}"#, "\"replicas\" is 9; it must be a whole number from 1 to 8"),
             (r#"{"replicas": 1.5, "zone": "a"}"#, "\"replicas\" is 1.5"),
             (r#"{"replicas": "1", "zone": "a"}"#, "\"replicas\" is \"1\""),
             (r#"{"replicas": 1}"#, "\"zone\" is missing"),
-            (
-                r#"{"replicas": 1, "zone": "a", "force": true}"#,
-                "no argument \"force\"; it takes replicas, zone",
-            ),
+            (r#"{"replicas": 1, "zone": "a", "force": true}"#, "no argument \"force\"; it takes replicas, zone"),
             ("[]", "not a JSON object"),
             ("{", "not a JSON object"),
         ] {

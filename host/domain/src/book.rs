@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{
-    Alert, CloseReason, DecidedBy, Event, Evidence, Guard, Health, IncidentId, MemberEnd, Origin,
-    Proposal, RequestId, RunResult, Verified, WithdrawReason,
+    Alert, CloseReason, DecidedBy, Event, Evidence, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, RequestId,
+    RunResult, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
 use crate::rules::{Mode, Severity};
@@ -234,19 +234,12 @@ impl Incident {
     #[must_use]
     pub fn worst(&self) -> Option<&Evidence> {
         let rank = |evidence: &Evidence| {
-            if evidence.score.0.is_nan() {
-                0.0
-            } else {
-                evidence.score.0
-            }
+            if evidence.score.0.is_nan() { 0.0 } else { evidence.score.0 }
         };
-        self.members.values().map(|member| &member.evidence).fold(
-            None,
-            |worst: Option<&Evidence>, next| match worst {
-                Some(worst) if rank(worst) >= rank(next) => Some(worst),
-                _ => Some(next),
-            },
-        )
+        self.members.values().map(|member| &member.evidence).fold(None, |worst: Option<&Evidence>, next| match worst {
+            Some(worst) if rank(worst) >= rank(next) => Some(worst),
+            _ => Some(next),
+        })
     }
 
     /// True when no series and no alert of it is in trouble any more. Never for an absence: that ends by a return.
@@ -262,9 +255,7 @@ impl Incident {
     /// True when a series of it was taken for the new normal.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.members
-            .values()
-            .any(|member| matches!(member.ended, Some((_, MemberEnd::Accepted))))
+        self.members.values().any(|member| matches!(member.ended, Some((_, MemberEnd::Accepted))))
     }
 }
 
@@ -274,10 +265,7 @@ impl Request {
     pub fn is_active(&self) -> bool {
         match (&self.approval, &self.run) {
             (Approval::Pending, _)
-            | (
-                Approval::Approved { .. },
-                Run::NotStarted | Run::Running { .. } | Run::Lost { .. },
-            ) => true,
+            | (Approval::Approved { .. }, Run::NotStarted | Run::Running { .. } | Run::Lost { .. }) => true,
             (Approval::Approved { .. }, Run::Finished { .. }) => self.is_verifying(),
             _ => false,
         }
@@ -286,9 +274,7 @@ impl Request {
     /// True between the end of the run and the end of verification.
     #[must_use]
     pub fn is_verifying(&self) -> bool {
-        self.verification
-            .as_ref()
-            .is_some_and(|verification| verification.outcome.is_none())
+        self.verification.as_ref().is_some_and(|verification| verification.outcome.is_none())
     }
 
     /// When it was last started, whatever came of it.
@@ -296,11 +282,7 @@ impl Request {
     pub fn started_at(&self) -> Option<Timestamp> {
         match self.run {
             Run::Running { at, .. } => Some(at),
-            Run::Finished {
-                started,
-                result: ref r,
-                ..
-            } if *r != RunResult::DryRun => Some(started),
+            Run::Finished { started, result: ref r, .. } if *r != RunResult::DryRun => Some(started),
             _ => None,
         }
     }
@@ -376,44 +358,31 @@ impl Book {
     /// The open incident of this origin.
     #[must_use]
     pub fn open_for(&self, origin: &Origin) -> Option<&Incident> {
-        self.open_incidents()
-            .find(|incident| incident.origin == *origin)
+        self.open_incidents().find(|incident| incident.origin == *origin)
     }
 
     /// The active request that holds a target.
     #[must_use]
     pub fn holder(&self, target: &Labels) -> Option<&Request> {
-        self.active_requests()
-            .find(|request| request.proposal.action.target == *target)
+        self.active_requests().find(|request| request.proposal.action.target == *target)
     }
 
     /// The requests of one incident, oldest first.
-    pub fn requests_of<'a>(
-        &'a self,
-        incident: &'a Incident,
-    ) -> impl DoubleEndedIterator<Item = &'a Request> {
-        incident
-            .requests
-            .iter()
-            .filter_map(|id| self.requests.get(id))
+    pub fn requests_of<'a>(&'a self, incident: &'a Incident) -> impl DoubleEndedIterator<Item = &'a Request> {
+        incident.requests.iter().filter_map(|id| self.requests.get(id))
     }
 
     /// The request of this incident that is being verified.
     #[must_use]
     pub fn verifying<'a>(&'a self, incident: &'a Incident) -> Option<&'a Request> {
-        self.requests_of(incident)
-            .next_back()
-            .filter(|request| request.is_verifying())
+        self.requests_of(incident).next_back().filter(|request| request.is_verifying())
     }
 
     /// Is anything of this incident being run or verified?
     pub(crate) fn is_busy(&self, incident: &Incident) -> bool {
-        self.requests_of(incident)
-            .next_back()
-            .is_some_and(|request| {
-                request.is_verifying()
-                    || matches!(request.run, Run::Running { .. } | Run::Lost { .. })
-            })
+        self.requests_of(incident).next_back().is_some_and(|request| {
+            request.is_verifying() || matches!(request.run, Run::Running { .. } | Run::Lost { .. })
+        })
     }
 
     pub(crate) fn next_incident(&self) -> IncidentId {

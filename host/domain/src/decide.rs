@@ -26,52 +26,31 @@ pub use proposal::{attempts, outcome_of};
 pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<Event> {
     let context = Context { book, rules, now };
     let facts = match input {
-        Input::Started { version } => vec![Fact::HostStarted {
-            version: version.clone(),
-        }],
+        Input::Started { version } => vec![Fact::HostStarted { version: version.clone() }],
         Input::Tick => tick::tick(&context),
         Input::Watched { watch, change } => incident::watched(&context, watch, change),
-        Input::AlertsDelivered { group_key, alerts } => {
-            alerts::delivered(&context, group_key, alerts)
-        }
+        Input::AlertsDelivered { group_key, alerts } => alerts::delivered(&context, group_key, alerts),
         Input::AlertsObserved { incident, gone } => alerts::observed(&context, incident, *gone),
-        Input::PolicyAnswered {
-            incident,
-            policy_digest,
-            answer,
-            last_sample,
-        } => proposal::answered(&context, incident, policy_digest, answer, *last_sample),
+        Input::PolicyAnswered { incident, policy_digest, answer, last_sample } => {
+            proposal::answered(&context, incident, policy_digest, answer, *last_sample)
+        }
         Input::Announced { request, via } => match book.request(request) {
             Some(open) if !open.announced.contains(via) => {
-                vec![Fact::RequestAnnounced {
-                    request: request.clone(),
-                    via: via.clone(),
-                }]
+                vec![Fact::RequestAnnounced { request: request.clone(), via: via.clone() }]
             }
             _ => Vec::new(),
         },
-        Input::Decided {
-            request,
-            by,
-            verdict,
-        } => decision::decided(&context, request, by, verdict),
-        Input::StartRequested {
-            request,
-            silence,
-            last_sample,
-        } => execution::start(&context, request, silence, *last_sample),
-        Input::Ran { request, result } => execution::ran(&context, request, result),
-        Input::RequirementsChecked { request, unmet } => {
-            verification::required(&context, request, unmet)
+        Input::Decided { request, by, verdict } => decision::decided(&context, request, by, verdict),
+        Input::StartRequested { request, silence, last_sample } => {
+            execution::start(&context, request, silence, *last_sample)
         }
+        Input::Ran { request, result } => execution::ran(&context, request, result),
+        Input::RequirementsChecked { request, unmet } => verification::required(&context, request, unmet),
         Input::TargetsSurveyed { down, total } => brakes::targets(&context, *down, *total),
         Input::Pause { by } => pause(&context, by),
         Input::Resume { by } => resume(&context, by),
     };
-    facts
-        .into_iter()
-        .map(|fact| Event { at: now, fact })
-        .collect()
+    facts.into_iter().map(|fact| Event { at: now, fact }).collect()
 }
 
 /// What every decision sees.
@@ -86,17 +65,12 @@ impl Context<'_> {
     fn offered(&self, incident: &Incident) -> &[String] {
         use crate::event::Origin;
         match &incident.origin {
-            Origin::Anomaly { watch, .. } | Origin::Absence { watch, .. } => self
-                .rules
-                .watches
-                .get(watch)
-                .map_or(&[], |watch| &watch.actions),
-            Origin::Alert { route, .. } => self
-                .rules
-                .routes
-                .iter()
-                .find(|r| r.name == *route)
-                .map_or(&[], |route| &route.actions),
+            Origin::Anomaly { watch, .. } | Origin::Absence { watch, .. } => {
+                self.rules.watches.get(watch).map_or(&[], |watch| &watch.actions)
+            }
+            Origin::Alert { route, .. } => {
+                self.rules.routes.iter().find(|r| r.name == *route).map_or(&[], |route| &route.actions)
+            }
         }
     }
 }

@@ -12,19 +12,10 @@ pub struct Labels(Arc<[(Box<str>, Box<str>)]>);
 
 impl Labels {
     /// Labels in any order; of a name given twice the last value counts.
-    pub fn new<N: Into<String>, V: Into<String>>(
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Labels {
-        let sorted: BTreeMap<String, String> = pairs
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        Labels(
-            sorted
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+    pub fn new<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Labels {
+        let sorted: BTreeMap<String, String> =
+            pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Labels(sorted.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
     /// No label at all.
@@ -36,18 +27,13 @@ impl Labels {
     /// The value of one label.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let at = self
-            .0
-            .binary_search_by(|(key, _)| key.as_ref().cmp(name))
-            .ok()?;
+        let at = self.0.binary_search_by(|(key, _)| key.as_ref().cmp(name)).ok()?;
         Some(&self.0[at].1)
     }
 
     /// Name and value of each label, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     /// True when there is no label.
@@ -59,32 +45,19 @@ impl Labels {
     /// Only the labels named, where present.
     #[must_use]
     pub fn only(&self, names: &[String]) -> Labels {
-        Labels(
-            self.0
-                .iter()
-                .filter(|(name, _)| names.iter().any(|n| **n == **name))
-                .cloned()
-                .collect(),
-        )
+        Labels(self.0.iter().filter(|(name, _)| names.iter().any(|n| **n == **name)).cloned().collect())
     }
 
     /// The labels on which both agree.
     #[must_use]
     pub fn common(&self, other: &Labels) -> Labels {
-        Labels(
-            self.0
-                .iter()
-                .filter(|(name, value)| other.get(name) == Some(value))
-                .cloned()
-                .collect(),
-        )
+        Labels(self.0.iter().filter(|(name, value)| other.get(name) == Some(value)).cloned().collect())
     }
 
     /// True when every label of this set is in `other` with the same value.
     #[must_use]
     pub fn within(&self, other: &Labels) -> bool {
-        self.iter()
-            .all(|(name, value)| other.get(name) == Some(value))
+        self.iter().all(|(name, value)| other.get(name) == Some(value))
     }
 }
 
@@ -136,9 +109,7 @@ enum Test {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MatcherError {
     /// No operator, no name, or an unfinished quote.
-    #[error(
-        "{0:?} is not a label matcher: write name=\"value\", name!=\"value\", name=~\"regex\" or name!~\"regex\""
-    )]
+    #[error("{0:?} is not a label matcher: write name=\"value\", name!=\"value\", name=~\"regex\" or name!~\"regex\"")]
     Syntax(String),
     /// The expression behind `=~` or `!~` does not compile.
     #[error("the regular expression in {matcher:?} is not valid: {cause}")]
@@ -160,15 +131,11 @@ impl Matcher {
             .iter()
             .find_map(|operator| rest.strip_prefix(operator).map(|value| (*operator, value)))
             .ok_or_else(syntax)?;
-        let name = unquote(name.trim())
-            .filter(|name| !name.is_empty())
-            .ok_or_else(syntax)?;
+        let name = unquote(name.trim()).filter(|name| !name.is_empty()).ok_or_else(syntax)?;
         let value = unquote(value.trim()).ok_or_else(syntax)?;
         let compile = || {
-            regex::Regex::new(&format!("^(?s:{value})$")).map_err(|cause| MatcherError::Regex {
-                matcher: text.to_owned(),
-                cause: cause.to_string(),
-            })
+            regex::Regex::new(&format!("^(?s:{value})$"))
+                .map_err(|cause| MatcherError::Regex { matcher: text.to_owned(), cause: cause.to_string() })
         };
         let test = match operator {
             "=" => Test::Equal(value),
@@ -216,11 +183,7 @@ mod tests {
 
     #[test]
     fn matchers_select_as_in_alertmanager() {
-        let labels = Labels::new([
-            ("team", "payments"),
-            ("service", "checkout"),
-            ("größe", "5\""),
-        ]);
+        let labels = Labels::new([("team", "payments"), ("service", "checkout"), ("größe", "5\"")]);
         for (text, holds) in [
             ("team=payments", true),
             ("team=\"payments\"", true),
@@ -233,21 +196,9 @@ mod tests {
             ("absent=~\".+\"", false),
             ("\"größe\"=\"5\\\"\"", true),
         ] {
-            assert_eq!(
-                Matcher::parse(text).map(|m| m.matches(&labels)),
-                Ok(holds),
-                "{text}"
-            );
+            assert_eq!(Matcher::parse(text).map(|m| m.matches(&labels)), Ok(holds), "{text}");
         }
-        for text in [
-            "",
-            "team",
-            "=x",
-            "team=\"open",
-            "team=\"a\"b",
-            "team~x",
-            "a=~\"(\"",
-        ] {
+        for text in ["", "team", "=x", "team=\"open", "team=\"a\"b", "team~x", "a=~\"(\""] {
             assert!(Matcher::parse(text).is_err(), "{text:?} must be refused");
         }
     }
@@ -260,9 +211,6 @@ mod tests {
         assert_eq!(one.common(&two), Labels::new([("a", "1")]));
         assert!(one.common(&two).within(&one));
         assert!(!one.within(&two));
-        assert_eq!(
-            one.only(&["b".into(), "c".into()]),
-            Labels::new([("b", "2")])
-        );
+        assert_eq!(one.only(&["b".into(), "c".into()]), Labels::new([("b", "2")]));
     }
 }

@@ -81,10 +81,7 @@ impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
         use base64::Engine as _;
         let text = String::deserialize(from)?;
-        base64::engine::general_purpose::STANDARD
-            .decode(text)
-            .map(Bytes)
-            .map_err(de::Error::custom)
+        base64::engine::general_purpose::STANDARD.decode(text).map(Bytes).map_err(de::Error::custom)
     }
 }
 
@@ -94,22 +91,9 @@ mod tests {
 
     #[test]
     fn every_float_survives_json() {
-        for value in [
-            0.0,
-            -1.5,
-            1e300,
-            0.1 + 0.2,
-            f64::MIN_POSITIVE,
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-        ] {
+        for value in [0.0, -1.5, 1e300, 0.1 + 0.2, f64::MIN_POSITIVE, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let text = serde_json::to_string(&Number(value)).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Number>(&text).unwrap(),
-                Number(value),
-                "{text}"
-            );
+            assert_eq!(serde_json::from_str::<Number>(&text).unwrap(), Number(value), "{text}");
         }
         assert!(serde_json::from_str::<Number>("\"Inf\"").is_err());
         assert!(serde_json::from_str::<Number>("null").is_err());

@@ -48,18 +48,13 @@ pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
 
 fn of_request(request: &Request) -> Option<Duty> {
     match (&request.approval, &request.run) {
-        (Approval::Pending, _) if request.announced.is_empty() => {
-            Some(Duty::Announce(request.id.clone()))
-        }
+        (Approval::Pending, _) if request.announced.is_empty() => Some(Duty::Announce(request.id.clone())),
         (Approval::Approved { .. }, Run::NotStarted) => Some(Duty::Start(request.id.clone())),
         (Approval::Approved { .. }, Run::Lost { runs }) if may_run_again(request, *runs) => {
             Some(Duty::Start(request.id.clone()))
         }
         _ => {
-            let verification = request
-                .verification
-                .as_ref()
-                .filter(|v| v.outcome.is_none())?;
+            let verification = request.verification.as_ref().filter(|v| v.outcome.is_none())?;
             let verify = &request.proposal.action.verify;
             (verification.healthy >= verify.healthy_for && !verify.require.is_empty())
                 .then(|| Duty::CheckRequirements(request.id.clone()))
@@ -70,24 +65,14 @@ fn of_request(request: &Request) -> Option<Duty> {
 /// When [`Input::Tick`](crate::input::Input::Tick) or [`owed`] will next give something new without any other input.
 #[must_use]
 pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
-    let requests = book
-        .active_requests()
-        .filter_map(|request| match request.approval {
-            Approval::Pending => Some(request.proposal.deadline),
-            _ => request
-                .verification
-                .as_ref()
-                .filter(|v| v.outcome.is_none())
-                .map(|v| v.until),
-        });
-    let consults = book
-        .open_incidents()
-        .filter_map(|incident: &Incident| match incident.consult {
-            Consult::Due(from) if from > now => Some(from),
-            _ => None,
-        });
-    let storm = book
-        .storm()
-        .map(|storm| storm.fed_at.plus(rules.storm.quiet));
+    let requests = book.active_requests().filter_map(|request| match request.approval {
+        Approval::Pending => Some(request.proposal.deadline),
+        _ => request.verification.as_ref().filter(|v| v.outcome.is_none()).map(|v| v.until),
+    });
+    let consults = book.open_incidents().filter_map(|incident: &Incident| match incident.consult {
+        Consult::Due(from) if from > now => Some(from),
+        _ => None,
+    });
+    let storm = book.storm().map(|storm| storm.fed_at.plus(rules.storm.quiet));
     requests.chain(consults).chain(storm).min()
 }

@@ -176,11 +176,7 @@ pub struct SeverityScores {
 
 impl Default for SeverityScores {
     fn default() -> SeverityScores {
-        SeverityScores {
-            medium: 1.0,
-            high: 5.0 / 3.0,
-            critical: f64::INFINITY,
-        }
+        SeverityScores { medium: 1.0, high: 5.0 / 3.0, critical: f64::INFINITY }
     }
 }
 

@@ -39,12 +39,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    const NONE: Verdict = Verdict {
-        score: f64::NAN,
-        expected: f64::NAN,
-        lower: f64::NAN,
-        upper: f64::NAN,
-    };
+    const NONE: Verdict = Verdict { score: f64::NAN, expected: f64::NAN, lower: f64::NAN, upper: f64::NAN };
 }
 
 /// What a sample is, all detectors and filters considered.
@@ -108,14 +103,11 @@ pub fn judge(watch: &Watch, value: f64, cold: bool, answers: &[Answer]) -> Judge
     if cold {
         return judge_by_bounds(watch, value);
     }
-    let anomalous = poll(watch.quorum, answers, |v| {
-        v.score > 1.0 && on_side(watch, value, v) && matters(watch, value, v)
-    });
+    let anomalous =
+        poll(watch.quorum, answers, |v| v.score > 1.0 && on_side(watch, value, v) && matters(watch, value, v));
     let well = |sided: bool| {
         let bad = poll(watch.quorum, answers, |v| {
-            v.score >= watch.recover_below
-                && (!sided || on_side(watch, value, v))
-                && matters(watch, value, v)
+            v.score >= watch.recover_below && (!sided || on_side(watch, value, v)) && matters(watch, value, v)
         });
         bad.map(|bad| !bad)
     };
@@ -138,19 +130,11 @@ pub fn judge(watch: &Watch, value: f64, cold: bool, answers: &[Answer]) -> Judge
 fn judge_by_bounds(watch: &Watch, value: f64) -> Judgement {
     let bounds = &watch.cold_start;
     if bounds.above.is_none() && bounds.below.is_none() {
-        return Judgement {
-            cold_start: true,
-            ..Judgement::unjudged(Unjudged::Learning)
-        };
+        return Judgement { cold_start: true, ..Judgement::unjudged(Unjudged::Learning) };
     }
-    let outside = bounds.above.is_some_and(|above| value > above)
-        || bounds.below.is_some_and(|below| value < below);
+    let outside = bounds.above.is_some_and(|above| value > above) || bounds.below.is_some_and(|below| value < below);
     Judgement {
-        standing: if outside {
-            Standing::Anomalous
-        } else {
-            Standing::Normal
-        },
+        standing: if outside { Standing::Anomalous } else { Standing::Normal },
         calm: Some(!outside),
         healthy: Some(!outside),
         verdict: Verdict {
@@ -208,10 +192,7 @@ fn judged(answers: &[Answer]) -> impl Iterator<Item = &Verdict> {
 }
 
 fn leading(answers: &[Answer]) -> Verdict {
-    judged(answers)
-        .copied()
-        .max_by(|a, b| a.score.total_cmp(&b.score))
-        .unwrap_or(Verdict::NONE)
+    judged(answers).copied().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap_or(Verdict::NONE)
 }
 
 /// The score that a quorum reaches: where two must agree, the second highest one counts.
@@ -312,8 +293,7 @@ impl Track {
     /// True while the series is too young for the detectors.
     #[must_use]
     pub fn is_cold(&self, watch: &Watch, at: Timestamp) -> bool {
-        self.history_from
-            .is_none_or(|from| at.since(from) < watch.cold_start.history)
+        self.history_from.is_none_or(|from| at.since(from) < watch.cold_start.history)
     }
 
     /// Notes that a sample was seen. Call it for each one, in order, before judging.
@@ -344,19 +324,11 @@ impl Track {
                 if watch.consecutive <= 1 {
                     return self.open(at, judgement);
                 }
-                self.phase = Phase::Streak {
-                    since: at,
-                    count: 1,
-                    pending: vec![(at, Number(value))],
-                };
+                self.phase = Phase::Streak { since: at, count: 1, pending: vec![(at, Number(value))] };
                 (Learn::Discard, None)
             }
             Phase::Normal => (Learn::Keep, None),
-            Phase::Streak {
-                since,
-                count,
-                pending,
-            } => match judgement.standing {
+            Phase::Streak { since, count, pending } => match judgement.standing {
                 Standing::Anomalous => {
                     *count += 1;
                     pending.push((at, Number(value)));
@@ -379,22 +351,14 @@ impl Track {
                     (Learn::Discard, None)
                 }
             },
-            Phase::Incident {
-                since,
-                well,
-                severity,
-            } => {
+            Phase::Incident { since, well, severity } => {
                 if at.since(*since) >= watch.accept_after {
                     let since = *since;
                     *self = Track::new(self.states.len(), at);
                     self.cursor = Timestamp(since.0.saturating_sub(1));
                     return (Learn::Relearn(since), Some(Change::Accepted));
                 }
-                match if repaired {
-                    judgement.healthy
-                } else {
-                    judgement.calm
-                } {
+                match if repaired { judgement.healthy } else { judgement.calm } {
                     Some(true) => {
                         *well += 1;
                         if *well >= watch.recover_after {
@@ -407,12 +371,7 @@ impl Track {
                         *well = 0;
                         if anomalous && judgement.severity > *severity {
                             *severity = judgement.severity;
-                            return (
-                                Learn::Discard,
-                                Some(Change::Worsened {
-                                    severity: judgement.severity,
-                                }),
-                            );
+                            return (Learn::Discard, Some(Change::Worsened { severity: judgement.severity }));
                         }
                         (Learn::Discard, None)
                     }
@@ -423,11 +382,7 @@ impl Track {
     }
 
     fn open(&mut self, since: Timestamp, judgement: &Judgement) -> (Learn, Option<Change>) {
-        self.phase = Phase::Incident {
-            since,
-            well: 0,
-            severity: judgement.severity,
-        };
+        self.phase = Phase::Incident { since, well: 0, severity: judgement.severity };
         (Learn::Discard, Some(Change::Opened { since }))
     }
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
@@ -50,9 +48,7 @@ fn millis(length: Duration) -> i64 {
 
 /// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a duration: write it as Prometheus does, for example \"30s\", \"5m\", \"1h30m\" or \"2w\""
-)]
+#[error("{text:?} is not a duration: write it as Prometheus does, for example \"30s\", \"5m\", \"1h30m\" or \"2w\"")]
 pub struct DurationError {
     text: String,
 }
@@ -69,9 +65,7 @@ const UNITS: [(&str, u64); 7] = [
 
 /// Reads a duration as Prometheus writes it: units from large to small, each at most once, `0` alone allowed.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let refuse = || DurationError {
-        text: text.to_owned(),
-    };
+    let refuse = || DurationError { text: text.to_owned() };
     if text == "0" {
         return Ok(Duration::ZERO);
     }
@@ -79,27 +73,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let mut total: u64 = 0;
     let mut units = UNITS.iter();
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(refuse)?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(refuse)?;
         let (number, tail) = rest.split_at(digits);
-        let unit_len = tail
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(tail.len());
+        let unit_len = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, after) = tail.split_at(unit_len);
         let (_, scale) = units.find(|(name, _)| *name == unit).ok_or_else(refuse)?;
         let number: u64 = number.parse().map_err(|_| refuse())?;
-        total = number
-            .checked_mul(*scale)
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(refuse)?;
+        total = number.checked_mul(*scale).and_then(|part| total.checked_add(part)).ok_or_else(refuse)?;
         rest = after;
     }
-    if text.is_empty() {
-        Err(refuse())
-    } else {
-        Ok(Duration::from_millis(total))
-    }
+    if text.is_empty() { Err(refuse()) } else { Ok(Duration::from_millis(total)) }
 }
 
 /// Writes a duration as [`parse_duration`] reads it, with at most two units where that is exact enough for people.
@@ -156,25 +139,9 @@ mod tests {
             ("250ms", 250),
             ("1m5s10ms", 65_010),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in [
-            "",
-            "5",
-            "m",
-            "5x",
-            "-5m",
-            "5m5m",
-            "30s1h",
-            "1.5h",
-            "99999999999999999999y",
-            "5 m",
-            "5m ",
-        ] {
+        for text in ["", "5", "m", "5x", "-5m", "5m5m", "30s1h", "1.5h", "99999999999999999999y", "5 m", "5m "] {
             assert!(parse_duration(text).is_err(), "{text:?} must be refused");
         }
     }
@@ -182,10 +149,7 @@ mod tests {
     #[test]
     fn durations_survive_a_round_trip() {
         for text in ["30s", "5m", "1h30m", "14d", "250ms"] {
-            assert_eq!(
-                parse_duration(text).map(format_duration).as_deref(),
-                Ok(text)
-            );
+            assert_eq!(parse_duration(text).map(format_duration).as_deref(), Ok(text));
         }
     }
 

@@ -16,21 +16,13 @@ impl Book {
             Fact::MemberJoined { incident, evidence } => {
                 self.with_incident(incident, |i| join(i, evidence));
             }
-            Fact::MemberEnded {
-                incident,
-                series,
-                how,
-            } => self.with_incident(incident, |i| {
+            Fact::MemberEnded { incident, series, how } => self.with_incident(incident, |i| {
                 if let Some(member) = i.members.get_mut(series) {
                     member.ended = Some((at, *how));
                 }
             }),
             Fact::AlertsChanged { incident, alerts } => self.with_incident(incident, |i| {
-                i.alerts.extend(
-                    alerts
-                        .iter()
-                        .map(|alert| (alert.fingerprint.clone(), alert.clone())),
-                );
+                i.alerts.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())));
             }),
             Fact::SeverityRaised { incident, severity } => self.with_incident(incident, |i| {
                 i.severity = *severity;
@@ -46,11 +38,7 @@ impl Book {
                     i.consult = Consult::Done;
                     // What is needed to judge a repair is not needed any more; the journal still has it.
                     for member in i.members.values_mut() {
-                        member
-                            .evidence
-                            .opinions
-                            .iter_mut()
-                            .for_each(|opinion| opinion.state.0 = Vec::new());
+                        member.evidence.opinions.iter_mut().for_each(|opinion| opinion.state.0 = Vec::new());
                     }
                     i.alerts.values_mut().for_each(|alert| alert.firing = false);
                 });
@@ -58,24 +46,16 @@ impl Book {
             Fact::PolicyLeft { incident, .. } | Fact::ProposalObserved { incident, .. } => {
                 self.with_incident(incident, |i| i.consult = Consult::Done);
             }
-            Fact::PolicyFailed {
-                incident, retry_at, ..
-            } => {
+            Fact::PolicyFailed { incident, retry_at, .. } => {
                 self.with_incident(incident, |i| i.consult = Consult::Due(*retry_at));
             }
-            Fact::ProposalRefused {
-                incident, retry_at, ..
-            } => self.with_incident(incident, |i| {
+            Fact::ProposalRefused { incident, retry_at, .. } => self.with_incident(incident, |i| {
                 i.consult = retry_at.map_or(Consult::Done, Consult::Due);
             }),
             Fact::IncidentJoined { incident, request } => {
                 self.with_incident(incident, |i| i.consult = Consult::Joined(request.clone()));
             }
-            Fact::RequestOpened {
-                request,
-                incident,
-                proposal,
-            } => {
+            Fact::RequestOpened { request, incident, proposal } => {
                 self.with_incident(incident, |i| {
                     i.requests.push(request.clone());
                     i.consult = Consult::Waiting(request.clone());
@@ -96,11 +76,7 @@ impl Book {
                 );
             }
             Fact::StormStarted { reason } => {
-                self.storm = Some(Storm {
-                    since: at,
-                    fed_at: at,
-                    reason: reason.clone(),
-                });
+                self.storm = Some(Storm { since: at, fed_at: at, reason: reason.clone() });
             }
             Fact::StormContinued {} => {
                 if let Some(storm) = &mut self.storm {
@@ -120,29 +96,14 @@ impl Book {
                 r.announced.insert(via.clone());
             }),
             Fact::RequestApproved { request, by } => {
-                self.with_request(request, |r| {
-                    r.approval = Approval::Approved {
-                        at,
-                        by: Some(by.clone()),
-                    }
-                });
+                self.with_request(request, |r| r.approval = Approval::Approved { at, by: Some(by.clone()) });
             }
             Fact::RequestAutoApproved { request, .. } => {
-                self.with_request(request, |r| {
-                    r.approval = Approval::Approved { at, by: None }
-                });
+                self.with_request(request, |r| r.approval = Approval::Approved { at, by: None });
             }
-            Fact::RequestDenied {
-                request,
-                by,
-                reason,
-            } => {
+            Fact::RequestDenied { request, by, reason } => {
                 self.with_request(request, |r| {
-                    r.approval = Approval::Denied {
-                        at,
-                        by: by.clone(),
-                        reason: reason.clone(),
-                    };
+                    r.approval = Approval::Denied { at, by: by.clone(), reason: reason.clone() };
                 });
                 // A person said no; asking again at once would be nagging. A worse severity asks again.
                 self.release(request, at, Consult::Done);
@@ -152,36 +113,18 @@ impl Book {
                 self.release(request, at, Consult::Due(*retry_at));
             }
             Fact::RequestWithdrawn { request, reason } => {
-                self.with_request(request, |r| {
-                    r.approval = Approval::Withdrawn {
-                        at,
-                        reason: *reason,
-                    }
-                });
+                self.with_request(request, |r| r.approval = Approval::Withdrawn { at, reason: *reason });
                 self.release(request, at, Consult::Done);
             }
-            Fact::ExecutionRefused {
-                request,
-                guard,
-                retry_at,
-            } => {
-                self.with_request(request, |r| {
-                    r.run = Run::Refused {
-                        at,
-                        guard: guard.clone(),
-                    }
-                });
+            Fact::ExecutionRefused { request, guard, retry_at } => {
+                self.with_request(request, |r| r.run = Run::Refused { at, guard: guard.clone() });
                 self.release(request, at, Consult::Due(*retry_at));
             }
             Fact::ExecutionStarted { request, run } => {
                 self.with_request(request, |r| r.run = Run::Running { at, run: *run });
             }
             Fact::ExecutionFinished { request, result } => self.finish(request, at, result),
-            Fact::VerificationObserved {
-                request,
-                sample_at,
-                health,
-            } => {
+            Fact::VerificationObserved { request, sample_at, health } => {
                 self.with_verification(request, |v| {
                     v.last_sample = Some(*sample_at);
                     match health {
@@ -196,31 +139,15 @@ impl Book {
                 self.with_verification(request, |v| v.unmet = Some(unmet.clone()));
                 self.set_unmet(request, !unmet.is_empty(), false);
             }
-            Fact::VerificationFinished {
-                request,
-                outcome,
-                reason,
-            } => {
-                self.with_verification(request, |v| {
-                    v.outcome = Some((at, *outcome, reason.clone()))
-                });
-                let unmet = self
-                    .requests
-                    .get(request)
-                    .and_then(|r| r.verification.as_ref()?.unmet.as_ref());
-                let unmet =
-                    *outcome != Verified::Fixed && unmet.is_some_and(|unmet| !unmet.is_empty());
+            Fact::VerificationFinished { request, outcome, reason } => {
+                self.with_verification(request, |v| v.outcome = Some((at, *outcome, reason.clone())));
+                let unmet = self.requests.get(request).and_then(|r| r.verification.as_ref()?.unmet.as_ref());
+                let unmet = *outcome != Verified::Fixed && unmet.is_some_and(|unmet| !unmet.is_empty());
                 self.set_unmet(request, unmet, true);
-                let next = if *outcome == Verified::Fixed {
-                    Consult::Done
-                } else {
-                    Consult::Due(at)
-                };
+                let next = if *outcome == Verified::Fixed { Consult::Done } else { Consult::Due(at) };
                 self.release(request, at, next);
             }
-            Fact::FixRevoked { request, .. } => {
-                self.with_verification(request, |v| v.revoked = true)
-            }
+            Fact::FixRevoked { request, .. } => self.with_verification(request, |v| v.revoked = true),
             _ => {}
         }
     }
@@ -252,15 +179,8 @@ impl Book {
             has_policy: *has_policy,
             dry_run: *dry_run,
             members: BTreeMap::new(),
-            alerts: alerts
-                .iter()
-                .map(|alert| (alert.fingerprint.clone(), alert.clone()))
-                .collect(),
-            consult: if *has_policy {
-                Consult::Due(at)
-            } else {
-                Consult::Done
-            },
+            alerts: alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())).collect(),
+            consult: if *has_policy { Consult::Due(at) } else { Consult::Done },
             requests: Vec::new(),
             unmet: false,
             closed: None,
@@ -293,11 +213,7 @@ impl Book {
                 Run::Running { at, .. } => at,
                 _ => at,
             };
-            r.run = Run::Finished {
-                started,
-                at,
-                result: result.clone(),
-            };
+            r.run = Run::Finished { started, at, result: result.clone() };
             if matches!(result, RunResult::Succeeded { .. }) {
                 let verify = &r.proposal.action.verify;
                 r.verification = Some(Verification {
@@ -315,9 +231,7 @@ impl Book {
         match result {
             RunResult::Succeeded { .. } => {}
             RunResult::DryRun => self.release(request, at, Consult::Done),
-            RunResult::Failed { .. } | RunResult::Unknown { .. } => {
-                self.release(request, at, Consult::Due(at))
-            }
+            RunResult::Failed { .. } | RunResult::Unknown { .. } => self.release(request, at, Consult::Due(at)),
         }
     }
 
@@ -371,11 +285,5 @@ impl Book {
 
 fn join(incident: &mut Incident, evidence: &Evidence) {
     incident.since = incident.since.min(evidence.since);
-    incident.members.insert(
-        evidence.series.clone(),
-        Member {
-            evidence: evidence.clone(),
-            ended: None,
-        },
-    );
+    incident.members.insert(evidence.series.clone(), Member { evidence: evidence.clone(), ended: None });
 }

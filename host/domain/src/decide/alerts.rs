@@ -13,11 +13,7 @@ pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]
     let mut fresh: Vec<&Alert> = Vec::new();
     let mut facts = Vec::new();
     for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
-        match context
-            .book
-            .open_incidents()
-            .find(|incident| incident.alerts.contains_key(&alert.fingerprint))
-        {
+        match context.book.open_incidents().find(|incident| incident.alerts.contains_key(&alert.fingerprint)) {
             Some(incident) => facts.extend(updated(incident, alert)),
             None if alert.firing && !was_seen(context, alert) => fresh.push(alert),
             None => {}
@@ -35,66 +31,40 @@ fn is_braked(context: &Context<'_>, alert: &Alert) -> bool {
 
 /// A late copy of an alert whose incident is over.
 fn was_seen(context: &Context<'_>, alert: &Alert) -> bool {
-    context.book.incidents.values().any(|incident| {
-        incident
-            .alerts
-            .get(&alert.fingerprint)
-            .is_some_and(|known| known.starts_at >= alert.starts_at)
-    })
+    context
+        .book
+        .incidents
+        .values()
+        .any(|incident| incident.alerts.get(&alert.fingerprint).is_some_and(|known| known.starts_at >= alert.starts_at))
 }
 
 fn updated(incident: &Incident, alert: &Alert) -> Option<Fact> {
     let known = incident.alerts.get(&alert.fingerprint)?;
     // The same firing seen by two Prometheus servers starts at two times; only the end of it is news.
     let news = known.firing != alert.firing && alert.starts_at >= known.starts_at;
-    news.then(|| Fact::AlertsChanged {
-        incident: incident.id.clone(),
-        alerts: vec![alert.clone()],
-    })
+    news.then(|| Fact::AlertsChanged { incident: incident.id.clone(), alerts: vec![alert.clone()] })
 }
 
 fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert]) -> Vec<Fact> {
     let Some(first) = fresh.first() else {
         return Vec::new();
     };
-    let route = context
-        .rules
-        .routes
-        .iter()
-        .find(|r| r.matchers.iter().all(|m| m.matches(&first.labels)));
-    let origin = Origin::Alert {
-        route: route.map(|r| r.name.clone()).unwrap_or_default(),
-        group_key: group_key.to_owned(),
-    };
+    let route = context.rules.routes.iter().find(|r| r.matchers.iter().all(|m| m.matches(&first.labels)));
+    let origin =
+        Origin::Alert { route: route.map(|r| r.name.clone()).unwrap_or_default(), group_key: group_key.to_owned() };
     let alerts: Vec<Alert> = fresh.iter().map(|alert| (*alert).clone()).collect();
-    let severity = fresh
-        .iter()
-        .map(|alert| severity_of(context, &alert.labels))
-        .max()
-        .unwrap_or(Severity::High);
+    let severity = fresh.iter().map(|alert| severity_of(context, &alert.labels)).max().unwrap_or(Severity::High);
     if let Some(open) = context.book.open_for(&origin) {
-        let changed = Fact::AlertsChanged {
-            incident: open.id.clone(),
-            alerts,
-        };
-        return [Some(changed), incident::raised(open, severity)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let changed = Fact::AlertsChanged { incident: open.id.clone(), alerts };
+        return [Some(changed), incident::raised(open, severity)].into_iter().flatten().collect();
     }
     let id = context.book.next_incident();
     let mut facts = vec![Fact::IncidentOpened {
         incident: id.clone(),
         origin: origin.clone(),
-        labels: fresh.iter().fold(first.labels.clone(), |common, alert| {
-            common.common(&alert.labels)
-        }),
+        labels: fresh.iter().fold(first.labels.clone(), |common, alert| common.common(&alert.labels)),
         severity,
-        since: fresh
-            .iter()
-            .map(|alert| alert.starts_at)
-            .min()
-            .unwrap_or(context.now),
+        since: fresh.iter().map(|alert| alert.starts_at).min().unwrap_or(context.now),
         mode: route.map_or(Mode::Observe, |r: &Route| r.mode),
         has_policy: route.is_some_and(|r| r.has_policy),
         dry_run: route.is_some_and(|r| r.dry_run) || context.rules.gate.dry_run,
@@ -109,47 +79,21 @@ fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert]) -> Vec<Fact>
 /// Foreign severities mean what the config says; what it does not mention is high.
 fn severity_of(context: &Context<'_>, labels: &Labels) -> Severity {
     let label = labels.get("severity").unwrap_or("");
-    context
-        .rules
-        .severity_labels
-        .get(label)
-        .copied()
-        .unwrap_or(Severity::High)
+    context.rules.severity_labels.get(label).copied().unwrap_or(Severity::High)
 }
 
 /// The alerts of an incident were looked up: an alert that resolves while silenced sends no message, ever.
 pub(super) fn observed(context: &Context<'_>, id: &IncidentId, gone: bool) -> Vec<Fact> {
-    let Some(incident) = context
-        .book
-        .incident(id)
-        .filter(|incident| incident.is_open())
-    else {
+    let Some(incident) = context.book.incident(id).filter(|incident| incident.is_open()) else {
         return Vec::new();
     };
     let mut facts = Vec::new();
     if gone && !incident.is_calm() {
         let resolved = incident.alerts.values().filter(|alert| alert.firing);
-        let alerts = resolved
-            .map(|alert| Alert {
-                firing: false,
-                ..alert.clone()
-            })
-            .collect();
-        facts.push(Fact::AlertsChanged {
-            incident: id.clone(),
-            alerts,
-        });
+        let alerts = resolved.map(|alert| Alert { firing: false, ..alert.clone() }).collect();
+        facts.push(Fact::AlertsChanged { incident: id.clone(), alerts });
     }
-    let health = if gone {
-        Health::Healthy
-    } else {
-        Health::Unhealthy
-    };
-    facts.extend(verification::observed(
-        context,
-        incident,
-        context.now,
-        health,
-    ));
+    let health = if gone { Health::Healthy } else { Health::Unhealthy };
+    facts.extend(verification::observed(context, incident, context.now, health));
     facts
 }

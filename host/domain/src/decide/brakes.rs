@@ -9,37 +9,22 @@ const CONTINUE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 /// Called when an incident opens: is it one too many?
 pub(super) fn count(context: &Context<'_>) -> Option<Fact> {
     let brake = &context.rules.storm;
-    let recent = context
-        .book
-        .incidents
-        .values()
-        .filter(|i| context.now.since(i.opened_at) <= brake.window)
-        .count();
+    let recent = context.book.incidents.values().filter(|i| context.now.since(i.opened_at) <= brake.window).count();
     // The one that is being opened is not in the book yet.
     if context.book.storm.is_some() || recent < brake.incidents {
         return None;
     }
     let window = crate::time::format_duration(brake.window);
-    Some(Fact::StormStarted {
-        reason: format!("{} incidents within {window}", recent + 1),
-    })
+    Some(Fact::StormStarted { reason: format!("{} incidents within {window}", recent + 1) })
 }
 
 /// How much of one watch is anomalous.
-pub(super) fn share(
-    context: &Context<'_>,
-    watch: &str,
-    anomalous: usize,
-    total: usize,
-) -> Vec<Fact> {
+pub(super) fn share(context: &Context<'_>, watch: &str, anomalous: usize, total: usize) -> Vec<Fact> {
     let brake = &context.rules.storm;
     if total < brake.min_groups || !exceeds(anomalous, total, brake.share) {
         return Vec::new();
     }
-    feed(
-        context,
-        format!("{anomalous} of {total} groups of watch {watch} anomalous at once"),
-    )
+    feed(context, format!("{anomalous} of {total} groups of watch {watch} anomalous at once"))
 }
 
 /// How much of Prometheus' targets is down.
@@ -48,10 +33,7 @@ pub(super) fn targets(context: &Context<'_>, down: usize, total: usize) -> Vec<F
     if total < brake.min_groups || !exceeds(down, total, brake.share) {
         return Vec::new();
     }
-    feed(
-        context,
-        format!("{down} of {total} Prometheus targets down"),
-    )
+    feed(context, format!("{down} of {total} Prometheus targets down"))
 }
 
 fn exceeds(part: usize, total: usize, share: f64) -> bool {

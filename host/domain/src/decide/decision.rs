@@ -22,9 +22,7 @@ pub enum DecisionError {
         state: &'static str,
     },
     /// The person saw something else than what would run.
-    #[error(
-        "request {0} is not what was shown (its digest differs): look at it again and decide anew"
-    )]
+    #[error("request {0} is not what was shown (its digest differs): look at it again and decide anew")]
     OtherDigest(RequestId),
     /// The person is not an approver.
     #[error("{0:?} is not an approver")]
@@ -46,55 +44,29 @@ pub fn check_decision(
     if !rules.approvers.contains(&by.approver) {
         return Err(DecisionError::NotAnApprover(by.approver.clone()));
     }
-    let open = book
-        .request(request)
-        .ok_or_else(|| DecisionError::Unknown(request.clone()))?;
+    let open = book.request(request).ok_or_else(|| DecisionError::Unknown(request.clone()))?;
     if open.approval != Approval::Pending {
-        return Err(DecisionError::Over {
-            request: request.clone(),
-            state: open.approval.name(),
-        });
+        return Err(DecisionError::Over { request: request.clone(), state: open.approval.name() });
     }
     if now >= open.proposal.deadline {
-        return Err(DecisionError::Over {
-            request: request.clone(),
-            state: "expired",
-        });
+        return Err(DecisionError::Over { request: request.clone(), state: "expired" });
     }
     match verdict {
-        Verdict::Approve {
-            digest: Some(digest),
-        } if *digest != open.proposal.digest => Err(DecisionError::OtherDigest(request.clone())),
+        Verdict::Approve { digest: Some(digest) } if *digest != open.proposal.digest => {
+            Err(DecisionError::OtherDigest(request.clone()))
+        }
         Verdict::Deny { reason } if reason.trim().is_empty() => Err(DecisionError::NoReason),
         _ => Ok(()),
     }
 }
 
-pub(super) fn decided(
-    context: &Context<'_>,
-    request: &RequestId,
-    by: &DecidedBy,
-    verdict: &Verdict,
-) -> Vec<Fact> {
-    if check_decision(
-        context.book,
-        context.rules,
-        request,
-        by,
-        verdict,
-        context.now,
-    )
-    .is_err()
-    {
+pub(super) fn decided(context: &Context<'_>, request: &RequestId, by: &DecidedBy, verdict: &Verdict) -> Vec<Fact> {
+    if check_decision(context.book, context.rules, request, by, verdict, context.now).is_err() {
         return Vec::new();
     }
     let (request, by) = (request.clone(), by.clone());
     vec![match verdict {
         Verdict::Approve { .. } => Fact::RequestApproved { request, by },
-        Verdict::Deny { reason } => Fact::RequestDenied {
-            request,
-            by,
-            reason: reason.trim().to_owned(),
-        },
+        Verdict::Deny { reason } => Fact::RequestDenied { request, by, reason: reason.trim().to_owned() },
     }]
 }

@@ -21,21 +21,12 @@ pub(super) fn start(
     };
     let run = match (&request.approval, &request.run) {
         (Approval::Approved { .. }, Run::NotStarted) => 1,
-        (Approval::Approved { .. }, Run::Lost { runs }) if may_run_again(request, *runs) => {
-            runs + 1
-        }
+        (Approval::Approved { .. }, Run::Lost { runs }) if may_run_again(request, *runs) => runs + 1,
         _ => return Vec::new(),
     };
-    let guard = if run == 1 {
-        guard(context, request, silence, last_sample)
-    } else {
-        None
-    };
+    let guard = if run == 1 { guard(context, request, silence, last_sample) } else { None };
     match guard {
-        None => vec![Fact::ExecutionStarted {
-            request: id.clone(),
-            run,
-        }],
+        None => vec![Fact::ExecutionStarted { request: id.clone(), run }],
         Some(guard) => {
             let retry_at = match &guard {
                 // The approval itself has aged: ask again at once.
@@ -43,11 +34,7 @@ pub(super) fn start(
                 Guard::Cooldown { until } | Guard::Rate { until } => *until,
                 _ => context.now.plus(context.rules.gate.ask_again),
             };
-            vec![Fact::ExecutionRefused {
-                request: id.clone(),
-                guard,
-                retry_at,
-            }]
+            vec![Fact::ExecutionRefused { request: id.clone(), guard, retry_at }]
         }
     }
 }
@@ -57,24 +44,13 @@ pub(crate) fn may_run_again(request: &Request, runs: u32) -> bool {
     request.proposal.action.idempotent && runs < MOST_RUNS
 }
 
-fn guard(
-    context: &Context<'_>,
-    request: &Request,
-    silence: &Silence,
-    last_sample: Option<Timestamp>,
-) -> Option<Guard> {
+fn guard(context: &Context<'_>, request: &Request, silence: &Silence, last_sample: Option<Timestamp>) -> Option<Guard> {
     let (gate, now) = (&context.rules.gate, context.now);
-    let Some(incident) = context
-        .book
-        .incident(&request.incident)
-        .filter(|i| i.is_open() && !i.is_calm())
-    else {
+    let Some(incident) = context.book.incident(&request.incident).filter(|i| i.is_open() && !i.is_calm()) else {
         return Some(Guard::NotActive);
     };
     if let Some(by) = &context.book.paused {
-        return Some(Guard::Paused {
-            by: by.approver.clone(),
-        });
+        return Some(Guard::Paused { by: by.approver.clone() });
     }
     if context.book.storm.is_some() {
         return Some(Guard::Storm);
@@ -83,15 +59,10 @@ fn guard(
         Silence::None => {}
         Silence::By(by) => return Some(Guard::Silenced { by: by.clone() }),
         Silence::Unknown(error) => {
-            return Some(Guard::SilencesUnknown {
-                error: error.clone(),
-            });
+            return Some(Guard::SilencesUnknown { error: error.clone() });
         }
     }
-    if request
-        .approved_at()
-        .is_none_or(|at| now.since(at) > request.proposal.start_within)
-    {
+    if request.approved_at().is_none_or(|at| now.since(at) > request.proposal.start_within) {
         return Some(Guard::Stale);
     }
     if last_sample.is_none_or(|at| now.since(at) > gate.max_age) {
@@ -101,20 +72,12 @@ fn guard(
         return Some(Guard::DigestChanged);
     }
     let action = context.rules.actions.get(&request.proposal.action.name)?;
-    guards::on_target(
-        context,
-        action,
-        &request.proposal.action.target,
-        Some(&request.id),
-    )
+    guards::on_target(context, action, &request.proposal.action.target, Some(&request.id))
 }
 
 pub(super) fn ran(context: &Context<'_>, id: &RequestId, result: &RunResult) -> Vec<Fact> {
     match context.book.request(id).map(|request| &request.run) {
-        Some(Run::Running { .. }) => vec![Fact::ExecutionFinished {
-            request: id.clone(),
-            result: result.clone(),
-        }],
+        Some(Run::Running { .. }) => vec![Fact::ExecutionFinished { request: id.clone(), result: result.clone() }],
         _ => Vec::new(),
     }
 }

@@ -19,16 +19,9 @@ pub(super) fn on_target(
     target: &Labels,
     except: Option<&RequestId>,
 ) -> Option<Guard> {
-    let others = || {
-        context
-            .book
-            .active_requests()
-            .filter(|request| Some(&request.id) != except)
-    };
+    let others = || context.book.active_requests().filter(|request| Some(&request.id) != except);
     if let Some(holder) = others().find(|request| request.proposal.action.target == *target) {
-        return Some(Guard::TargetBusy {
-            request: holder.id.clone(),
-        });
+        return Some(Guard::TargetBusy { request: holder.id.clone() });
     }
     let mut starts = starts_of(context, action, target, except);
     starts.sort();
@@ -38,43 +31,23 @@ pub(super) fn on_target(
             return Some(Guard::Cooldown { until });
         }
     }
-    let within_hour = starts
-        .iter()
-        .filter(|at| context.now.since(**at) < HOUR)
-        .count();
+    let within_hour = starts.iter().filter(|at| context.now.since(**at) < HOUR).count();
     if within_hour >= action.max_per_hour as usize {
         // The oldest of the last `max_per_hour` runs must leave the hour first.
         let oldest = starts[starts.len() - (action.max_per_hour as usize).max(1).min(starts.len())];
-        return Some(Guard::Rate {
-            until: oldest.plus(HOUR),
-        });
+        return Some(Guard::Rate { until: oldest.plus(HOUR) });
     }
-    let busy: BTreeSet<&Labels> = others()
-        .filter(|r| is_under_repair(r))
-        .map(|r| &r.proposal.action.target)
-        .collect();
+    let busy: BTreeSet<&Labels> = others().filter(|r| is_under_repair(r)).map(|r| &r.proposal.action.target).collect();
     if busy.len() >= context.rules.gate.max_targets {
-        return Some(Guard::BlastRadius {
-            targets: busy.len(),
-        });
+        return Some(Guard::BlastRadius { targets: busy.len() });
     }
     None
 }
 
 /// When this action was started on this target, by whatever watch, route or policy.
-fn starts_of(
-    context: &Context<'_>,
-    action: &Action,
-    target: &Labels,
-    except: Option<&RequestId>,
-) -> Vec<Timestamp> {
-    let requests = context
-        .book
-        .requests
-        .values()
-        .filter(|request| Some(&request.id) != except);
-    let same = requests
-        .filter(|r| r.proposal.action.name == action.name && r.proposal.action.target == *target);
+fn starts_of(context: &Context<'_>, action: &Action, target: &Labels, except: Option<&RequestId>) -> Vec<Timestamp> {
+    let requests = context.book.requests.values().filter(|request| Some(&request.id) != except);
+    let same = requests.filter(|r| r.proposal.action.name == action.name && r.proposal.action.target == *target);
     same.filter_map(Request::started_at).collect()
 }
 

@@ -2,25 +2,16 @@
 
 use super::{Context, brakes, verification};
 use crate::book::{Approval, Book, Incident, Run};
-use crate::event::{
-    CloseReason, Evidence, Fact, IncidentId, MemberEnd, Origin, Verified, WithdrawReason,
-};
+use crate::event::{CloseReason, Evidence, Fact, IncidentId, MemberEnd, Origin, Verified, WithdrawReason};
 use crate::input::WatchChange;
 use crate::labels::Labels;
 use crate::rules::{OnAbsent, Severity};
 use crate::time::Timestamp;
 
 pub(super) fn watched(context: &Context<'_>, watch: &str, change: &WatchChange) -> Vec<Fact> {
-    let anomaly = |group: &Labels| Origin::Anomaly {
-        watch: watch.to_owned(),
-        group: group.clone(),
-    };
+    let anomaly = |group: &Labels| Origin::Anomaly { watch: watch.to_owned(), group: group.clone() };
     match change {
-        WatchChange::Opened {
-            group,
-            severity,
-            evidence,
-        } => opened(context, anomaly(group), *severity, evidence),
+        WatchChange::Opened { group, severity, evidence } => opened(context, anomaly(group), *severity, evidence),
         WatchChange::Worsened { group, severity } => match context.book.open_for(&anomaly(group)) {
             Some(incident) => raised(incident, *severity).into_iter().collect(),
             None => Vec::new(),
@@ -30,88 +21,50 @@ pub(super) fn watched(context: &Context<'_>, watch: &str, change: &WatchChange) 
             None => Vec::new(),
         },
         WatchChange::Absent { group, since } => {
-            let origin = Origin::Absence {
-                watch: watch.to_owned(),
-                group: group.clone(),
-            };
-            let wanted = context
-                .rules
-                .watches
-                .get(watch)
-                .is_some_and(|w| w.on_absent == OnAbsent::Incident);
+            let origin = Origin::Absence { watch: watch.to_owned(), group: group.clone() };
+            let wanted = context.rules.watches.get(watch).is_some_and(|w| w.on_absent == OnAbsent::Incident);
             if !wanted || context.book.open_for(&origin).is_some() {
                 return Vec::new();
             }
             open(context, origin, Severity::High, *since, None)
         }
         WatchChange::Returned { group } => {
-            let origin = Origin::Absence {
-                watch: watch.to_owned(),
-                group: group.clone(),
-            };
+            let origin = Origin::Absence { watch: watch.to_owned(), group: group.clone() };
             match context.book.open_for(&origin) {
                 Some(incident) => verification::returned(context, incident),
                 None => Vec::new(),
             }
         }
-        WatchChange::Observed {
-            group,
-            sample_at,
-            health,
-        } => match context.book.open_for(&anomaly(group)) {
+        WatchChange::Observed { group, sample_at, health } => match context.book.open_for(&anomaly(group)) {
             Some(incident) => verification::observed(context, incident, *sample_at, *health),
             None => Vec::new(),
         },
-        WatchChange::Surveyed { anomalous, total } => {
-            brakes::share(context, watch, *anomalous, *total)
-        }
+        WatchChange::Surveyed { anomalous, total } => brakes::share(context, watch, *anomalous, *total),
     }
 }
 
-fn opened(
-    context: &Context<'_>,
-    origin: Origin,
-    severity: Severity,
-    evidence: &Evidence,
-) -> Vec<Fact> {
+fn opened(context: &Context<'_>, origin: Origin, severity: Severity, evidence: &Evidence) -> Vec<Fact> {
     // After a crash the same samples are folded again: a streak that the book knows is no news.
     if knows_streak(context.book, &origin, evidence) {
         return Vec::new();
     }
     let Some(incident) = context.book.open_for(&origin) else {
-        return open(
-            context,
-            origin,
-            severity,
-            evidence.since,
-            Some(Box::new(evidence.clone())),
-        );
+        return open(context, origin, severity, evidence.since, Some(Box::new(evidence.clone())));
     };
-    let joined = Fact::MemberJoined {
-        incident: incident.id.clone(),
-        evidence: Box::new(evidence.clone()),
-    };
-    [Some(joined), raised(incident, severity)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let joined = Fact::MemberJoined { incident: incident.id.clone(), evidence: Box::new(evidence.clone()) };
+    [Some(joined), raised(incident, severity)].into_iter().flatten().collect()
 }
 
 fn knows_streak(book: &Book, origin: &Origin, evidence: &Evidence) -> bool {
-    book.incidents
-        .values()
-        .filter(|incident| incident.origin == *origin)
-        .any(|incident| {
-            let member = incident.members.get(&evidence.series);
-            member.is_some_and(|member| {
-                // An open member is never opened again, and a closed incident covers all up to its end.
-                member.evidence.since == evidence.since
-                    || (member.ended.is_none() && incident.is_open())
-                    || incident
-                        .closed
-                        .is_some_and(|(at, _)| evidence.at < at && evidence.since >= incident.since)
-            })
+    book.incidents.values().filter(|incident| incident.origin == *origin).any(|incident| {
+        let member = incident.members.get(&evidence.series);
+        member.is_some_and(|member| {
+            // An open member is never opened again, and a closed incident covers all up to its end.
+            member.evidence.since == evidence.since
+                || (member.ended.is_none() && incident.is_open())
+                || incident.closed.is_some_and(|(at, _)| evidence.at < at && evidence.since >= incident.since)
         })
+    })
 }
 
 pub(super) fn open(
@@ -149,47 +102,25 @@ pub(super) fn open(
 /// The same group broke again so soon that the last repair cannot be called a fix.
 pub(super) fn relapse(context: &Context<'_>, origin: &Origin, id: &IncidentId) -> Option<Fact> {
     let fixed = context.book.requests.values().filter(|request| {
-        let same = context
-            .book
-            .incident(&request.incident)
-            .is_some_and(|incident| incident.origin == *origin);
-        let outcome = request
-            .verification
-            .as_ref()
-            .filter(|v| !v.revoked)
-            .and_then(|v| v.outcome.as_ref());
+        let same = context.book.incident(&request.incident).is_some_and(|incident| incident.origin == *origin);
+        let outcome = request.verification.as_ref().filter(|v| !v.revoked).and_then(|v| v.outcome.as_ref());
         same && outcome.is_some_and(|(at, outcome, _)| {
-            *outcome == Verified::Fixed
-                && context.now.since(*at) <= context.rules.gate.relapse_within
+            *outcome == Verified::Fixed && context.now.since(*at) <= context.rules.gate.relapse_within
         })
     });
     let last = fixed.max_by_key(|request| request.opened_at)?;
-    Some(Fact::FixRevoked {
-        request: last.id.clone(),
-        incident: id.clone(),
-    })
+    Some(Fact::FixRevoked { request: last.id.clone(), incident: id.clone() })
 }
 
 pub(super) fn raised(incident: &Incident, severity: Severity) -> Option<Fact> {
-    (severity > incident.severity).then(|| Fact::SeverityRaised {
-        incident: incident.id.clone(),
-        severity,
-    })
+    (severity > incident.severity).then(|| Fact::SeverityRaised { incident: incident.id.clone(), severity })
 }
 
 fn ended(context: &Context<'_>, incident: &Incident, series: &Labels, how: MemberEnd) -> Vec<Fact> {
-    if !incident
-        .members
-        .get(series)
-        .is_some_and(|member| member.ended.is_none())
-    {
+    if incident.members.get(series).is_none_or(|member| member.ended.is_some()) {
         return Vec::new();
     }
-    let mut facts = vec![Fact::MemberEnded {
-        incident: incident.id.clone(),
-        series: series.clone(),
-        how,
-    }];
+    let mut facts = vec![Fact::MemberEnded { incident: incident.id.clone(), series: series.clone(), how }];
     // What the detectors have learnt to call normal proves nothing about the repair.
     if how == MemberEnd::Accepted
         && let Some(request) = context.book.verifying(incident)
@@ -201,19 +132,18 @@ fn ended(context: &Context<'_>, incident: &Incident, series: &Labels, how: Membe
 
 /// Closing an incident takes its undecided and its not yet started requests with it. One that runs, runs on.
 pub(super) fn close(context: &Context<'_>, incident: &Incident, reason: CloseReason) -> Vec<Fact> {
-    let mut facts = vec![Fact::IncidentClosed {
-        incident: incident.id.clone(),
-        reason,
-    }];
+    let mut facts = vec![Fact::IncidentClosed { incident: incident.id.clone(), reason }];
     let unstarted = context.book.requests_of(incident).filter(|request| {
         matches!(
             (&request.approval, &request.run),
             (Approval::Pending, _) | (Approval::Approved { .. }, Run::NotStarted)
         )
     });
-    facts.extend(unstarted.map(|request| Fact::RequestWithdrawn {
-        request: request.id.clone(),
-        reason: WithdrawReason::IncidentClosed,
-    }));
+    facts.extend(
+        unstarted.map(|request| Fact::RequestWithdrawn {
+            request: request.id.clone(),
+            reason: WithdrawReason::IncidentClosed,
+        }),
+    );
     facts
 }

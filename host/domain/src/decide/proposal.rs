@@ -24,11 +24,7 @@ pub(super) fn answered(
     last_sample: Option<Timestamp>,
 ) -> Vec<Fact> {
     // The incident may have ended, or been asked about twice, while the policy was thinking.
-    let Some(incident) = context
-        .book
-        .incident(id)
-        .filter(|i| matches!(i.consult, Consult::Due(_)))
-    else {
+    let Some(incident) = context.book.incident(id).filter(|i| matches!(i.consult, Consult::Due(_))) else {
         return Vec::new();
     };
     match answer {
@@ -42,9 +38,7 @@ pub(super) fn answered(
             error: error.clone(),
             retry_at: context.now.plus(RETRY_POLICY),
         }],
-        PolicyAnswer::Propose(plan) => {
-            proposed(context, incident, policy_digest, plan, last_sample)
-        }
+        PolicyAnswer::Propose(plan) => proposed(context, incident, policy_digest, plan, last_sample),
     }
 }
 
@@ -57,12 +51,7 @@ fn proposed(
 ) -> Vec<Fact> {
     let refuse = |refusal: Refusal, retry_at: Option<Timestamp>| {
         let (incident, action) = (incident.id.clone(), plan.action.clone());
-        vec![Fact::ProposalRefused {
-            incident,
-            action,
-            refusal,
-            retry_at,
-        }]
+        vec![Fact::ProposalRefused { incident, action, refusal, retry_at }]
     };
     let (action, resolved) = match resolve(context, incident, plan) {
         Ok(resolved) => resolved,
@@ -70,10 +59,7 @@ fn proposed(
     };
     let proposal = propose(context, incident, policy_digest, plan, resolved);
     if incident.mode == Mode::Observe {
-        return vec![Fact::ProposalObserved {
-            incident: incident.id.clone(),
-            proposal: Box::new(proposal),
-        }];
+        return vec![Fact::ProposalObserved { incident: incident.id.clone(), proposal: Box::new(proposal) }];
     }
     let again = context.now.plus(context.rules.gate.ask_again);
     if last_sample.is_none_or(|at| context.now.since(at) > context.rules.gate.max_age) {
@@ -82,10 +68,7 @@ fn proposed(
     match guards::on_target(context, action, &proposal.action.target, None) {
         None => {}
         Some(Guard::TargetBusy { request }) => {
-            return vec![Fact::IncidentJoined {
-                incident: incident.id.clone(),
-                request,
-            }];
+            return vec![Fact::IncidentJoined { incident: incident.id.clone(), request }];
         }
         Some(guard) => {
             let retry = match &guard {
@@ -97,22 +80,12 @@ fn proposed(
     }
     let request = context.book.next_request(&proposal.digest);
     let passes = passes_by_itself(context, incident, &proposal.action);
-    let opened = Fact::RequestOpened {
-        request: request.clone(),
-        incident: incident.id.clone(),
-        proposal: Box::new(proposal),
-    };
-    [
-        Some(opened),
-        passes.map(|(level, limit)| Fact::RequestAutoApproved {
-            request,
-            level,
-            limit,
-        }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let opened =
+        Fact::RequestOpened { request: request.clone(), incident: incident.id.clone(), proposal: Box::new(proposal) };
+    [Some(opened), passes.map(|(level, limit)| Fact::RequestAutoApproved { request, level, limit })]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Fills in everything that the guest may not choose.
@@ -121,32 +94,15 @@ fn resolve<'a>(
     incident: &Incident,
     plan: &Plan,
 ) -> Result<(&'a Action, ResolvedAction), Refusal> {
-    let unknown = || Refusal::UnknownAction {
-        action: plan.action.clone(),
-    };
+    let unknown = || Refusal::UnknownAction { action: plan.action.clone() };
     if !context.offered(incident).contains(&plan.action) {
         return Err(unknown());
     }
-    let action = context
-        .rules
-        .actions
-        .get(&plan.action)
-        .ok_or_else(unknown)?;
-    let arguments = arguments::check(&action.arguments, &plan.arguments).map_err(|error| {
-        Refusal::BadArguments {
-            error: error.to_string(),
-        }
-    })?;
+    let action = context.rules.actions.get(&plan.action).ok_or_else(unknown)?;
+    let arguments = arguments::check(&action.arguments, &plan.arguments)
+        .map_err(|error| Refusal::BadArguments { error: error.to_string() })?;
     let target = target_of(action, incident)?;
-    Ok((
-        action,
-        resolved(
-            action,
-            target,
-            arguments,
-            incident.dry_run || context.rules.gate.dry_run,
-        ),
-    ))
+    Ok((action, resolved(action, target, arguments, incident.dry_run || context.rules.gate.dry_run)))
 }
 
 /// The target comes from the incident's labels, never from the guest. Empty means nothing, never "all".
@@ -156,9 +112,7 @@ fn target_of(action: &Action, incident: &Incident) -> Result<Labels, Refusal> {
         match incident.labels.get(name).filter(|value| !value.is_empty()) {
             Some(value) => pairs.push((name.clone(), value.to_owned())),
             None => {
-                return Err(Refusal::NoTarget {
-                    label: name.clone(),
-                });
+                return Err(Refusal::NoTarget { label: name.clone() });
             }
         }
     }
@@ -192,15 +146,7 @@ pub(super) fn is_unchanged(context: &Context<'_>, incident: &Incident, request: 
         .rules
         .actions
         .get(&shown.name)
-        .is_some_and(|action| {
-            *shown
-                == resolved(
-                    action,
-                    shown.target.clone(),
-                    shown.arguments.clone(),
-                    dry_run,
-                )
-        })
+        .is_some_and(|action| *shown == resolved(action, shown.target.clone(), shown.arguments.clone(), dry_run))
 }
 
 fn propose(
@@ -226,13 +172,7 @@ fn propose(
 }
 
 /// What an approval is bound to: the action with its slice of the config, the policy, the group, and what was shown.
-fn digest(
-    incident: &Incident,
-    action: &ResolvedAction,
-    plan: &Plan,
-    policy_digest: &str,
-    shown: &[String],
-) -> String {
+fn digest(incident: &Incident, action: &ResolvedAction, plan: &Plan, policy_digest: &str, shown: &[String]) -> String {
     let bound = serde_json::json!({
         "incident": incident.id,
         "origin": incident.origin,
@@ -243,21 +183,14 @@ fn digest(
         "policy": policy_digest,
         "shown": shown,
     });
-    Sha256::digest(bound.to_string())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bound.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The evidence as the person sees it, one line a fact.
 fn evidence_lines(book: &Book, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
     let mut lines = vec![format!("{} {}", incident.origin.name(), incident.labels)];
     if let Some(worst) = incident.worst() {
-        let by = if worst.cold_start {
-            " by static bounds, the series is still being learnt"
-        } else {
-            ""
-        };
+        let by = if worst.cold_start { " by static bounds, the series is still being learnt" } else { "" };
         lines.push(format!(
             "value {}, expected {} ({} to {}), score {}{by}",
             short(worst.value.0),
@@ -267,62 +200,32 @@ fn evidence_lines(book: &Book, incident: &Incident, action: &ResolvedAction) -> 
             short(worst.score.0),
         ));
         for opinion in &worst.opinions {
-            let note = opinion
-                .note
-                .as_deref()
-                .map(|note| format!(": {note}"))
-                .unwrap_or_default();
-            lines.push(format!(
-                "{} scores {}{note}",
-                opinion.detector,
-                short(opinion.score.0)
-            ));
+            let note = opinion.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+            lines.push(format!("{} scores {}{note}", opinion.detector, short(opinion.score.0)));
         }
         if incident.members.len() > 1 {
-            lines.push(format!(
-                "{} series of the group are anomalous",
-                incident.members.len()
-            ));
+            lines.push(format!("{} series of the group are anomalous", incident.members.len()));
         }
     }
     if let Origin::Absence { .. } = incident.origin {
         lines.push("no samples: the group stopped coming".to_owned());
     }
     for alert in incident.alerts.values().take(5) {
-        let text = alert
-            .annotations
-            .get("summary")
-            .or(alert.annotations.get("description"))
-            .unwrap_or("");
-        lines.push(
-            format!("alert {} {text}", alert.labels)
-                .trim_end()
-                .to_owned(),
-        );
+        let text = alert.annotations.get("summary").or(alert.annotations.get("description")).unwrap_or("");
+        lines.push(format!("alert {} {text}", alert.labels).trim_end().to_owned());
     }
     for attempt in attempts(book, incident).rev().take(5) {
         let (outcome, reason) = outcome_of(attempt);
-        let because = if reason.is_empty() {
-            String::new()
-        } else {
-            format!(" ({reason})")
-        };
-        lines.push(format!(
-            "before: {} on {} was {outcome}{because}",
-            attempt.proposal.action.name, action.target
-        ));
+        let because = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        lines.push(format!("before: {} on {} was {outcome}{because}", attempt.proposal.action.name, action.target));
     }
     lines
 }
 
 /// Earlier requests that came to an end, on this incident or on the same target, oldest first.
-pub fn attempts<'a>(
-    book: &'a Book,
-    incident: &'a Incident,
-) -> impl DoubleEndedIterator<Item = &'a Request> {
+pub fn attempts<'a>(book: &'a Book, incident: &'a Incident) -> impl DoubleEndedIterator<Item = &'a Request> {
     book.requests().into_iter().filter(|request| {
-        let ours = request.incident == incident.id
-            || request.proposal.action.target.within(&incident.labels);
+        let ours = request.incident == incident.id || request.proposal.action.target.within(&incident.labels);
         ours && !request.is_active() && outcome_of(request).0 != "withdrawn"
     })
 }
@@ -337,34 +240,11 @@ pub fn outcome_of(request: &Request) -> (&'static str, String) {
         (Approval::Expired { .. }, ..) => ("expired", String::new()),
         (Approval::Withdrawn { .. }, ..) => ("withdrawn", String::new()),
         (_, Run::Refused { guard, .. }, _) => ("refused", guard.name().to_owned()),
-        (
-            _,
-            Run::Finished {
-                result: RunResult::Failed { error },
-                ..
-            },
-            _,
-        ) => ("failed", error.clone()),
-        (
-            _,
-            Run::Finished {
-                result: RunResult::Unknown { error },
-                ..
-            },
-            _,
-        ) => ("unknown", error.clone()),
-        (
-            _,
-            Run::Finished {
-                result: RunResult::DryRun,
-                ..
-            },
-            _,
-        ) => ("refused", "dry run".to_owned()),
+        (_, Run::Finished { result: RunResult::Failed { error }, .. }, _) => ("failed", error.clone()),
+        (_, Run::Finished { result: RunResult::Unknown { error }, .. }, _) => ("unknown", error.clone()),
+        (_, Run::Finished { result: RunResult::DryRun, .. }, _) => ("refused", "dry run".to_owned()),
         (_, _, Some(verification)) => match &verification.outcome {
-            Some((_, Verified::Fixed, _)) if verification.revoked => {
-                ("ineffective", "it broke again soon".to_owned())
-            }
+            Some((_, Verified::Fixed, _)) if verification.revoked => ("ineffective", "it broke again soon".to_owned()),
             Some((_, Verified::Fixed, reason)) => ("fixed", reason.clone()),
             Some((_, Verified::Ineffective, reason)) => ("ineffective", reason.clone()),
             Some((_, Verified::Inconclusive, reason)) => ("inconclusive", reason.clone()),
@@ -381,19 +261,11 @@ fn passes_by_itself(
     incident: &Incident,
     action: &ResolvedAction,
 ) -> Option<(crate::rules::Severity, crate::rules::Severity)> {
-    let (level, limit) = (
-        incident.severity.max(action.risk),
-        context.rules.gate.auto_approve,
-    );
-    let uncertain = context.book.requests_of(incident).any(|r| {
-        matches!(
-            r.run,
-            Run::Finished {
-                result: RunResult::Unknown { .. },
-                ..
-            }
-        )
-    });
+    let (level, limit) = (incident.severity.max(action.risk), context.rules.gate.auto_approve);
+    let uncertain = context
+        .book
+        .requests_of(incident)
+        .any(|r| matches!(r.run, Run::Finished { result: RunResult::Unknown { .. }, .. }));
     (incident.mode == Mode::Auto && level <= limit && !uncertain).then_some((level, limit))
 }
 
@@ -409,21 +281,13 @@ fn short(value: f64) -> String {
         }
         .to_owned();
     }
-    let magnitude = if value == 0.0 {
-        0
-    } else {
-        value.abs().log10().floor() as i32
-    };
+    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
     if !(-4..15).contains(&magnitude) {
         return format!("{value:.3e}");
     }
     let decimals = usize::try_from(3 - magnitude).unwrap_or(0);
     let text = format!("{value:.decimals$}");
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
