@@ -3,7 +3,8 @@
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A float that survives JSON: finite values as numbers, the others as `"NaN"`, `"+Inf"` and `"-Inf"`.
+/// A float that survives JSON: finite values as numbers, the others as `"NaN"`, `"+Inf"` and `"-Inf"`. Binary formats
+/// hold it as it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Number(pub f64);
 
@@ -28,7 +29,7 @@ impl Number {
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            value if value.is_finite() => to.serialize_f64(value),
+            value if value.is_finite() || !to.is_human_readable() => to.serialize_f64(value),
             value if value.is_nan() => to.serialize_str("NaN"),
             value if value > 0.0 => to.serialize_str("+Inf"),
             _ => to.serialize_str("-Inf"),
@@ -62,17 +63,20 @@ impl<'de> Deserialize<'de> for Number {
                 }
             }
         }
-        from.deserialize_any(Either)
+        if from.is_human_readable() { from.deserialize_any(Either) } else { f64::deserialize(from).map(Number) }
     }
 }
 
-/// Bytes in stored events, as base64 text.
+/// Bytes: base64 text in JSON, themselves in binary formats.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         use base64::Engine as _;
+        if !to.is_human_readable() {
+            return to.serialize_bytes(&self.0);
+        }
         to.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&self.0))
     }
 }
@@ -80,8 +84,26 @@ impl Serialize for Bytes {
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
         use base64::Engine as _;
+        if !from.is_human_readable() {
+            return from.deserialize_byte_buf(Raw);
+        }
         let text = String::deserialize(from)?;
         base64::engine::general_purpose::STANDARD.decode(text).map(Bytes).map_err(de::Error::custom)
+    }
+}
+
+struct Raw;
+
+impl<'de> Visitor<'de> for Raw {
+    type Value = Bytes;
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("bytes")
+    }
+    fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+        Ok(Bytes(bytes))
+    }
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
+        Ok(Bytes(bytes.to_vec()))
     }
 }
 

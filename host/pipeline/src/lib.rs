@@ -1,6 +1,13 @@
-//! tidegate's pipeline: samples in, verdicts and transitions out, synchronously.
+//! tidegate's pipeline: samples in, verdicts and changes out, synchronously.
 //!
 //! The one loop that live operation, backtest and replay share. It knows the sandbox and the domain; no clock, no
-//! async runtime, no database.
+//! async runtime, no database. A caller drives one [`fold::WatchFold`] per watch: [`meet`](fold::WatchFold::meet) what
+//! a query returned, [`backfill`](fold::WatchFold::backfill) what is new, then [`cycle`](fold::WatchFold::cycle).
 
+mod entry;
+pub mod fold;
 pub mod frame;
+pub mod report;
+pub mod scorer;
+pub mod table;
+pub mod view;

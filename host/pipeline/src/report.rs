@@ -1,0 +1,77 @@
+//! What came out of one cycle of one watch.
+
+use std::collections::BTreeMap;
+
+use tidegate_domain::input::WatchChange;
+use tidegate_domain::labels::Labels;
+use tidegate_domain::series::Unjudged;
+use tidegate_domain::time::Timestamp;
+
+/// What came out of one cycle.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What changed, oldest first.
+    pub changes: Vec<WatchChange>,
+    /// What was counted.
+    pub counts: Counts,
+    /// Time of the newest sample of each group that has an open incident.
+    pub newest: Vec<(Labels, Timestamp)>,
+    /// What went wrong with guests, the first of each kind, for the log.
+    pub failures: BTreeMap<(String, &'static str), String>,
+}
+
+/// Counts of one cycle. Samples unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Judged normal.
+    pub normal: u64,
+    /// Judged anomalous.
+    pub anomalous: u64,
+    /// Not judged, by reason.
+    pub unjudged: BTreeMap<Unjudged, u64>,
+    /// Only learnt, being history.
+    pub learnt: u64,
+    /// Guest calls.
+    pub calls: u64,
+    /// Guest calls that failed, by detector and kind.
+    pub failed: BTreeMap<(String, &'static str), u64>,
+    /// Series that gave at least one sample.
+    pub series: u64,
+    /// Series too young for the detectors.
+    pub cold: u64,
+    /// Series that wait for their history.
+    pub awaiting_history: u64,
+    /// Groups absent now.
+    pub absent_groups: u64,
+}
+
+impl Report {
+    pub(crate) fn merge(&mut self, other: Report) {
+        self.changes.extend(other.changes);
+        self.newest.extend(other.newest);
+        for (key, text) in other.failures {
+            self.failures.entry(key).or_insert(text);
+        }
+        let (mine, counts) = (&mut self.counts, other.counts);
+        mine.normal += counts.normal;
+        mine.anomalous += counts.anomalous;
+        mine.learnt += counts.learnt;
+        mine.calls += counts.calls;
+        mine.series += counts.series;
+        mine.cold += counts.cold;
+        mine.awaiting_history += counts.awaiting_history;
+        mine.absent_groups += counts.absent_groups;
+        for (why, count) in counts.unjudged {
+            *mine.unjudged.entry(why).or_default() += count;
+        }
+        for (key, count) in counts.failed {
+            *mine.failed.entry(key).or_default() += count;
+        }
+    }
+
+    pub(crate) fn failed(&mut self, detector: &str, error: &crate::scorer::ScoreError) {
+        let key = (detector.to_owned(), error.kind);
+        *self.counts.failed.entry(key.clone()).or_default() += 1;
+        self.failures.entry(key).or_insert_with(|| error.text.clone());
+    }
+}

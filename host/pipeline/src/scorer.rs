@@ -1,0 +1,63 @@
+//! A configured detector as the pipeline sees it. The sandbox is one way to have it; a test may bring another.
+
+use std::time::Duration;
+
+use tidegate_sandbox::{CallError, Detector, GuestError, Scored};
+
+/// Scores series by one configured detector.
+pub trait Scorer: Send + Sync {
+    /// Its name in the config.
+    fn name(&self) -> &str;
+
+    /// SHA-256 of the component.
+    fn digest(&self) -> &str;
+
+    /// How much history it wants when a series is seen for the first time.
+    fn history(&self) -> Duration;
+
+    /// Folds samples into a state; see `detector.model.score` in the contract.
+    fn score(&self, state: &[u8], timestamps: &[i64], values: &[f64]) -> Result<Scored, ScoreError>;
+}
+
+/// Why a detector could not be asked. Never a score of zero.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct ScoreError {
+    /// Stable snake-case name, for counting.
+    pub kind: &'static str,
+    /// What happened, for people.
+    pub text: String,
+    /// The state is of another layout: the series must be learnt again.
+    pub unreadable_state: bool,
+}
+
+/// A detector in the sandbox under its name in the config.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    /// The name.
+    pub name: String,
+    /// The detector.
+    pub detector: Detector,
+}
+
+impl Scorer for Configured {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn digest(&self) -> &str {
+        self.detector.digest()
+    }
+
+    fn history(&self) -> Duration {
+        self.detector.needs().history
+    }
+
+    fn score(&self, state: &[u8], timestamps: &[i64], values: &[f64]) -> Result<Scored, ScoreError> {
+        self.detector.score(state, timestamps, values).map_err(|error| ScoreError {
+            kind: error.kind(),
+            unreadable_state: matches!(error, CallError::Guest(GuestError::UnreadableState(_))),
+            text: error.to_string(),
+        })
+    }
+}
