@@ -1,1 +1,217 @@
-//! config
+//! Reads the config: TOML files in, valid values out, or every fault with its file, line, key and remedy.
+//!
+//! Here the text of a config becomes types whose every value makes sense; nothing behind this module checks a config
+//! value again. It reads files and environment variables and talks to nobody.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Url;
+use tidegate_domain::rules::Rules;
+use tidegate_sandbox::{Grants, Limits};
+
+use crate::http_client::{BaseUrl, HttpClientOptions, Secret};
+
+mod action;
+mod alert_route;
+mod endpoints;
+mod error;
+mod gate;
+mod guest;
+mod host;
+mod include;
+mod locate;
+mod people;
+mod proposals;
+mod resolve;
+mod secret;
+mod section;
+mod watch;
+
+pub(crate) use error::{ConfigErrors, Finding, Findings, Spot, suggest};
+pub(crate) use locate::Locator;
+
+/// A whole config, found valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The main file, as it was named.
+    pub(crate) file: PathBuf,
+    /// The host itself.
+    pub(crate) server: Server,
+    /// Where samples come from.
+    pub(crate) prometheus: Prometheus,
+    /// Where alerts go to, and where silences are.
+    pub(crate) alertmanager: Option<Alertmanager>,
+    /// Where requests are told.
+    pub(crate) slack: Option<Slack>,
+    /// Who may decide.
+    pub(crate) approvers: Vec<Approver>,
+    /// What is special about single guests, by name. A guest without an entry has no grant and the default limits.
+    pub(crate) guests: BTreeMap<String, GuestConfig>,
+    /// Configured detectors, by name.
+    pub(crate) detectors: BTreeMap<String, DetectorConfig>,
+    /// What is watched, in the order of the files.
+    pub(crate) watches: Vec<WatchConfig>,
+    /// What is done about which alerts, first match wins.
+    pub(crate) routes: Vec<RouteConfig>,
+    /// Everything that decisions depend on.
+    pub(crate) rules: Rules,
+    /// Places of keys, for faults that show later.
+    pub(crate) locator: Locator,
+    /// What is allowed and probably not meant.
+    pub(crate) warnings: Vec<Finding>,
+}
+
+/// `[server]`: the host itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    /// The one listener.
+    pub(crate) listen: SocketAddr,
+    /// Journal, states, lock and caches.
+    pub(crate) data_dir: PathBuf,
+    /// Every `*.wasm` in here is a guest.
+    pub(crate) guest_dir: PathBuf,
+    /// Under which URL people reach this host, for links.
+    pub(crate) external_url: Option<BaseUrl>,
+    /// How often the series table is written.
+    pub(crate) snapshot_interval: Duration,
+    /// How many threads call guests; at least 1.
+    pub(crate) workers: usize,
+}
+
+/// `[prometheus]`: where samples come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Prometheus {
+    /// Where it is.
+    pub(crate) url: BaseUrl,
+    /// How to reach it.
+    pub(crate) http: HttpClientOptions,
+    /// How long one query may take.
+    pub(crate) timeout: Duration,
+    /// Longest answer that is read.
+    pub(crate) max_response_bytes: usize,
+}
+
+/// `[alertmanager]`: where alerts go to, and where silences are.
+#[derive(Clone, Debug)]
+pub(crate) struct Alertmanager {
+    /// Where it is.
+    pub(crate) url: BaseUrl,
+    /// How to reach it.
+    pub(crate) http: HttpClientOptions,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+    /// `alertname` of the alerts that this host sends.
+    pub(crate) alertname: String,
+}
+
+/// `[slack]`: where requests are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Slack {
+    /// An incoming webhook.
+    pub(crate) webhook_url: WebhookUrl,
+}
+
+/// The URL of an incoming webhook. Whoever knows it can post, so its `Debug` prints nothing of it.
+#[derive(Clone)]
+pub(crate) struct WebhookUrl(Url);
+
+impl WebhookUrl {
+    /// The URL itself, for the one place that posts to it.
+    pub(crate) fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+/// `[[approver]]`: somebody who may decide.
+#[derive(Clone, Debug)]
+pub(crate) struct Approver {
+    /// Unique name, as the journal keeps it.
+    pub(crate) name: String,
+    /// Proves it over HTTP; at least 16 characters, unique.
+    pub(crate) token: Secret,
+    /// Slack's user id.
+    pub(crate) slack_user: Option<String>,
+}
+
+/// `[guest.NAME]`: what is special about one guest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GuestConfig {
+    /// The only content that may be loaded, as 64 lower-case hexadecimal digits.
+    pub(crate) sha256: Option<String>,
+    /// What it may import beyond data and the log.
+    pub(crate) grants: Grants,
+    /// What it may use up.
+    pub(crate) limits: Limits,
+}
+
+/// `[detector.NAME]`: a guest with settings.
+#[derive(Clone, Debug)]
+pub(crate) struct DetectorConfig {
+    /// Name of the guest.
+    pub(crate) guest: String,
+    /// A JSON object; only the guest knows what it means.
+    pub(crate) settings: serde_json::Value,
+}
+
+/// The part of `[[watch]]` that fetches samples and opens policies. The rest is in [`Rules::watches`].
+#[derive(Clone, Debug)]
+pub(crate) struct WatchConfig {
+    /// Unique name.
+    pub(crate) name: String,
+    /// PromQL.
+    pub(crate) expr: String,
+    /// Time between two queries.
+    pub(crate) interval: Duration,
+    /// Time between two samples.
+    pub(crate) step: Duration,
+    /// Samples younger than this are left alone: they may still be arriving.
+    pub(crate) query_offset: Duration,
+    /// The policy, if any.
+    pub(crate) remediation: Option<Remediation>,
+}
+
+/// The part of `[[alert_route]]` that opens policies. The rest is in [`Rules::routes`], in the same order.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteConfig {
+    /// Unique name.
+    pub(crate) name: String,
+    /// The policy, if any.
+    pub(crate) remediation: Option<Remediation>,
+}
+
+/// A policy: a guest with settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Remediation {
+    /// Name of the guest.
+    pub(crate) guest: String,
+    /// A JSON object; only the guest knows what it means.
+    pub(crate) settings: serde_json::Value,
+    /// Where its settings stand, for [`Locator::spot`]; in `[defaults.watch]` where they are inherited.
+    pub(crate) path: Vec<String>,
+}
+
+/// Reads a config and all it includes.
+///
+/// # Errors
+///
+/// Every fault of all files together. Faults that only show against the world (a guest that is missing, an endpoint
+/// that does not answer) are not looked for here.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let findings = Findings::default();
+    let config = include::read(path, &findings).and_then(|root| resolve::resolve(path, root, &findings));
+    let warnings = findings.into_result()?;
+    // Without an error there is a config: every `None` on the way has been explained.
+    config
+        .map(|config| Config { warnings, ..config })
+        .ok_or_else(|| ConfigErrors { errors: Vec::new(), warnings: Vec::new() })
+}

@@ -1,0 +1,154 @@
+//! `[prometheus]`, `[alertmanager]` and `[slack]`: what this host talks to, and how to reach it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Url;
+use tidegate_domain::rules::Severity;
+
+use super::section::{At, Section};
+use super::{Alertmanager, Prometheus, Slack, WebhookUrl, secret};
+use crate::http_client::{BaseUrl, HttpClientOptions};
+
+pub(super) const PROMETHEUS_KEYS: &[&str] = &["url", "timeout", "max_response_size"];
+pub(super) const ALERTMANAGER_KEYS: &[&str] = &["url", "timeout", "alertname", "severities"];
+pub(super) const SLACK_KEYS: &[&str] = &["webhook_url", "webhook_url_file", "webhook_url_env"];
+/// Keys of an HTTP client, under the names that Prometheus gives them.
+pub(super) const HTTP_KEYS: &[&str] =
+    &["basic_auth", "authorization", "http_headers", "tls_config", "proxy_url", "follow_redirects"];
+
+/// `alertname` of the alerts that this host sends, unless the config chooses another.
+pub(super) const DEFAULT_ALERTNAME: &str = "TidegateAnomaly";
+
+/// The words for severities and risks.
+pub(super) const SEVERITIES: [(&str, Severity); 4] =
+    [("low", Severity::Low), ("medium", Severity::Medium), ("high", Severity::High), ("critical", Severity::Critical)];
+
+pub(super) fn prometheus(root: &Section<'_>) -> Option<Prometheus> {
+    if !root.has("prometheus") {
+        root.error("prometheus", "missing", "add [prometheus] with url = \"http://127.0.0.1:9090\"");
+        return None;
+    }
+    let section = root.section("prometheus", Some(&[PROMETHEUS_KEYS, HTTP_KEYS].concat()))?;
+    Some(Prometheus {
+        url: required_url(&section)?,
+        http: http(&section)?,
+        timeout: section.positive_duration("timeout").map_or(Duration::from_secs(30), |length| length.value),
+        // Two million samples, the most that one request asks for, are about 60 MB of JSON; native histograms more.
+        max_response_bytes: section
+            .size("max_response_size")
+            .and_then(|bytes| usize::try_from(bytes.value).ok())
+            .unwrap_or(256 << 20),
+    })
+}
+
+pub(super) fn alertmanager(root: &Section<'_>) -> Option<Alertmanager> {
+    let section = root.section("alertmanager", Some(&[ALERTMANAGER_KEYS, HTTP_KEYS].concat()))?;
+    Some(Alertmanager {
+        url: required_url(&section)?,
+        http: http(&section)?,
+        timeout: section.positive_duration("timeout").map_or(Duration::from_secs(10), |length| length.value),
+        alertname: section.text("alertname").map_or_else(|| DEFAULT_ALERTNAME.to_owned(), |name| name.value),
+    })
+}
+
+/// What the `severity` label of foreign alerts means.
+pub(super) fn severity_labels(root: &Section<'_>) -> BTreeMap<String, Severity> {
+    let Some(table) = root.section("alertmanager", None).and_then(|section| section.map("severities")) else {
+        return BTreeMap::new();
+    };
+    table.value.into_iter().filter_map(|(label, word)| Some((label, root.pick(word, &SEVERITIES)?.value))).collect()
+}
+
+pub(super) fn slack(root: &Section<'_>) -> Option<Slack> {
+    let section = root.section("slack", Some(SLACK_KEYS))?;
+    let key = secret::one_of(&section, SLACK_KEYS)?;
+    let text = if key == "webhook_url" {
+        section.text(key)?
+    } else {
+        let secret = secret::read(&section, "webhook_url")?;
+        At { value: secret.value.expose().to_owned(), spot: secret.spot }
+    };
+    let url = Url::parse(&text.value).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if url.is_none() {
+        // Not quoted: it is a secret, even a broken one.
+        let remedy = "copy the whole URL of the incoming webhook from Slack";
+        section.findings.error(&text.spot, "this is not an absolute http or https URL", remedy);
+    }
+    Some(Slack { webhook_url: WebhookUrl(url?) })
+}
+
+/// Reads the keys of an HTTP client and builds one, so that a certificate or a secret that is missing shows now.
+fn http(section: &Section<'_>) -> Option<HttpClientOptions> {
+    let mut given = serde_json::Map::new();
+    for key in HTTP_KEYS.iter().filter(|key| section.has(key)) {
+        given.insert((*key).to_owned(), section.json(key)?.value);
+    }
+    let options = match serde_path_to_error::deserialize::<_, HttpClientOptions>(serde_json::Value::Object(given)) {
+        Ok(options) => options,
+        Err(error) => {
+            let path = error.path().to_string();
+            let key = HTTP_KEYS.iter().find(|key| path.starts_with(**key)).copied().unwrap_or(HTTP_KEYS[0]);
+            let what = format!("{}: {}", path, error.into_inner());
+            section.error(key, what, "the keys are those of Prometheus' HTTP clients, secrets by file or environment");
+            return None;
+        }
+    };
+    let folder = section.spot.place.file.parent().unwrap_or(Path::new(""));
+    let options = options.below(folder);
+    if let Err(error) = options.build() {
+        let what = error.to_string();
+        let key = HTTP_KEYS.iter().filter(|key| section.has(key)).find(|key| what.contains(**key));
+        let spot = key.map_or_else(|| section.spot.clone(), |key| section.spot_of(key));
+        section.findings.error(&spot, what, "correct the options of this HTTP client");
+        return None;
+    }
+    Some(options)
+}
+
+fn required_url(section: &Section<'_>) -> Option<BaseUrl> {
+    if !section.has("url") {
+        section.error("url", "missing", "set url, for example \"http://127.0.0.1:9090\"");
+        return None;
+    }
+    base_url(section, "url")
+}
+
+/// A URL that paths are appended to: no query, no fragment, no password in it.
+pub(super) fn base_url(section: &Section<'_>, key: &str) -> Option<BaseUrl> {
+    let text = section.text(key)?;
+    absolute_url(section, key, &text)?;
+    match BaseUrl::parse(&text.value) {
+        Ok(url) => Some(url),
+        Err(error) => {
+            section.error(key, error.to_string(), "end the URL with its host or path");
+            None
+        }
+    }
+}
+
+/// A URL with a host, for http or https.
+pub(super) fn absolute_url(section: &Section<'_>, key: &str, text: &At<String>) -> Option<Url> {
+    let remedy = "write it in full, for example \"http://127.0.0.1:9090\"";
+    let url = match Url::parse(&text.value) {
+        Ok(url) => url,
+        Err(error) => {
+            section.error(key, format!("{:?} is not a URL: {error}", text.value), remedy);
+            return None;
+        }
+    };
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        section.error(key, format!("{:?} is not an http or https URL with a host", text.value), remedy);
+        return None;
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        section.error(
+            key,
+            "the URL carries a user name or password, which would show up in logs",
+            "take it out; where the section has basic_auth with password_file, use that",
+        );
+        return None;
+    }
+    Some(url)
+}

@@ -1,0 +1,109 @@
+//! From the tree of all files to a [`Config`]: every table is read, then held against the others.
+
+use std::path::Path;
+
+use tidegate_domain::rules::Rules;
+
+use super::error::Findings;
+use super::locate::{Locator, Node};
+use super::proposals::Offers;
+use super::section::Section;
+use super::{Config, action, alert_route, endpoints, gate, guest, host, people, watch};
+
+/// Tables and keys at the top.
+pub(super) const KEYS: &[&str] = &[
+    "include",
+    "server",
+    "prometheus",
+    "alertmanager",
+    "slack",
+    "gate",
+    "storm",
+    "approver",
+    "defaults",
+    "guest",
+    "detector",
+    "watch",
+    "alert_route",
+    "action",
+];
+
+/// Reads everything. None where something was found that keeps the config from being built.
+pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Config> {
+    let section = Section::root(&root, KEYS, findings)?;
+    let server = host::read(&section, main);
+    let prometheus = endpoints::prometheus(&section);
+    let alertmanager = endpoints::alertmanager(&section);
+    let slack = endpoints::slack(&section);
+    let gate = gate::gate(&section);
+    let storm = gate::storm(&section);
+    let severity_labels = endpoints::severity_labels(&section);
+    let approvers = people::read(&section);
+    let guests = guest::guests(&section);
+    let detectors = guest::detectors(&section);
+    let actions = action::read(&section);
+    let offers = Offers {
+        detectors: names(&section, "detector"),
+        action_names: names(&section, "action"),
+        actions: &actions,
+        has_approvers: section.has("approver"),
+    };
+    let (watches, watch_configs): (Vec<_>, Vec<_>) = watch::read(&section, &offers, &gate).into_iter().unzip();
+    let (routes, route_configs): (Vec<_>, Vec<_>) = alert_route::read(&section, &offers).into_iter().unzip();
+    if !section.has("watch") && !section.has("alert_route") {
+        findings.warning(&section.spot, "nothing is watched", "add a [[watch]] or an [[alert_route]]");
+    }
+    unused(&section, "detector", watches.iter().flat_map(|watch| &watch.detectors), findings);
+    let used = watches.iter().flat_map(|watch| &watch.actions).chain(routes.iter().flat_map(|route| &route.actions));
+    unused(&section, "action", used, findings);
+    let rules = Rules {
+        gate,
+        storm,
+        watches: watches.into_iter().map(|watch| (watch.name.clone(), watch)).collect(),
+        routes,
+        severity_labels,
+        approvers: approvers.iter().map(|approver| approver.name.clone()).collect(),
+        own_alertname: alertmanager
+            .as_ref()
+            .map_or_else(|| endpoints::DEFAULT_ALERTNAME.to_owned(), |alertmanager| alertmanager.alertname.clone()),
+        actions,
+    };
+    if !findings.is_clean() {
+        return None;
+    }
+    Some(Config {
+        file: main.to_owned(),
+        server: server?,
+        prometheus: prometheus?,
+        alertmanager,
+        slack,
+        approvers,
+        guests,
+        detectors,
+        watches: watch_configs,
+        routes: route_configs,
+        rules,
+        locator: Locator::new(root),
+        warnings: Vec::new(),
+    })
+}
+
+/// The names in `[key.NAME]`, whether what stands below them is sound or not.
+fn names(root: &Section<'_>, key: &str) -> Vec<String> {
+    if !root.is_table(key) {
+        return Vec::new();
+    }
+    root.section(key, None).map(|section| section.keys().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn unused<'a>(root: &Section<'_>, key: &str, used: impl Iterator<Item = &'a String>, findings: &Findings) {
+    let used: Vec<&String> = used.collect();
+    let Some(section) = root.is_table(key).then(|| root.section(key, None)).flatten() else { return };
+    for name in section.keys().filter(|name| !used.iter().any(|used| used == name)) {
+        findings.warning(
+            &section.spot_of(name),
+            format!("no watch uses this {key}"),
+            "name it in a watch, or take it out",
+        );
+    }
+}
