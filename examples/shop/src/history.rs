@@ -21,9 +21,7 @@ pub struct Span {
 
 /// The samples of all series in `span`. An empty span gives a page without samples.
 pub fn openmetrics(span: &Span, calendar: Calendar) -> String {
-    let seconds: Vec<i64> = (span.from..=span.to)
-        .step_by(span.step.max(1) as usize)
-        .collect();
+    let seconds: Vec<i64> = (span.from..=span.to).step_by(span.step.max(1) as usize).collect();
     let mut shop = Shop::opened_at(span.from, calendar);
     let rows: Vec<Vec<Family>> = seconds
         .iter()
@@ -45,13 +43,7 @@ pub fn openmetrics(span: &Span, calendar: Calendar) -> String {
             labels.push(("instance", span.instance.clone()));
             // promtool wants the samples of one series together, oldest first.
             for (second, row) in seconds.iter().zip(&rows) {
-                metrics::write_line(
-                    &mut page,
-                    series.name,
-                    &labels,
-                    row[f].series[s].value,
-                    Some(*second),
-                );
+                metrics::write_line(&mut page, series.name, &labels, row[f].series[s].value, Some(*second));
             }
         }
     }
@@ -65,11 +57,7 @@ fn up() -> Family {
         name: "up",
         kind: "gauge",
         help: "Whether the scrape succeeded.",
-        series: vec![Series {
-            name: "up",
-            labels: Vec::new(),
-            value: 1.0,
-        }],
+        series: vec![Series { name: "up", labels: Vec::new(), value: 1.0 }],
     }
 }
 
@@ -78,33 +66,17 @@ mod tests {
     use super::*;
 
     fn page(from: i64, to: i64, step: u32) -> String {
-        let span = Span {
-            from,
-            to,
-            step,
-            job: "shop".into(),
-            instance: "shop-1".into(),
-        };
+        let span = Span { from, to, step, job: "shop".into(), instance: "shop-1".into() };
         openmetrics(&span, Calendar { night_at: 0 })
     }
 
     #[test]
     fn samples_of_one_series_stand_together_oldest_first() {
         let page = page(100, 105, 2);
-        let queue: Vec<&str> = page
-            .lines()
-            .filter(|line| line.starts_with("shop_queue_length{"))
-            .collect();
-        let times: Vec<&str> = queue
-            .iter()
-            .filter_map(|line| line.rsplit(' ').next())
-            .collect();
+        let queue: Vec<&str> = page.lines().filter(|line| line.starts_with("shop_queue_length{")).collect();
+        let times: Vec<&str> = queue.iter().filter_map(|line| line.rsplit(' ').next()).collect();
         assert_eq!(times, ["100", "102", "104"]);
-        assert!(
-            queue[0].starts_with(
-                r#"shop_queue_length{service="checkout",job="shop",instance="shop-1"} "#
-            )
-        );
+        assert!(queue[0].starts_with(r#"shop_queue_length{service="checkout",job="shop",instance="shop-1"} "#));
         assert!(page.contains(r#"up{job="shop",instance="shop-1"} 1 104"#));
         assert!(page.ends_with("# EOF\n"));
     }

@@ -61,44 +61,23 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Serve {
-            listen,
-            night_at,
-            opened_at,
-        } => {
+        Command::Serve { listen, night_at, opened_at } => {
             let now = service::unix_now();
             let mut shop = Shop::opened_at(opened_at.unwrap_or(now), Calendar { night_at });
             shop.advance_to(now);
             serve(listen, shop)
         }
-        Command::History {
-            from,
-            to,
-            step,
-            night_at,
-            job,
-            instance,
-            output,
-        } => {
-            let span = Span {
-                from,
-                to,
-                step,
-                job,
-                instance,
-            };
+        Command::History { from, to, step, night_at, job, instance, output } => {
+            let span = Span { from, to, step, job, instance };
             let page = history::openmetrics(&span, Calendar { night_at });
-            std::fs::write(&output, page)
-                .with_context(|| format!("cannot write {}", output.display()))
+            std::fs::write(&output, page).with_context(|| format!("cannot write {}", output.display()))
         }
     }
 }
 
 #[tokio::main]
 async fn serve(listen: SocketAddr, shop: Shop) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let stop = async move {
         tokio::select! {
@@ -107,8 +86,6 @@ async fn serve(listen: SocketAddr, shop: Shop) -> anyhow::Result<()> {
         }
     };
     println!("the shop is open on http://{}", listener.local_addr()?);
-    axum::serve(listener, service::router(shop))
-        .with_graceful_shutdown(stop)
-        .await?;
+    axum::serve(listener, service::router(shop)).with_graceful_shutdown(stop).await?;
     Ok(())
 }

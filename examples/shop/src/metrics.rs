@@ -36,16 +36,8 @@ pub(crate) fn families(reading: &Reading) -> Vec<Family> {
             kind: "counter",
             help: "Requests since the shop opened, by status code.",
             series: vec![
-                series(
-                    "http_requests_total",
-                    Some(("code", "200".into())),
-                    reading.requests_ok as f64,
-                ),
-                series(
-                    "http_requests_total",
-                    Some(("code", "500".into())),
-                    reading.requests_failed as f64,
-                ),
+                series("http_requests_total", Some(("code", "200".into())), reading.requests_ok as f64),
+                series("http_requests_total", Some(("code", "500".into())), reading.requests_failed as f64),
             ],
         },
         Family {
@@ -84,10 +76,7 @@ pub(crate) fn write_line(
     value: f64,
     second: Option<i64>,
 ) {
-    let labels: Vec<String> = labels
-        .iter()
-        .map(|(name, value)| format!("{name}=\"{value}\""))
-        .collect();
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
     let _ = write!(page, "{name}{{{}}} {value}", labels.join(","));
     if let Some(second) = second {
         let _ = write!(page, " {second}");
@@ -98,39 +87,20 @@ pub(crate) fn write_line(
 fn series(name: &'static str, label: Option<(&'static str, String)>, value: f64) -> Series {
     let mut labels = vec![("service", "checkout".to_owned())];
     labels.extend(label);
-    Series {
-        name,
-        labels,
-        value,
-    }
+    Series { name, labels, value }
 }
 
 fn durations(reading: &Reading) -> Vec<Series> {
     let mut all = Vec::new();
     let mut count = 0;
     // `{:?}` writes 1.0 and not 1: Prometheus 3 renames the latter while it scrapes, but not in a backfill.
-    let edges = BUCKETS
-        .iter()
-        .map(|edge| format!("{edge:?}"))
-        .chain(["+Inf".to_owned()]);
+    let edges = BUCKETS.iter().map(|edge| format!("{edge:?}")).chain(["+Inf".to_owned()]);
     for (edge, requests) in edges.zip(reading.durations) {
         count += requests;
-        all.push(series(
-            "http_request_duration_seconds_bucket",
-            Some(("le", edge)),
-            count as f64,
-        ));
+        all.push(series("http_request_duration_seconds_bucket", Some(("le", edge)), count as f64));
     }
-    all.push(series(
-        "http_request_duration_seconds_sum",
-        None,
-        reading.duration_sum,
-    ));
-    all.push(series(
-        "http_request_duration_seconds_count",
-        None,
-        count as f64,
-    ));
+    all.push(series("http_request_duration_seconds_sum", None, reading.duration_sum));
+    all.push(series("http_request_duration_seconds_count", None, count as f64));
     all
 }
 

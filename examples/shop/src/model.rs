@@ -118,10 +118,7 @@ impl Shop {
     /// Nothing when all is well, otherwise what is wrong. The nightly batch job is not wrong.
     pub fn ailment(&self) -> Option<String> {
         if self.poisoned {
-            return Some(format!(
-                "a poisoned job blocks the workers, {} jobs wait",
-                self.reading.queue_length
-            ));
+            return Some(format!("a poisoned job blocks the workers, {} jobs wait", self.reading.queue_length));
         }
         let draining = self.filled > 0 && !self.calendar.is_night(self.now);
         draining.then(|| format!("the queue drains, {} jobs wait", self.reading.queue_length))
@@ -160,9 +157,7 @@ impl Shop {
 mod tests {
     use super::*;
 
-    const CALENDAR: Calendar = Calendar {
-        night_at: 1_000_000,
-    };
+    const CALENDAR: Calendar = Calendar { night_at: 1_000_000 };
 
     fn queue_lengths(shop: &mut Shop, seconds: std::ops::Range<i64>) -> Vec<f64> {
         seconds
@@ -236,10 +231,7 @@ mod tests {
         let mut at_once = Shop::opened_at(1_000_000, CALENDAR);
         at_once.advance_to(1_001_234);
         let mut in_steps = Shop::opened_at(1_000_000, CALENDAR);
-        for second in (1_000_000..=1_001_234)
-            .step_by(7)
-            .chain([1_001_234, 1_000_500])
-        {
+        for second in (1_000_000..=1_001_234).step_by(7).chain([1_001_234, 1_000_500]) {
             in_steps.advance_to(second);
         }
         assert_eq!(at_once, in_steps);
@@ -252,9 +244,6 @@ mod tests {
         let reading = shop.reading();
         let requests = reading.requests_ok + reading.requests_failed;
         assert_eq!(requests, reading.durations.iter().sum::<u64>());
-        assert!(
-            requests > 20_000 && reading.requests_failed > 0,
-            "{reading:?}"
-        );
+        assert!(requests > 20_000 && reading.requests_failed > 0, "{reading:?}");
     }
 }

@@ -33,9 +33,7 @@ pub(crate) fn uniform(second: i64, purpose: Purpose) -> f64 {
 /// Bounded on purpose: a demo that once in a thousand runs shows a spike which nobody made explains nothing.
 pub(crate) fn normal(second: i64, purpose: Purpose) -> f64 {
     let start = mix(second.cast_unsigned()).wrapping_add(purpose.salt());
-    let sum: f64 = (0..12u64)
-        .map(|n| (mix(start.wrapping_add(n << 32)) >> 11) as f64 / (1u64 << 53) as f64)
-        .sum();
+    let sum: f64 = (0..12u64).map(|n| (mix(start.wrapping_add(n << 32)) >> 11) as f64 / (1u64 << 53) as f64).sum();
     sum - 6.0
 }
 
@@ -57,19 +55,12 @@ mod tests {
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / draws.len() as f64;
         assert!(mean.abs() < 0.03, "mean {mean}");
-        assert!(
-            (variance.sqrt() - 1.0).abs() < 0.03,
-            "deviation {}",
-            variance.sqrt()
-        );
+        assert!((variance.sqrt() - 1.0).abs() < 0.03, "deviation {}", variance.sqrt());
     }
 
     #[test]
     fn draws_of_one_second_differ_by_purpose() {
-        assert_ne!(
-            uniform(7, Purpose::Request(0)),
-            uniform(7, Purpose::Request(1))
-        );
+        assert_ne!(uniform(7, Purpose::Request(0)), uniform(7, Purpose::Request(1)));
         assert_ne!(normal(7, Purpose::Queue), normal(7, Purpose::Arrivals));
         assert_eq!(normal(7, Purpose::Queue), normal(7, Purpose::Queue));
     }

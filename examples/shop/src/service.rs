@@ -23,10 +23,7 @@ const MAX_CALLS: usize = 1000;
 
 /// The shop's HTTP interface.
 pub fn router(shop: Shop) -> Router {
-    let shared = Shared(Arc::new(Mutex::new(Inside {
-        shop,
-        calls: Vec::new(),
-    })));
+    let shared = Shared(Arc::new(Mutex::new(Inside { shop, calls: Vec::new() })));
     Router::new()
         .route("/metrics", get(scrape))
         .route("/healthz", get(health))
@@ -41,9 +38,7 @@ pub fn router(shop: Shop) -> Router {
 /// The current Unix second.
 pub fn unix_now() -> i64 {
     // Only a clock before 1970 fails here; the shop is then simply at its beginning.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs().cast_signed())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
 #[derive(Clone)]
@@ -91,20 +86,12 @@ async fn calls(State(shared): State<Shared>) -> Json<Value> {
     Json(json!({ "calls": shared.inside().calls }))
 }
 
-async fn change(
-    State(shared): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> impl IntoResponse {
+async fn change(State(shared): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
     let body = match read_body(&body) {
         Ok(body) => body,
         Err((status, message)) => return (status, Json(json!({ "error": message }))),
     };
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .map(str::to_owned);
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let answer = shared.inside().carry_out(uri.path(), key, body);
     println!("{} {answer}", uri.path());
     (StatusCode::OK, Json(json!({ "message": answer })))
@@ -115,27 +102,19 @@ fn read_body(body: &[u8]) -> Result<Value, (StatusCode, String)> {
     if body.is_empty() {
         return Ok(Value::Null);
     }
-    let body: Value = serde_json::from_slice(body).map_err(|err| {
-        (
-            StatusCode::BAD_REQUEST,
-            format!("the body is not JSON: {err}"),
-        )
-    })?;
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|err| (StatusCode::BAD_REQUEST, format!("the body is not JSON: {err}")))?;
     match body.pointer("/target/service") {
-        Some(service) if service != "checkout" => Err((
-            StatusCode::NOT_FOUND,
-            format!("there is no service {service} here, only \"checkout\""),
-        )),
+        Some(service) if service != "checkout" => {
+            Err((StatusCode::NOT_FOUND, format!("there is no service {service} here, only \"checkout\"")))
+        }
         _ => Ok(body),
     }
 }
 
 impl Inside {
     fn carry_out(&mut self, path: &str, key: Option<String>, body: Value) -> String {
-        let earlier = self
-            .calls
-            .iter()
-            .find(|call| key.is_some() && call.idempotency_key == key && call.path == path);
+        let earlier = self.calls.iter().find(|call| key.is_some() && call.idempotency_key == key && call.path == path);
         let (repeated, answer) = match earlier {
             Some(call) => (true, call.answer.clone()),
             None => (false, self.act(path)),
