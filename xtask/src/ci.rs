@@ -22,26 +22,13 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     stage("setup", || setup::run(root))?;
     stage("format", || cargo(&["fmt", "--all", "--check"]))?;
     stage("guests", || guests::build(root).map(drop))?;
-    stage("lints", || {
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ])
-    })?;
+    stage("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     stage("docs", || {
         let mut doc: Command = shell::cargo(root, &["doc", "--workspace", "--no-deps"]);
         shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     stage("tests", || test(root))?;
-    for options in [
-        Options::check(),
-        Options::check_deny(),
-        Options::check_ignore(),
-    ] {
+    for options in [Options::check(), Options::check_deny(), Options::check_ignore()] {
         stage(&options.to_string(), || {
             if demo::run(root, &options) != ExitCode::SUCCESS {
                 bail!("see above");

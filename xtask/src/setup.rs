@@ -22,16 +22,10 @@ struct Tool {
     source: &'static str,
 }
 
-const PROMETHEUS: Tool = Tool {
-    names: &["prometheus"],
-    package: "prometheus",
-    source: "https://prometheus.io/download/#prometheus",
-};
-const PROMTOOL: Tool = Tool {
-    names: &["promtool"],
-    package: "prometheus",
-    source: "https://prometheus.io/download/#prometheus",
-};
+const PROMETHEUS: Tool =
+    Tool { names: &["prometheus"], package: "prometheus", source: "https://prometheus.io/download/#prometheus" };
+const PROMTOOL: Tool =
+    Tool { names: &["promtool"], package: "prometheus", source: "https://prometheus.io/download/#prometheus" };
 const ALERTMANAGER: Tool = Tool {
     names: &["prometheus-alertmanager", "alertmanager"],
     package: "prometheus-alertmanager",
@@ -47,13 +41,7 @@ const NODE_EXPORTER: Tool = Tool {
     package: "prometheus-node-exporter",
     source: "https://prometheus.io/download/#node_exporter",
 };
-const TOOLS: [&Tool; 5] = [
-    &PROMETHEUS,
-    &PROMTOOL,
-    &ALERTMANAGER,
-    &AMTOOL,
-    &NODE_EXPORTER,
-];
+const TOOLS: [&Tool; 5] = [&PROMETHEUS, &PROMTOOL, &ALERTMANAGER, &AMTOOL, &NODE_EXPORTER];
 
 impl Tool {
     fn find(&self) -> Option<PathBuf> {
@@ -71,11 +59,7 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn find() -> anyhow::Result<Self> {
         let find = |tool: &Tool| tool.find().with_context(|| missing(&[tool]));
-        Ok(Self {
-            prometheus: find(&PROMETHEUS)?,
-            promtool: find(&PROMTOOL)?,
-            alertmanager: find(&ALERTMANAGER)?,
-        })
+        Ok(Self { prometheus: find(&PROMETHEUS)?, promtool: find(&PROMTOOL)?, alertmanager: find(&ALERTMANAGER)? })
     }
 }
 
@@ -87,16 +71,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 
 fn wasm_target(root: &Path) -> anyhow::Result<()> {
     // Asking rustc works without rustup too, where a distribution ships the target.
-    let sysroot = shell::output(
-        Command::new("rustc")
-            .args(["--print", "sysroot"])
-            .current_dir(root),
-    )?;
-    if Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(WASM_TARGET)
-        .is_dir()
-    {
+    let sysroot = shell::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(root))?;
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).is_dir() {
         return Ok(());
     }
     if shell::find("rustup").is_none() {
@@ -106,11 +82,7 @@ fn wasm_target(root: &Path) -> anyhow::Result<()> {
             sysroot.trim()
         );
     }
-    shell::run(
-        Command::new("rustup")
-            .args(["target", "add", WASM_TARGET])
-            .current_dir(root),
-    )
+    shell::run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(root))
 }
 
 fn tools() -> anyhow::Result<()> {
@@ -122,11 +94,7 @@ fn tools() -> anyhow::Result<()> {
         bail!(missing(&lacking));
     }
     let Some(root_rights) = RootRights::find() else {
-        bail!(
-            "{}\nwith apt: sudo apt-get install {}",
-            missing(&lacking),
-            packages(&lacking).join(" ")
-        );
+        bail!("{}\nwith apt: sudo apt-get install {}", missing(&lacking), packages(&lacking).join(" "));
     };
     install(&packages(&lacking), root_rights)?;
 
@@ -138,10 +106,7 @@ fn tools() -> anyhow::Result<()> {
 }
 
 fn lacking() -> Vec<&'static Tool> {
-    TOOLS
-        .into_iter()
-        .filter(|tool| tool.find().is_none())
-        .collect()
+    TOOLS.into_iter().filter(|tool| tool.find().is_none()).collect()
 }
 
 fn packages(tools: &[&Tool]) -> Vec<&'static str> {
@@ -153,13 +118,7 @@ fn packages(tools: &[&Tool]) -> Vec<&'static str> {
 fn missing(tools: &[&Tool]) -> String {
     let lines: Vec<String> = tools
         .iter()
-        .map(|tool| {
-            format!(
-                "{} is not on the PATH: install it from {}",
-                tool.names.join(" or "),
-                tool.source
-            )
-        })
+        .map(|tool| format!("{} is not on the PATH: install it from {}", tool.names.join(" or "), tool.source))
         .collect();
     lines.join("\n")
 }
@@ -198,10 +157,7 @@ impl RootRights {
         if rustix::process::geteuid().is_root() {
             return Some(Self::Own);
         }
-        let granted = Command::new("sudo")
-            .args(["-n", "true"])
-            .output()
-            .is_ok_and(|output| output.status.success());
+        let granted = Command::new("sudo").args(["-n", "true"]).output().is_ok_and(|output| output.status.success());
         granted.then_some(Self::Sudo)
     }
 
@@ -232,13 +188,7 @@ impl ServicesStayDown {
         let draft = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
         fs::write(draft.path(), "#!/bin/sh\nexit 101\n")
             .with_context(|| format!("cannot write {}", draft.path().display()))?;
-        shell::run(
-            rights
-                .command("install")
-                .args(["-m", "755"])
-                .arg(draft.path())
-                .arg(POLICY),
-        )?;
+        shell::run(rights.command("install").args(["-m", "755"]).arg(draft.path()).arg(POLICY))?;
         Ok(guard)
     }
 }
@@ -247,9 +197,7 @@ impl Drop for ServicesStayDown {
     fn drop(&mut self) {
         let Some(rights) = self.0 else { return };
         if let Err(err) = shell::run(rights.command("rm").args(["-f", POLICY])) {
-            eprintln!(
-                "warning: remove {POLICY} by hand, it keeps apt from starting services: {err:#}"
-            );
+            eprintln!("warning: remove {POLICY} by hand, it keeps apt from starting services: {err:#}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! failure names the command.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,9 +20,7 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let line = line(command);
     println!("$ {line}");
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{line}`"))?;
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` failed: {status}");
     }
@@ -32,15 +30,9 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// What `command` prints to its standard output.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let line = line(command);
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start `{line}`"))?;
+    let output = command.output().with_context(|| format!("cannot start `{line}`"))?;
     if !output.status.success() {
-        bail!(
-            "`{line}` failed: {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{line}` failed: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` did not print UTF-8"))
 }
@@ -48,9 +40,7 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
 /// Where `program` is on the PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Where cargo puts what it builds.
@@ -59,13 +49,14 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
-/// The command as a person would type it: without the folder of the program.
+/// The command as a person would type it here: a program on the PATH by its name, another by its way from here.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let name = program.file_name().unwrap_or(program.as_os_str());
-    let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let here = env::current_dir().unwrap_or_default();
+    let shown = match program.file_name().and_then(OsStr::to_str) {
+        Some(name) if find(name).is_some() => Path::new(name),
+        _ => program.strip_prefix(here).unwrap_or(program),
+    };
+    let words = std::iter::once(shown.as_os_str()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -68,11 +68,7 @@ impl Apis {
             .http_status_as_error(false)
             // All is on loopback, whatever the environment says of proxies.
             .proxy(None);
-        Self {
-            agent: config.build().into(),
-            addresses,
-            token,
-        }
+        Self { agent: config.build().into(), addresses, token }
     }
 
     /// Whether Prometheus answers queries.
@@ -90,16 +86,10 @@ impl Apis {
         Ok(self.get(&self.tidegate("/-/ready"))?.0 == 200)
     }
 
-    /// How many live samples of the shop Prometheus took in the last five seconds.
-    pub(crate) fn recent_scrapes(&self) -> anyhow::Result<f64> {
-        let query = self.prometheus(
-            "/api/v1/query?query=sum(count_over_time(up%7Bjob%3D%22shop%22%7D%5B5s%5D))",
-        );
-        let answer = self.get_json(&query)?;
-        let value = answer
-            .pointer("/data/result/0/value/1")
-            .and_then(Value::as_str);
-        Ok(value.and_then(|value| value.parse().ok()).unwrap_or(0.0))
+    /// Whether Prometheus has scraped the shop: the made history lacks this metric of every scrape.
+    pub(crate) fn prometheus_scrapes(&self) -> anyhow::Result<bool> {
+        let answer = self.get_json(&self.prometheus("/api/v1/query?query=scrape_samples_scraped"))?;
+        Ok(!list(&answer, "/data/result")?.is_empty())
     }
 
     /// Whether the rule `alertname` fires, by both of Prometheus' lists.
@@ -122,18 +112,12 @@ impl Apis {
         let answer = self.get_json(&self.alertmanager("/api/v2/alerts"))?;
         let active = list(&answer, "")?
             .iter()
-            .filter(|alert| {
-                alert["labels"]["alertname"] == alertname && alert["status"]["state"] == "active"
-            })
+            .filter(|alert| alert["labels"]["alertname"] == alertname && alert["status"]["state"] == "active")
             .map(|alert| ActiveAlert {
                 labels: alert["labels"].clone(),
                 receivers: alert["receivers"]
                     .as_array()
-                    .map(|all| {
-                        all.iter()
-                            .filter_map(|one| one["name"].as_str().map(str::to_owned))
-                            .collect()
-                    })
+                    .map(|all| all.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect())
                     .unwrap_or_default(),
             })
             .collect();
@@ -149,11 +133,7 @@ impl Apis {
     /// Breaks the shop.
     pub(crate) fn break_shop(&self) -> anyhow::Result<()> {
         let url = self.shop("/fault");
-        let answer = self
-            .agent
-            .post(&url)
-            .send_empty()
-            .with_context(|| format!("POST {url} failed"))?;
+        let answer = self.agent.post(&url).send_empty().with_context(|| format!("POST {url} failed"))?;
         expect_success(&url, answer).map(drop)
     }
 
@@ -175,9 +155,7 @@ impl Apis {
 
     /// One incident with its timeline.
     pub(crate) fn incident(&self, id: &str) -> anyhow::Result<Incident> {
-        Ok(incident(&self.get_json(
-            &self.tidegate(&format!("/api/v1/incidents/{id}")),
-        )?))
+        Ok(incident(&self.get_json(&self.tidegate(&format!("/api/v1/incidents/{id}")))?))
     }
 
     /// All requests, whatever became of them.
@@ -220,10 +198,7 @@ impl Apis {
             call = call.header("Authorization", format!("Bearer {}", self.token));
         }
         let mut answer = call.call().with_context(|| format!("GET {url} failed"))?;
-        let body = answer
-            .body_mut()
-            .read_to_string()
-            .with_context(|| format!("GET {url} broke off"))?;
+        let body = answer.body_mut().read_to_string().with_context(|| format!("GET {url} broke off"))?;
         Ok((answer.status().as_u16(), body))
     }
 
@@ -236,15 +211,9 @@ impl Apis {
     }
 }
 
-fn expect_success(
-    url: &str,
-    mut answer: ureq::http::Response<ureq::Body>,
-) -> anyhow::Result<String> {
+fn expect_success(url: &str, mut answer: ureq::http::Response<ureq::Body>) -> anyhow::Result<String> {
     let status = answer.status();
-    let body = answer
-        .body_mut()
-        .read_to_string()
-        .with_context(|| format!("POST {url} broke off"))?;
+    let body = answer.body_mut().read_to_string().with_context(|| format!("POST {url} broke off"))?;
     if !status.is_success() {
         bail!("POST {url} answered {status}: {}", body.trim());
     }
@@ -252,10 +221,7 @@ fn expect_success(
 }
 
 fn list<'a>(answer: &'a Value, pointer: &str) -> anyhow::Result<&'a Vec<Value>> {
-    answer
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .with_context(|| format!("no list at {pointer:?} in {answer}"))
+    answer.pointer(pointer).and_then(Value::as_array).with_context(|| format!("no list at {pointer:?} in {answer}"))
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -263,20 +229,14 @@ fn text(value: &Value, key: &str) -> String {
 }
 
 fn incident(value: &Value) -> Incident {
-    let timeline = value["timeline"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let timeline = value["timeline"].as_array().map(Vec::as_slice).unwrap_or_default();
     Incident {
         id: text(value, "id"),
         open: value["status"] == "open",
         severity: text(value, "severity"),
         timeline: timeline
             .iter()
-            .map(|entry| TimelineEntry {
-                kind: text(entry, "kind"),
-                text: text(entry, "text"),
-            })
+            .map(|entry| TimelineEntry { kind: text(entry, "kind"), text: text(entry, "text") })
             .collect(),
     }
 }

@@ -8,34 +8,19 @@ use anyhow::{Context as _, ensure};
 
 use super::parts::Addresses;
 
-const FILES: [&str; 4] = [
-    "prometheus.yml",
-    "rules.yml",
-    "alertmanager.yml",
-    "tidegate.toml",
-];
+const FILES: [&str; 4] = ["prometheus.yml", "rules.yml", "alertmanager.yml", "tidegate.toml"];
 /// How long a request waits for a decision, in the config as it is.
 const DEADLINE: &str = "deadline = \"5m\"";
 
 /// Writes all configs into `folder`; `deadline` replaces how long a request waits.
-pub(crate) fn write(
-    root: &Path,
-    folder: &Path,
-    addresses: &Addresses,
-    deadline: Option<&str>,
-) -> anyhow::Result<()> {
+pub(crate) fn write(root: &Path, folder: &Path, addresses: &Addresses, deadline: Option<&str>) -> anyhow::Result<()> {
     let source = root.join("examples/shop/config");
     for name in FILES {
         let from = source.join(name);
-        let mut text =
-            fs::read_to_string(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        let mut text = fs::read_to_string(&from).with_context(|| format!("cannot read {}", from.display()))?;
         text = with_addresses(&text, addresses);
         if let (Some(deadline), "tidegate.toml") = (deadline, name) {
-            ensure!(
-                text.contains(DEADLINE),
-                "{} does not say {DEADLINE}",
-                from.display()
-            );
+            ensure!(text.contains(DEADLINE), "{} does not say {DEADLINE}", from.display());
             text = text.replace(DEADLINE, &format!("deadline = \"{deadline}\""));
         }
         let to = folder.join(name);
@@ -53,9 +38,7 @@ fn with_addresses(text: &str, addresses: &Addresses) -> String {
         ("127.0.0.1:8090", addresses.inbox),
     ]
     .iter()
-    .fold(text.to_owned(), |text, (usual, ours)| {
-        text.replace(usual, &ours.to_string())
-    })
+    .fold(text.to_owned(), |text, (usual, ours)| text.replace(usual, &ours.to_string()))
 }
 
 #[cfg(test)]
@@ -80,11 +63,7 @@ mod tests {
         for name in FILES {
             let text = fs::read_to_string(folder.path().join(name)).expect("a config");
             for (n, _) in text.match_indices("127.0.0.1:") {
-                assert_eq!(
-                    &text[n..n + "127.0.0.1:4000".len()],
-                    "127.0.0.1:4000",
-                    "{name}"
-                );
+                assert_eq!(&text[n..n + "127.0.0.1:4000".len()], "127.0.0.1:4000", "{name}");
             }
         }
         let tidegate = fs::read_to_string(folder.path().join("tidegate.toml")).expect("a config");

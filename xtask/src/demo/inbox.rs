@@ -37,11 +37,8 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) fn open(narrator: Narrator) -> anyhow::Result<Self> {
-        let listener =
-            TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
-        let address = listener
-            .local_addr()
-            .context("cannot tell the port of the inbox")?;
+        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a loopback port")?;
+        let address = listener.local_addr().context("cannot tell the port of the inbox")?;
         let messages = Arc::new(Mutex::new(Vec::new()));
         let closed = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
@@ -54,20 +51,12 @@ impl Inbox {
                     // A sender that speaks no HTTP is its own trouble; the next one is served all the same.
                     if let Ok(message) = receive(&connection) {
                         announce(narrator, &message);
-                        messages
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(message);
+                        messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
                     }
                 }
             }
         });
-        Ok(Self {
-            address,
-            messages,
-            closed,
-            thread: Some(thread),
-        })
+        Ok(Self { address, messages, closed, thread: Some(thread) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -77,11 +66,7 @@ impl Inbox {
     /// Everything that came for `path`, oldest first.
     pub(crate) fn messages(&self, path: &str) -> Vec<Message> {
         let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        messages
-            .iter()
-            .filter(|message| message.path == path)
-            .cloned()
-            .collect()
+        messages.iter().filter(|message| message.path == path).cloned().collect()
     }
 }
 
@@ -97,20 +82,11 @@ impl Drop for Inbox {
 }
 
 fn announce(narrator: Narrator, message: &Message) {
-    let text = |pointer: &str| {
-        message
-            .body
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or("(no text)")
-    };
+    let text = |pointer: &str| message.body.pointer(pointer).and_then(Value::as_str).unwrap_or("(no text)");
     match message.path.as_str() {
         "/slack" => {
             narrator.say("Slack would show:");
-            let lines: Vec<String> = text("/text")
-                .lines()
-                .map(|line| format!("| {line}"))
-                .collect();
+            let lines: Vec<String> = text("/text").lines().map(|line| format!("| {line}")).collect();
             narrator.detail(&lines.join("\n"));
         }
         path => {
@@ -165,9 +141,7 @@ fn read_request(stream: &mut impl BufRead) -> io::Result<Message> {
             length = value.trim().parse::<usize>().ok();
         }
     }
-    let length = length
-        .filter(|length| *length <= MAX_BODY)
-        .ok_or_else(|| invalid("no usable content length"))?;
+    let length = length.filter(|length| *length <= MAX_BODY).ok_or_else(|| invalid("no usable content length"))?;
 
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
@@ -187,16 +161,8 @@ mod tests {
 
     #[test]
     fn a_webhook_is_read() {
-        let message = read(
-            "POST /slack HTTP/1.1\r\nHost: x\r\ncontent-length: 13\r\n\r\n{\"text\":\"hi\"}rest",
-        );
-        assert_eq!(
-            message,
-            Some(Message {
-                path: "/slack".into(),
-                body: json!({"text": "hi"})
-            })
-        );
+        let message = read("POST /slack HTTP/1.1\r\nHost: x\r\ncontent-length: 13\r\n\r\n{\"text\":\"hi\"}rest");
+        assert_eq!(message, Some(Message { path: "/slack".into(), body: json!({"text": "hi"}) }));
     }
 
     #[test]
@@ -210,10 +176,7 @@ mod tests {
             "POST /slack HTTP/1.1\r\nContent-Length: 2\r\n\r\n{]",
             "POST /slack HTTP/1.1\r\nContent-Length: -1\r\n\r\n{}",
             "POST /slack HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n{}",
-            &format!(
-                "POST /slack HTTP/1.1\r\nX: {}\r\nContent-Length: 2\r\n\r\n{{}}",
-                "x".repeat(20_000)
-            ),
+            &format!("POST /slack HTTP/1.1\r\nX: {}\r\nContent-Length: 2\r\n\r\n{{}}", "x".repeat(20_000)),
         ] {
             assert_eq!(read(request), None, "{request:.80}");
         }
@@ -223,9 +186,7 @@ mod tests {
     fn an_inbox_remembers_by_path_and_closes_when_dropped() {
         let inbox = Inbox::open(Narrator::new()).expect("a free port");
         for path in ["/slack", "/pager", "/slack"] {
-            ureq::post(format!("http://{}{path}", inbox.address()))
-                .send_json(json!({"text": path}))
-                .expect("200");
+            ureq::post(format!("http://{}{path}", inbox.address())).send_json(json!({"text": path})).expect("200");
         }
         assert_eq!(inbox.messages("/slack").len(), 2);
         assert_eq!(inbox.messages("/pager")[0].body, json!({"text": "/pager"}));

@@ -55,24 +55,15 @@ pub(crate) enum Way {
 
 impl Options {
     pub(crate) fn check() -> Self {
-        Self {
-            check: true,
-            ..Self::default()
-        }
+        Self { check: true, ..Self::default() }
     }
 
     pub(crate) fn check_deny() -> Self {
-        Self {
-            deny: true,
-            ..Self::check()
-        }
+        Self { deny: true, ..Self::check() }
     }
 
     pub(crate) fn check_ignore() -> Self {
-        Self {
-            ignore: true,
-            ..Self::check()
-        }
+        Self { ignore: true, ..Self::check() }
     }
 
     fn way(&self) -> Way {
@@ -114,40 +105,25 @@ pub(crate) fn run(root: &Path, options: &Options) -> ExitCode {
 fn build(root: &Path) -> anyhow::Result<()> {
     setup::run(root)?;
     guests::build(root)?;
-    shell::run(&mut shell::cargo(
-        root,
-        &["build", "--package", "tidegate", "--package", "shop"],
-    ))
+    shell::run(&mut shell::cargo(root, &["build", "--package", "tidegate", "--package", "shop"]))
 }
 
 fn play(root: &Path, way: Way) -> anyhow::Result<()> {
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stopped))
-            .context("cannot listen for signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&stopped)).context("cannot listen for signals")?;
     }
 
     let narrator = Narrator::new();
     let inbox = Inbox::open(narrator)?;
     let addresses = Addresses::choose(inbox.address())?;
     let now = parts::unix_now();
-    let calendar = Calendar {
-        opened_at: now - stages::HISTORY,
-        night_at: now + stages::BEFORE_NIGHT,
-    };
+    let calendar = Calendar { opened_at: now - stages::HISTORY, night_at: now + stages::BEFORE_NIGHT };
     let deadline = (way == Way::Ignore).then_some(stages::SHORT_DEADLINE);
     let mut parts = Parts::prepare(root, addresses, calendar, deadline)?;
     let apis = Apis::new(addresses, parts.token()?);
 
-    let told = stages::tell(&mut Scene {
-        parts: &mut parts,
-        apis,
-        inbox: &inbox,
-        narrator,
-        calendar,
-        way,
-        stopped,
-    });
+    let told = stages::tell(&mut Scene { parts: &mut parts, apis, inbox: &inbox, narrator, calendar, way, stopped });
     if told.as_ref().is_err_and(|err| !err.is::<Stopped>()) {
         eprintln!("\n{}", parts.logs());
     }

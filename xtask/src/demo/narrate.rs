@@ -10,9 +10,7 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     pub(crate) fn new() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 
     /// A new part of the story begins.

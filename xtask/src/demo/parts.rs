@@ -40,18 +40,8 @@ impl Addresses {
     pub(crate) fn choose(inbox: SocketAddr) -> anyhow::Result<Self> {
         let hold = || TcpListener::bind("127.0.0.1:0").context("cannot find a free loopback port");
         let held = [hold()?, hold()?, hold()?, hold()?];
-        let address = |n: usize| {
-            held[n]
-                .local_addr()
-                .context("cannot tell the port of a socket")
-        };
-        Ok(Self {
-            prometheus: address(0)?,
-            alertmanager: address(1)?,
-            tidegate: address(2)?,
-            shop: address(3)?,
-            inbox,
-        })
+        let address = |n: usize| held[n].local_addr().context("cannot tell the port of a socket");
+        Ok(Self { prometheus: address(0)?, alertmanager: address(1)?, tidegate: address(2)?, shop: address(3)?, inbox })
     }
 }
 
@@ -82,15 +72,11 @@ impl Parts {
         calendar: Calendar,
         deadline: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("tidegate-demo-")
-            .tempdir()
-            .context("cannot make a folder")?;
+        let folder = tempfile::Builder::new().prefix("tidegate-demo-").tempdir().context("cannot make a folder")?;
         let target = shell::target_dir(root);
         configs::write(root, folder.path(), &addresses, deadline)?;
         write_token(&folder.path().join("secrets/alice"))?;
-        symlink(target.join("guests"), folder.path().join("guests"))
-            .context("cannot link the guests")?;
+        symlink(target.join("guests"), folder.path().join("guests")).context("cannot link the guests")?;
         let parts = Self {
             running: Vec::new(),
             programs: Programs::find()?,
@@ -107,12 +93,7 @@ impl Parts {
         let now = unix_now();
         let mut history = self.command(&self.binaries.join("shop"));
         history.args(["history", "--output", "history.om"]);
-        history.args([
-            "--from",
-            &calendar.opened_at.to_string(),
-            "--to",
-            &now.to_string(),
-        ]);
+        history.args(["--from", &calendar.opened_at.to_string(), "--to", &now.to_string()]);
         history.args(["--night-at", &calendar.night_at.to_string()]);
         shell::output(&mut history)?;
 
@@ -126,12 +107,7 @@ impl Parts {
 
     /// Starts the shop, Alertmanager and Prometheus.
     pub(crate) fn start_surroundings(&mut self, calendar: Calendar) -> anyhow::Result<()> {
-        let Addresses {
-            prometheus,
-            alertmanager,
-            shop,
-            ..
-        } = self.addresses;
+        let Addresses { prometheus, alertmanager, shop, .. } = self.addresses;
 
         let mut command = self.command(&self.binaries.join("shop"));
         command.args(["serve", "--listen", &shop.to_string()]);
@@ -140,20 +116,14 @@ impl Parts {
         self.start("shop", command)?;
 
         let mut command = self.command(&self.programs.alertmanager);
-        command.args([
-            "--config.file=alertmanager.yml",
-            "--storage.path=alertmanager-data",
-        ]);
+        command.args(["--config.file=alertmanager.yml", "--storage.path=alertmanager-data"]);
         command.arg(format!("--web.listen-address={alertmanager}"));
         // No cluster: it would listen on all interfaces.
         command.arg("--cluster.listen-address=");
         self.start("alertmanager", command)?;
 
         let mut command = self.command(&self.programs.prometheus);
-        command.args([
-            "--config.file=prometheus.yml",
-            "--storage.tsdb.path=prometheus-data",
-        ]);
+        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus-data"]);
         command.arg("--storage.tsdb.retention.time=400d");
         command.arg(format!("--web.listen-address={prometheus}"));
         self.start("prometheus", command)
@@ -185,19 +155,14 @@ impl Parts {
     /// Alice's token.
     pub(crate) fn token(&self) -> anyhow::Result<String> {
         let file = self.token_file();
-        let token =
-            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let token = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         Ok(token.trim().to_owned())
     }
 
     /// An error when a program has ended by itself.
     pub(crate) fn all_running(&mut self) -> anyhow::Result<()> {
         for part in &mut self.running {
-            if let Some(status) = part
-                .child
-                .try_wait()
-                .with_context(|| format!("cannot ask after {}", part.name))?
-            {
+            if let Some(status) = part.child.try_wait().with_context(|| format!("cannot ask after {}", part.name))? {
                 bail!("{} ended by itself: {status}", part.name);
             }
         }
@@ -208,15 +173,10 @@ impl Parts {
     pub(crate) fn logs(&self) -> String {
         let mut all = String::new();
         for part in &self.running {
-            let text = fs::read_to_string(&part.log)
-                .unwrap_or_else(|err| format!("cannot read it: {err}"));
+            let text = fs::read_to_string(&part.log).unwrap_or_else(|err| format!("cannot read it: {err}"));
             let lines: Vec<&str> = text.lines().collect();
             let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-            all.push_str(&format!(
-                "-- the end of the log of {}\n{}\n",
-                part.name,
-                tail.join("\n")
-            ));
+            all.push_str(&format!("-- the end of the log of {}\n{}\n", part.name, tail.join("\n")));
         }
         all
     }
@@ -262,11 +222,7 @@ impl Drop for Part {
                 Ok(Some(_)) | Err(_) => return,
             }
         }
-        eprintln!(
-            "{} did not end within {} s of SIGTERM and is killed",
-            self.name,
-            FAREWELL.as_secs()
-        );
+        eprintln!("{} did not end within {} s of SIGTERM and is killed", self.name, FAREWELL.as_secs());
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -275,9 +231,7 @@ impl Drop for Part {
 /// Thirty-two hexadecimal digits that only the owner can read.
 fn write_token(file: &Path) -> anyhow::Result<()> {
     let mut bytes = [0; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("cannot make a token")?;
+    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("cannot make a token")?;
     let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = file.parent().unwrap_or(file);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -294,7 +248,5 @@ fn write_token(file: &Path) -> anyhow::Result<()> {
 
 /// The current Unix second.
 pub(crate) fn unix_now() -> i64 {
-    std::time::UNIX_EPOCH
-        .elapsed()
-        .map_or(0, |since| since.as_secs().cast_signed())
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs().cast_signed())
 }

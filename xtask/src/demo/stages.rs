@@ -33,11 +33,7 @@ const OWN_ALERT: &str = "TidegateAnomaly";
 /// The repairs that the policy proposes, in order: the action, the shop's path, and what verification must say.
 const REPAIRS: [(&str, &str, &str); 2] = [
     ("restart-workers", "/admin/restart", "ineffective"),
-    (
-        "discard-poisoned-job",
-        "/admin/discard-poisoned-job",
-        "fixed",
-    ),
+    ("discard-poisoned-job", "/admin/discard-poisoned-job", "fixed"),
 ];
 
 /// A few seconds for what happens at the next tick, with room for a busy machine.
@@ -48,10 +44,7 @@ const VERDICT: Duration = Duration::from_secs(60);
 /// Tells the whole story.
 pub(crate) fn tell(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.stage("Everything starts", start)?;
-    scene.stage(
-        "Night: the batch job fills the queue, as every night",
-        night,
-    )?;
+    scene.stage("Night: the batch job fills the queue, as every night", night)?;
     let broken_at = scene.stage("Noon: a fault fills the queue to the same height", noon)?;
     let incident = scene.stage("tidegate opens an incident", opens)?;
     match scene.way {
@@ -61,9 +54,7 @@ pub(crate) fn tell(scene: &mut Scene<'_>) -> anyhow::Result<()> {
             scene.stage("The journal", |scene| journal(scene, &incident))?;
         }
         Way::Deny | Way::Ignore => {
-            scene.stage("The answer is no", |scene| {
-                refuse(scene, &incident, broken_at)
-            })?;
+            scene.stage("The answer is no", |scene| refuse(scene, &incident, broken_at))?;
         }
     }
     end(scene)
@@ -71,42 +62,25 @@ pub(crate) fn tell(scene: &mut Scene<'_>) -> anyhow::Result<()> {
 
 fn start(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let narrator = scene.narrator;
-    narrator.say(
-        "The shop's day lasts ten minutes; Prometheus gets fourteen such days of its history.",
-    );
+    narrator.say("The shop's day lasts ten minutes; Prometheus gets fourteen such days of its history.");
     scene.parts.start_surroundings(scene.calendar)?;
-    scene.wait_for("the shop", SOON, |scene| {
-        Ok(scene.apis.shop_ailment()?.is_none().then_some(()))
-    })?;
-    scene.wait_for("Alertmanager", SOON, |scene| {
-        Ok(scene.apis.alertmanager_is_ready()?.then_some(()))
-    })?;
-    scene.wait_for("Prometheus", SOON, |scene| {
-        Ok(scene.apis.prometheus_is_ready()?.then_some(()))
-    })?;
-    scene.wait_for("Prometheus to scrape the shop", SOON, |scene| {
-        Ok((scene.apis.recent_scrapes()? >= 1.0).then_some(()))
-    })?;
+    scene.wait_for("the shop", SOON, |scene| Ok(scene.apis.shop_ailment()?.is_none().then_some(())))?;
+    scene.wait_for("Alertmanager", SOON, |scene| Ok(scene.apis.alertmanager_is_ready()?.then_some(())))?;
+    scene.wait_for("Prometheus", SOON, |scene| Ok(scene.apis.prometheus_is_ready()?.then_some(())))?;
+    scene
+        .wait_for("Prometheus to scrape the shop", SOON, |scene| Ok(scene.apis.prometheus_scrapes()?.then_some(())))?;
     scene.parts.start_tidegate()?;
-    scene.wait_for("tidegate", SOON, |scene| {
-        Ok(scene.apis.tidegate_is_ready()?.then_some(()))
-    })?;
+    scene.wait_for("tidegate", SOON, |scene| Ok(scene.apis.tidegate_is_ready()?.then_some(())))?;
     narrator.say("Everything runs:");
     narrator.detail(&format!(
         "the shop      {}\nPrometheus    {}\nAlertmanager  {}\ntidegate      {}",
         scene.apis.shop("/metrics"),
-        scene
-            .apis
-            .prometheus("/graph?g0.expr=shop_queue_length&g0.tab=0&g0.range_input=30m"),
+        scene.apis.prometheus("/graph?g0.expr=shop_queue_length&g0.tab=0&g0.range_input=30m"),
         scene.apis.alertmanager("/"),
         scene.apis.tidegate("/"),
     ));
     let left = scene.calendar.night_at - unix_now();
-    ensure!(
-        left > 0,
-        "starting took too long: the night began {} s ago",
-        -left
-    );
+    ensure!(left > 0, "starting took too long: the night began {} s ago", -left);
     narrator.say(&format!("Night falls in {left} s."));
     Ok(())
 }
@@ -115,71 +89,48 @@ fn night(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     let narrator = scene.narrator;
     scene.until(scene.calendar.night_at, stays_quiet)?;
     narrator.say("The batch job starts.");
-    scene.wait_for("the static rule to fire", SOON, |scene| {
-        Ok(scene.apis.rule_fires(STATIC_RULE)?.then_some(()))
-    })?;
+    scene.wait_for("the static rule to fire", SOON, |scene| Ok(scene.apis.rule_fires(STATIC_RULE)?.then_some(())))?;
     narrator.say("Prometheus' static rule, \"more than 100 jobs wait\", fires.");
-    scene.wait_for(
-        "Alertmanager to route the static alert to the pager",
-        SOON,
-        |scene| {
-            let alerts = scene.apis.active_alerts(STATIC_RULE)?;
-            Ok(alerts
-                .iter()
-                .any(|alert| alert.receivers == ["pager"])
-                .then_some(()))
-        },
-    )?;
-    scene.wait_for("the pager to ring", SOON, |scene| {
-        Ok((!scene.inbox.messages("/pager").is_empty()).then_some(()))
+    scene.wait_for("Alertmanager to route the static alert to the pager", SOON, |scene| {
+        let alerts = scene.apis.active_alerts(STATIC_RULE)?;
+        Ok(alerts.iter().any(|alert| alert.receivers == ["pager"]).then_some(()))
     })?;
+    scene.wait_for(
+        "the pager to ring",
+        SOON,
+        |scene| Ok((!scene.inbox.messages("/pager").is_empty()).then_some(())),
+    )?;
     scene.until(scene.calendar.night_at + NIGHT + DRAIN, stays_quiet)?;
-    narrator
-        .say("The batch job is done. Somebody was woken up for it; tidegate opened no incident.");
+    narrator.say("The batch job is done. Somebody was woken up for it; tidegate opened no incident.");
     Ok(())
 }
 
 fn noon(scene: &mut Scene<'_>) -> anyhow::Result<i64> {
-    let forgotten =
-        scene.calendar.night_at + NIGHT + DRAIN + ZSCORE_WINDOW.as_secs().cast_signed() + 2;
-    scene.narrator.say(&format!(
-        "The day goes on for {} s.",
-        forgotten - unix_now()
-    ));
+    let forgotten = scene.calendar.night_at + NIGHT + DRAIN + ZSCORE_WINDOW.as_secs().cast_signed() + 2;
+    scene.narrator.say(&format!("The day goes on for {} s.", forgotten - unix_now()));
     scene.until(forgotten, stays_quiet)?;
     scene.apis.break_shop()?;
-    scene.narrator.say("A poisoned job gets into the queue. No worker can finish it, and the others pile up behind it.");
+    scene
+        .narrator
+        .say("A poisoned job gets into the queue. No worker can finish it, and the others pile up behind it.");
     Ok(unix_now())
 }
 
 fn stays_quiet(scene: &Scene<'_>) -> anyhow::Result<()> {
     let incidents = scene.apis.incidents()?;
-    ensure!(
-        incidents.is_empty(),
-        "tidegate opened an incident although nothing is wrong: {incidents:?}"
-    );
+    ensure!(incidents.is_empty(), "tidegate opened an incident although nothing is wrong: {incidents:?}");
     Ok(())
 }
 
 fn opens(scene: &mut Scene<'_>) -> anyhow::Result<Incident> {
     let incident = scene.wait_for("an open incident", SOON, |scene| {
-        Ok(scene
-            .apis
-            .incidents()?
-            .into_iter()
-            .find(|incident| incident.open))
+        Ok(scene.apis.incidents()?.into_iter().find(|incident| incident.open))
     })?;
-    scene.narrator.say(&format!(
-        "Incident {}, severity {}.",
-        incident.id, incident.severity
-    ));
+    scene.narrator.say(&format!("Incident {}, severity {}.", incident.id, incident.severity));
     let alert = scene.wait_for("Alertmanager to list tidegate's alert", SOON, |scene| {
         Ok(scene.apis.active_alerts(OWN_ALERT)?.into_iter().next())
     })?;
-    scene.narrator.say(&format!(
-        "Alertmanager lists {OWN_ALERT} for the service {}.",
-        alert.labels["service"]
-    ));
+    scene.narrator.say(&format!("Alertmanager lists {OWN_ALERT} for the service {}.", alert.labels["service"]));
     Ok(incident)
 }
 
@@ -196,16 +147,10 @@ fn repair(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     for (attempt, (action, path, expected)) in (1..).zip(REPAIRS) {
         let (request, outcome) = one_repair(scene, attempt)?;
         scene.stage(&format!("Repair {attempt} is {expected}"), |scene| {
-            ensure!(
-                request.action == action,
-                "the policy proposed {} and not {action}",
-                request.action
-            );
+            ensure!(request.action == action, "the policy proposed {} and not {action}", request.action);
             ensure!(outcome == expected, "{action} came out as {outcome}");
             let calls = scene.apis.shop_repairs()?;
-            let last = calls
-                .last()
-                .with_context(|| format!("the shop was never called for {path}"))?;
+            let last = calls.last().with_context(|| format!("the shop was never called for {path}"))?;
             ensure!(
                 calls.len() == attempt && last.path == path && last.idempotency_key.is_some(),
                 "the shop was not called once for {path}, with an idempotency key: {calls:?}"
@@ -217,12 +162,8 @@ fn repair(scene: &mut Scene<'_>) -> anyhow::Result<()> {
 }
 
 fn one_repair(scene: &mut Scene<'_>, attempt: usize) -> anyhow::Result<(Request, String)> {
-    let request = scene.stage(&format!("Proposal {attempt}"), |scene| {
-        approved(scene, attempt)
-    })?;
-    let outcome = scene.stage(&format!("Repair {attempt}"), |scene| {
-        verdict(scene, &request)
-    })?;
+    let request = scene.stage(&format!("Proposal {attempt}"), |scene| approved(scene, attempt))?;
+    let outcome = scene.stage(&format!("Repair {attempt}"), |scene| verdict(scene, &request))?;
     Ok((request, outcome))
 }
 
@@ -237,114 +178,64 @@ fn approved(scene: &mut Scene<'_>, attempt: usize) -> anyhow::Result<Request> {
                 shell::output(&mut command)?;
             }
             Way::Approve => {
-                scene
-                    .narrator
-                    .say("This one is approved over HTTP, bound to the digest of what was shown.");
+                scene.narrator.say("This one is approved over HTTP, bound to the digest of what was shown.");
                 scene.apis.approve(&request)?;
             }
             _ => {
-                scene
-                    .narrator
-                    .say("It is up to you. In another terminal, say yes, or no:");
+                scene.narrator.say("It is up to you. In another terminal, say yes, or no:");
                 let yes = scene.parts.decision(&["approve", &request.id]);
-                let no = scene
-                    .parts
-                    .decision(&["deny", &request.id, "--reason", "not now"]);
-                scene
-                    .narrator
-                    .detail(&format!("{}\n{}", shell::line(&yes), shell::line(&no)));
+                let no = scene.parts.decision(&["deny", &request.id, "--reason", "not now"]);
+                scene.narrator.detail(&format!("{}\n{}", shell::line(&yes), shell::line(&no)));
             }
         }
         let decided = scene.wait_for_person("a decision", |scene| {
             Ok(find(scene, &request.id)?.filter(|request| request.status != "pending"))
         })?;
-        scene
-            .narrator
-            .say(&format!("Request {} is {}.", decided.id, decided.status));
+        scene.narrator.say(&format!("Request {} is {}.", decided.id, decided.status));
         if decided.status == "approved" {
             return Ok(decided);
         }
-        ensure!(
-            scene.way == Way::Person,
-            "request {} was approved, and is {}",
-            decided.id,
-            decided.status
-        );
-        scene
-            .narrator
-            .say("Nothing is run, and the incident stays open. Ctrl-C ends the demo.");
+        ensure!(scene.way == Way::Person, "request {} was approved, and is {}", decided.id, decided.status);
+        scene.narrator.say("Nothing is run, and the incident stays open. Ctrl-C ends the demo.");
     }
 }
 
 fn pending(scene: &mut Scene<'_>) -> anyhow::Result<Request> {
-    let look = |scene: &Scene<'_>| {
-        Ok(scene
-            .apis
-            .requests()?
-            .into_iter()
-            .find(|request| request.status == "pending"))
-    };
+    let look = |scene: &Scene<'_>| Ok(scene.apis.requests()?.into_iter().find(|request| request.status == "pending"));
     let request = match scene.way {
         Way::Person => scene.wait_for_person("a proposal", look)?,
         _ => scene.wait_for("a proposal", SOON, look)?,
     };
-    scene.narrator.say(&format!(
-        "tidegate asks: {} ({}, request {})",
-        request.summary, request.action, request.id
-    ));
+    scene.narrator.say(&format!("tidegate asks: {} ({}, request {})", request.summary, request.action, request.id));
     scene.wait_for("the message in Slack", SOON, |scene| {
         let messages = scene.inbox.messages("/slack");
         let shown = |text: &str| text.contains(&request.id);
-        Ok(messages
-            .iter()
-            .any(|message| message.body["text"].as_str().is_some_and(shown))
-            .then_some(()))
+        Ok(messages.iter().any(|message| message.body["text"].as_str().is_some_and(shown)).then_some(()))
     })?;
     Ok(request)
 }
 
 fn verdict(scene: &mut Scene<'_>, request: &Request) -> anyhow::Result<String> {
-    scene.narrator.say(&format!(
-        "{} runs; the detectors that raised the alarm watch what it does.",
-        request.action
-    ));
-    let outcome = scene.wait_for("a verdict", VERDICT, |scene| {
-        Ok(find(scene, &request.id)?.and_then(|request| request.outcome))
-    })?;
-    scene.narrator.say(&format!(
-        "{} was run and is called {outcome}.",
-        request.action
-    ));
+    scene.narrator.say(&format!("{} runs; the detectors that raised the alarm watch what it does.", request.action));
+    let outcome = scene
+        .wait_for("a verdict", VERDICT, |scene| Ok(find(scene, &request.id)?.and_then(|request| request.outcome)))?;
+    scene.narrator.say(&format!("{} was run and is called {outcome}.", request.action));
     Ok(outcome)
 }
 
 fn find(scene: &Scene<'_>, id: &str) -> anyhow::Result<Option<Request>> {
-    Ok(scene
-        .apis
-        .requests()?
-        .into_iter()
-        .find(|request| request.id == id))
+    Ok(scene.apis.requests()?.into_iter().find(|request| request.id == id))
 }
 
 fn closes(scene: &mut Scene<'_>, incident: &Incident) -> anyhow::Result<()> {
     scene.wait_for("the incident to close", VERDICT, |scene| {
         Ok((!scene.apis.incident(&incident.id)?.open).then_some(()))
     })?;
-    scene
-        .narrator
-        .say(&format!("Incident {} is closed.", incident.id));
+    scene.narrator.say(&format!("Incident {} is closed.", incident.id));
     // An alert that is merely not sent again stays active for minutes: gone this soon means resolved.
-    scene.wait_for(
-        "Alertmanager to show tidegate's alert resolved",
-        SOON,
-        |scene| {
-            Ok(scene
-                .apis
-                .active_alerts(OWN_ALERT)?
-                .is_empty()
-                .then_some(()))
-        },
-    )?;
+    scene.wait_for("Alertmanager to show tidegate's alert resolved", SOON, |scene| {
+        Ok(scene.apis.active_alerts(OWN_ALERT)?.is_empty().then_some(()))
+    })?;
     scene.narrator.say("Alertmanager's alert is resolved.");
     let ailment = scene.apis.shop_ailment()?;
     ensure!(ailment.is_none(), "the shop is not healthy: {ailment:?}");
@@ -360,23 +251,15 @@ fn journal(scene: &mut Scene<'_>, incident: &Incident) -> anyhow::Result<()> {
         return Ok(());
     }
 
-    const ONE_REPAIR: [&str; 5] = [
-        "request_opened",
-        "request_approved",
-        "execution_started",
-        "execution_finished",
-        "verification_finished",
-    ];
+    const ONE_REPAIR: [&str; 5] =
+        ["request_opened", "request_approved", "execution_started", "execution_finished", "verification_finished"];
     let mut chain = vec!["incident_opened"];
     for _ in REPAIRS {
         chain.extend(ONE_REPAIR);
     }
     let mut kinds = timeline.iter().map(|entry| entry.kind.as_str());
     for expected in chain {
-        ensure!(
-            kinds.any(|kind| kind == expected),
-            "the journal lacks {expected} in its place: {timeline:?}"
-        );
+        ensure!(kinds.any(|kind| kind == expected), "the journal lacks {expected} in its place: {timeline:?}");
     }
     ensure!(
         timeline.iter().any(|entry| entry.kind == "incident_closed"),
@@ -390,67 +273,39 @@ fn refuse(scene: &mut Scene<'_>, incident: &Incident, broken_at: i64) -> anyhow:
     let first = pending(scene)?;
     let status = match scene.way {
         Way::Deny => {
-            let mut command =
-                scene
-                    .parts
-                    .decision(&["deny", &first.id, "--reason", "the demo says no"]);
+            let mut command = scene.parts.decision(&["deny", &first.id, "--reason", "the demo says no"]);
             scene.narrator.say(&format!("$ {}", shell::line(&command)));
             shell::output(&mut command)?;
             "denied"
         }
         _ => {
-            scene.narrator.say(&format!(
-                "Nobody answers. The deadline is {SHORT_DEADLINE}."
-            ));
+            scene.narrator.say(&format!("Nobody answers. The deadline is {SHORT_DEADLINE}."));
             "expired"
         }
     };
     scene.wait_for(&format!("the request to be {status}"), SOON, |scene| {
-        let request =
-            find(scene, &first.id)?.with_context(|| format!("request {} is gone", first.id))?;
+        let request = find(scene, &first.id)?.with_context(|| format!("request {} is gone", first.id))?;
         Ok((request.status == status).then_some(()))
     })?;
-    scene
-        .narrator
-        .say(&format!("Request {} is {status}.", first.id));
+    scene.narrator.say(&format!("Request {} is {status}.", first.id));
 
     let long_after = broken_at + ZSCORE_WINDOW.as_secs().cast_signed() + STAYS_OPEN;
     scene.until(long_after, |scene| {
         let calls = scene.apis.shop_repairs()?;
-        ensure!(
-            calls.is_empty(),
-            "something was run although nobody agreed: {calls:?}"
-        );
-        ensure!(
-            scene.apis.incident(&incident.id)?.open,
-            "the incident closed while the fault lasts"
-        );
-        ensure!(
-            !scene.apis.active_alerts(OWN_ALERT)?.is_empty(),
-            "Alertmanager lost the alert while the fault lasts"
-        );
+        ensure!(calls.is_empty(), "something was run although nobody agreed: {calls:?}");
+        ensure!(scene.apis.incident(&incident.id)?.open, "the incident closed while the fault lasts");
+        ensure!(!scene.apis.active_alerts(OWN_ALERT)?.is_empty(), "Alertmanager lost the alert while the fault lasts");
         for request in scene.apis.requests()? {
             if scene.way == Way::Deny && request.status == "pending" {
-                shell::output(&mut scene.parts.decision(&[
-                    "deny",
-                    &request.id,
-                    "--reason",
-                    "still no",
-                ]))?;
+                shell::output(&mut scene.parts.decision(&["deny", &request.id, "--reason", "still no"]))?;
             }
         }
         Ok(())
     })?;
-    ensure!(
-        scene.apis.shop_ailment()?.is_some(),
-        "the shop got well by itself"
-    );
+    ensure!(scene.apis.shop_ailment()?.is_some(), "the shop got well by itself");
     let timeline = scene.apis.incident(&incident.id)?.timeline;
     let kind = format!("request_{status}");
-    ensure!(
-        timeline.iter().any(|entry| entry.kind == kind),
-        "the journal lacks {kind}: {timeline:?}"
-    );
+    ensure!(timeline.iter().any(|entry| entry.kind == kind), "the journal lacks {kind}: {timeline:?}");
     scene.narrator.say(&format!(
         "{} s after the fault: nothing was run, the incident is still open, the z-score has not got used to it.",
         unix_now() - broken_at
@@ -461,9 +316,7 @@ fn refuse(scene: &mut Scene<'_>, incident: &Incident, broken_at: i64) -> anyhow:
 fn end(scene: &mut Scene<'_>) -> anyhow::Result<()> {
     scene.narrator.say("That was all.");
     if scene.way == Way::Person && std::io::stdin().is_terminal() {
-        scene
-            .narrator
-            .say("Everything still runs, for a look around. Ctrl-C ends it.");
+        scene.narrator.say("Everything still runs, for a look around. Ctrl-C ends it.");
         return scene.wait_for_person("Ctrl-C", |_| Ok(None));
     }
     Ok(())
@@ -475,12 +328,8 @@ mod tests {
 
     #[test]
     fn the_story_has_the_numbers_of_the_shop_and_its_config() {
-        assert_eq!(
-            (HISTORY, NIGHT, DRAIN),
-            (14 * shop::model::DAY, shop::model::NIGHT, shop::model::RAMP)
-        );
-        let config =
-            std::fs::read_to_string(crate::root().join("examples/shop/config/tidegate.toml"));
+        assert_eq!((HISTORY, NIGHT, DRAIN), (14 * shop::model::DAY, shop::model::NIGHT, shop::model::RAMP));
+        let config = std::fs::read_to_string(crate::root().join("examples/shop/config/tidegate.toml"));
         let window = format!("window = \"{}s\"", ZSCORE_WINDOW.as_secs());
         assert!(config.is_ok_and(|config| config.contains(&window)));
     }
