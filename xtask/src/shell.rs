@@ -58,5 +58,27 @@ pub(crate) fn line(command: &Command) -> String {
         _ => program.strip_prefix(here).unwrap_or(program),
     };
     let words = std::iter::once(shown.as_os_str()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_typed_again() {
+        let mut command = Command::new("/no/such/folder/tidegate");
+        command.args(["deny", "r1", "--reason", "it isn't so", ""]);
+        assert_eq!(line(&command), r"/no/such/folder/tidegate deny r1 --reason 'it isn'\''t so' ''");
+        assert_eq!(line(Command::new("/usr/bin/sh").arg("-c")), "sh -c");
+    }
 }

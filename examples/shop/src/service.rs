@@ -148,3 +148,53 @@ impl Inside {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Calendar;
+
+    fn open() -> Inside {
+        Inside { shop: Shop::opened_at(100, Calendar { night_at: 0 }), calls: Vec::new() }
+    }
+
+    #[test]
+    fn a_key_seen_before_is_answered_again_and_not_done_again() {
+        let mut inside = open();
+        let key = || Some("r1".to_owned());
+        inside.carry_out("/fault", None, Value::Null);
+        let first = inside.carry_out("/admin/discard-poisoned-job", key(), Value::Null);
+        inside.carry_out("/fault", None, Value::Null);
+        let second = inside.carry_out("/admin/discard-poisoned-job", key(), Value::Null);
+        assert_eq!(first, second);
+        assert!(inside.shop.ailment().is_some(), "the second fault is still there");
+        assert_eq!(inside.calls.iter().map(|call| call.repeated).collect::<Vec<_>>(), [false, false, false, true]);
+
+        let other_path = inside.carry_out("/admin/restart", key(), Value::Null);
+        assert_eq!(other_path, "all workers were restarted");
+    }
+
+    #[test]
+    fn calls_do_not_grow_without_end() {
+        let mut inside = open();
+        for _ in 0..MAX_CALLS + 5 {
+            inside.carry_out("/admin/restart", None, Value::Null);
+        }
+        assert_eq!(inside.calls.len(), MAX_CALLS);
+    }
+
+    #[test]
+    fn a_body_is_absent_or_json_for_this_service() {
+        for (body, status) in [
+            ("", None),
+            (r#"{"target":{"service":"checkout"}}"#, None),
+            ("[1, 2]", None),
+            (r#"{"target":{"service":"search"}}"#, Some(StatusCode::NOT_FOUND)),
+            (r#"{"target":{"service":7}}"#, Some(StatusCode::NOT_FOUND)),
+            ("{", Some(StatusCode::BAD_REQUEST)),
+            ("\u{0}", Some(StatusCode::BAD_REQUEST)),
+        ] {
+            assert_eq!(read_body(body.as_bytes()).err().map(|(status, _)| status), status, "{body}");
+        }
+    }
+}
