@@ -31,9 +31,7 @@ pub(crate) fn supported() -> String {
 pub(crate) fn check_header(guest: &str, wasm: &[u8]) -> Result<(), LoadError> {
     let what = match wasm {
         [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
-        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            "it is a core module, which has yet to be made a component"
-        }
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => "it is a core module, which has yet to be made a component",
         [b'\0', b'a', b's', b'm', ..] => "it is of an unknown version of the binary format",
         // Wasmtime's precompiled form is an object file. It is native code: running it would trust it wholly.
         [0x7f, b'E', b'L', b'F', ..] => "it is native or precompiled code, which is never accepted",
@@ -41,10 +39,7 @@ pub(crate) fn check_header(guest: &str, wasm: &[u8]) -> Result<(), LoadError> {
         [b'(', ..] => "it is the text format, which has yet to be assembled",
         _ => "it does not begin as WebAssembly does",
     };
-    Err(LoadError::NotAComponent {
-        guest: guest.to_owned(),
-        what,
-    })
+    Err(LoadError::NotAComponent { guest: guest.to_owned(), what })
 }
 
 /// Finds the component's kind and holds its imports against what is granted.
@@ -79,21 +74,12 @@ pub(crate) fn inspect(
                 .find(|ours| unversioned(ours) == unversioned(name))
                 .map_or(WhyRefused::NotOffered, WhyRefused::OtherVersion),
         };
-        refused.push(RefusedImport {
-            name: name.to_owned(),
-            why,
-        });
+        refused.push(RefusedImport { name: name.to_owned(), why });
     }
     if !refused.is_empty() {
-        return Err(LoadError::Imports {
-            guest: guest.to_owned(),
-            imports: refused,
-        });
+        return Err(LoadError::Imports { guest: guest.to_owned(), imports: refused });
     }
-    Ok(Inspected {
-        kind,
-        imports_metrics,
-    })
+    Ok(Inspected { kind, imports_metrics })
 }
 
 fn kind(guest: &str, exports: &[&str]) -> Result<GuestKind, LoadError> {
@@ -104,27 +90,19 @@ fn kind(guest: &str, exports: &[&str]) -> Result<GuestKind, LoadError> {
         (false, true) => Ok(GuestKind::Remediation),
         (false, false) => {
             let ours = [DETECTOR, REMEDIATION].map(unversioned);
-            let other_version = exports
-                .iter()
-                .find(|export| ours.contains(&unversioned(export)));
+            let other_version = exports.iter().find(|export| ours.contains(&unversioned(export)));
             Err(match other_version {
-                Some(found) => LoadError::UnsupportedVersion {
-                    guest,
-                    found: (*found).to_owned(),
-                },
-                None => LoadError::NoContract {
-                    guest,
-                    exports: exports.iter().map(|&export| export.to_owned()).collect(),
-                },
+                Some(found) => LoadError::UnsupportedVersion { guest, found: (*found).to_owned() },
+                None => {
+                    LoadError::NoContract { guest, exports: exports.iter().map(|&export| export.to_owned()).collect() }
+                }
             })
         }
     }
 }
 
 fn unversioned(interface: &str) -> &str {
-    interface
-        .split_once('@')
-        .map_or(interface, |(name, _)| name)
+    interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
 /// Types cost nothing and can do nothing. A function or a resource reaches into the host, a module or a component would
@@ -142,7 +120,5 @@ fn wants_something(engine: &Engine, item: &ComponentItem) -> bool {
 }
 
 fn instance_wants_something(engine: &Engine, instance: &ComponentInstance) -> bool {
-    instance
-        .exports(engine)
-        .any(|(_, export)| wants_something(engine, &export.ty))
+    instance.exports(engine).any(|(_, export)| wants_something(engine, &export.ty))
 }

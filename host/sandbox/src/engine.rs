@@ -23,8 +23,7 @@ pub(crate) fn start(options: &SandboxOptions) -> Result<Engine, SandboxError> {
                 error = %format_args!("{refused:#}"),
                 "cannot reserve address space for guest instances, making them on demand instead"
             );
-            Engine::new(&config(None))
-                .map_err(|error| SandboxError::Engine(format!("{error:#}")))?
+            Engine::new(&config(None)).map_err(|error| SandboxError::Engine(format!("{error:#}")))?
         }
     };
     start_ticker(&engine)?;
@@ -98,11 +97,7 @@ mod tests {
     #[test]
     fn a_deadline_is_never_shorter_than_asked() {
         for (millis, expected) in [(0, 1), (1, 2), (10, 2), (11, 3), (1000, 101)] {
-            assert_eq!(
-                ticks(Duration::from_millis(millis)),
-                expected,
-                "{millis} ms"
-            );
+            assert_eq!(ticks(Duration::from_millis(millis)), expected, "{millis} ms");
         }
         assert_eq!(ticks(Duration::MAX), 1 << 40);
     }

@@ -71,9 +71,7 @@ pub enum LoadError {
         found: String,
     },
     /// It is a detector and a policy at once, so that nobody could say what it is asked.
-    #[error(
-        "guest {guest:?} exports both a detector and a remediation; split it into two components"
-    )]
+    #[error("guest {guest:?} exports both a detector and a remediation; split it into two components")]
     TwoContracts {
         /// The guest's name.
         guest: String,
@@ -252,16 +250,8 @@ pub enum CallError {
 
 impl CallError {
     /// Every value of [`CallError::kind`].
-    pub const KINDS: [&str; 8] = [
-        "trapped",
-        "timed_out",
-        "out_of_memory",
-        "quarantined",
-        "guest_error",
-        "bad_answer",
-        "bad_call",
-        "no_room",
-    ];
+    pub const KINDS: [&str; 8] =
+        ["trapped", "timed_out", "out_of_memory", "quarantined", "guest_error", "bad_answer", "bad_call", "no_room"];
 
     /// A stable name for labels of metrics: one of [`CallError::KINDS`].
     pub fn kind(&self) -> &'static str {
@@ -284,8 +274,7 @@ impl CallError {
 }
 
 fn last_words(said: &Option<String>) -> String {
-    said.as_ref()
-        .map_or_else(String::new, |said| format!("; it said: {said}"))
+    said.as_ref().map_or_else(String::new, |said| format!("; it said: {said}"))
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

@@ -39,9 +39,7 @@ impl Grants {
             .map(|name| {
                 let name = name.as_ref();
                 let known = Self::KNOWN.iter().find(|known| **known == name);
-                known.copied().ok_or_else(|| UnknownGrant {
-                    name: name.to_owned(),
-                })
+                known.copied().ok_or_else(|| UnknownGrant { name: name.to_owned() })
             })
             .collect::<Result<_, _>>()
             .map(Self)

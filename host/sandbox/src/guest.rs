@@ -94,19 +94,15 @@ impl Guest {
         quarantine: Arc<Quarantine>,
     ) -> Result<Self, LoadError> {
         let warden = Warden::new(name, compiled, limits, counters, quarantine);
-        let broken = |error: wasmtime::Error| LoadError::Contract {
-            guest: name.to_owned(),
-            reason: format!("{error:#}"),
-        };
+        let broken =
+            |error: wasmtime::Error| LoadError::Contract { guest: name.to_owned(), reason: format!("{error:#}") };
         // What is not granted is not even in the linker: the check of the imports is not the only thing in the way.
         let mut linker = Linker::new(warden.compiled.component.engine());
         host_log::offer(&mut linker).map_err(broken)?;
         if inspected.imports_metrics {
             host_metrics::offer(&mut linker).map_err(broken)?;
         }
-        let pre = linker
-            .instantiate_pre(&warden.compiled.component)
-            .map_err(broken)?;
+        let pre = linker.instantiate_pre(&warden.compiled.component).map_err(broken)?;
         let code = match inspected.kind {
             GuestKind::Detector => {
                 let indices = DetectorGuestIndices::new(&pre).map_err(broken)?;
@@ -119,21 +115,11 @@ impl Guest {
             }),
         };
         let described = describe(&warden, &code)?;
-        let manifest = manifest(described, limits).map_err(|reason| LoadError::Manifest {
-            guest: name.to_owned(),
-            reason,
-        })?;
-        let schema =
-            settings::compile(&manifest.settings_schema).map_err(|reason| LoadError::Manifest {
-                guest: name.to_owned(),
-                reason,
-            })?;
-        Ok(Self(Arc::new(Loaded {
-            warden: Arc::new(warden),
-            code,
-            manifest,
-            schema,
-        })))
+        let manifest =
+            manifest(described, limits).map_err(|reason| LoadError::Manifest { guest: name.to_owned(), reason })?;
+        let schema = settings::compile(&manifest.settings_schema)
+            .map_err(|reason| LoadError::Manifest { guest: name.to_owned(), reason })?;
+        Ok(Self(Arc::new(Loaded { warden: Arc::new(warden), code, manifest, schema })))
     }
 
     /// The name that it was loaded under.
@@ -178,8 +164,7 @@ impl Guest {
             return Err(self.wrong_kind(GuestKind::Detector));
         };
         self.check(settings)?;
-        Detector::open(Arc::clone(&self.0.warden), pre, indices, settings, step)
-            .map_err(|error| self.not_opened(error))
+        Detector::open(Arc::clone(&self.0.warden), pre, indices, settings, step).map_err(|error| self.not_opened(error))
     }
 
     /// Opens the guest as a policy that may choose among `actions`.
@@ -187,40 +172,24 @@ impl Guest {
     /// # Errors
     ///
     /// When it is no policy, the settings do not fit, or the guest refuses them or fails.
-    pub fn open_policy(
-        &self,
-        settings: &Value,
-        actions: &[ActionOffer],
-    ) -> Result<Policy, OpenError> {
+    pub fn open_policy(&self, settings: &Value, actions: &[ActionOffer]) -> Result<Policy, OpenError> {
         let Code::Remediation(code) = &self.0.code else {
             return Err(self.wrong_kind(GuestKind::Remediation));
         };
         self.check(settings)?;
-        Policy::open(Arc::clone(&self.0.warden), code, settings, actions)
-            .map_err(|error| self.not_opened(error))
+        Policy::open(Arc::clone(&self.0.warden), code, settings, actions).map_err(|error| self.not_opened(error))
     }
 
     fn check(&self, settings: &Value) -> Result<(), OpenError> {
-        self.check_settings(settings)
-            .map_err(|errors| OpenError::Settings {
-                guest: self.name().to_owned(),
-                errors,
-            })
+        self.check_settings(settings).map_err(|errors| OpenError::Settings { guest: self.name().to_owned(), errors })
     }
 
     fn wrong_kind(&self, wanted: GuestKind) -> OpenError {
-        OpenError::WrongKind {
-            guest: self.name().to_owned(),
-            found: self.kind(),
-            wanted,
-        }
+        OpenError::WrongKind { guest: self.name().to_owned(), found: self.kind(), wanted }
     }
 
     fn not_opened(&self, error: CallError) -> OpenError {
-        OpenError::Call {
-            guest: self.name().to_owned(),
-            error,
-        }
+        OpenError::Call { guest: self.name().to_owned(), error }
     }
 }
 
@@ -235,14 +204,9 @@ impl std::fmt::Debug for Guest {
 }
 
 fn describe(warden: &Warden, code: &Code) -> Result<wit::Manifest, LoadError> {
-    let failed = |error| LoadError::Describe {
-        guest: warden.guest.clone(),
-        error,
-    };
-    let broken = |error: wasmtime::Error| LoadError::Contract {
-        guest: warden.guest.clone(),
-        reason: format!("{error:#}"),
-    };
+    let failed = |error| LoadError::Describe { guest: warden.guest.clone(), error };
+    let broken =
+        |error: wasmtime::Error| LoadError::Contract { guest: warden.guest.clone(), reason: format!("{error:#}") };
     warden.admit().map_err(failed)?;
     let timeout = warden.limits.open_timeout;
     let mut store = warden.store(None);
@@ -256,9 +220,7 @@ fn describe(warden: &Warden, code: &Code) -> Result<wit::Manifest, LoadError> {
         Code::Remediation(Remediation { pre, indices, .. }) => {
             let instance = warden.instantiate(&mut store, pre).map_err(failed)?;
             let guest = indices.load(&mut store, &instance).map_err(broken)?;
-            guest
-                .tidegate_plugin_remediation()
-                .call_describe(&mut store)
+            guest.tidegate_plugin_remediation().call_describe(&mut store)
         }
     };
     answer.map_err(|error| failed(warden.judge(&store, &error, timeout)))
@@ -266,34 +228,18 @@ fn describe(warden: &Warden, code: &Code) -> Result<wit::Manifest, LoadError> {
 
 /// Takes a manifest over from the guest, or says what is wrong with it.
 fn manifest(described: wit::Manifest, limits: &Limits) -> Result<Manifest, String> {
-    let wit::Manifest {
-        name,
-        version,
-        summary,
-        settings_schema,
-    } = described;
+    let wit::Manifest { name, version, summary, settings_schema } = described;
     let kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(kebab) {
-        return Err(format!(
-            "name {:?} is not kebab case of at most {MAX_NAME} characters",
-            one_line(&name, MAX_NAME)
-        ));
+        return Err(format!("name {:?} is not kebab case of at most {MAX_NAME} characters", one_line(&name, MAX_NAME)));
     }
-    if version.is_empty()
-        || version.len() > MAX_NAME
-        || !version.bytes().all(|b| b.is_ascii_graphic())
-    {
+    if version.is_empty() || version.len() > MAX_NAME || !version.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(format!(
             "version {:?} is not a version of at most {MAX_NAME} characters",
             one_line(&version, MAX_NAME)
         ));
     }
-    let settings_schema = serde_json::from_str(&settings_schema)
-        .map_err(|error| format!("settings-schema is not JSON: {error}"))?;
-    Ok(Manifest {
-        name,
-        version,
-        summary: one_line(&summary, limits.max_text_bytes),
-        settings_schema,
-    })
+    let settings_schema =
+        serde_json::from_str(&settings_schema).map_err(|error| format!("settings-schema is not JSON: {error}"))?;
+    Ok(Manifest { name, version, summary: one_line(&summary, limits.max_text_bytes), settings_schema })
 }

@@ -33,11 +33,7 @@ impl GuestLog {
     }
 
     fn write(&self, level: Level, line: &str) {
-        let admitted = self
-            .budget
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now());
+        let admitted = self.budget.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         let Some(dropped) = admitted else {
             self.counters.log_lines_dropped.fetch_add(1, Relaxed);
             return;
@@ -85,13 +81,7 @@ struct Budget {
 
 impl Budget {
     fn new(burst: u32, per_second: u32) -> Self {
-        Self {
-            burst: burst.into(),
-            per_second: per_second.into(),
-            tokens: burst.into(),
-            filled_at: None,
-            dropped: 0,
-        }
+        Self { burst: burst.into(), per_second: per_second.into(), tokens: burst.into(), filled_at: None, dropped: 0 }
     }
 
     /// Takes one line's worth. Returns how many lines were dropped before it, or `None` when it is dropped itself.

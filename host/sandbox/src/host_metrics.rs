@@ -59,17 +59,8 @@ pub(crate) struct Desk {
 pub(crate) fn line(max_queries: u32, max_text_bytes: usize) -> (Line, Desk) {
     let (ask, questions) = mpsc::channel();
     let (answer, answers) = mpsc::channel();
-    let line = Line {
-        questions: ask,
-        answers,
-        left: max_queries,
-        max_queries,
-        max_text_bytes,
-    };
-    let desk = Desk {
-        questions,
-        answers: answer,
-    };
+    let line = Line { questions: ask, answers, left: max_queries, max_queries, max_text_bytes };
+    let desk = Desk { questions, answers: answer };
     (line, desk)
 }
 
@@ -94,16 +85,11 @@ impl Line {
             ));
         }
         let Some(left) = self.left.checked_sub(1) else {
-            return Err(format!(
-                "the host refuses more than {} queries in one call",
-                self.max_queries
-            ));
+            return Err(format!("the host refuses more than {} queries in one call", self.max_queries));
         };
         self.left = left;
         let hung_up = |_| "the host stopped answering queries".to_owned();
-        self.questions
-            .send(expr.to_owned())
-            .map_err(|error| hung_up(error.to_string()))?;
+        self.questions.send(expr.to_owned()).map_err(|error| hung_up(error.to_string()))?;
         self.answers
             .recv()
             .map_err(|error| hung_up(error.to_string()))?
@@ -121,9 +107,7 @@ pub(crate) fn offer(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
             state.pause();
             let answer = match &mut state.line {
                 Some(line) => line.ask(&expr),
-                None => {
-                    Err("the host answers queries only while it asks for a proposal".to_owned())
-                }
+                None => Err("the host answers queries only while it asks for a proposal".to_owned()),
             };
             let ticks = state.resume();
             store.set_epoch_deadline(ticks);
@@ -136,14 +120,7 @@ pub(crate) fn offer(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
 impl From<InstantSample> for Sample {
     fn from(sample: InstantSample) -> Self {
         Self {
-            labels: sample
-                .labels
-                .into_iter()
-                .map(|label| WitLabel {
-                    name: label.name,
-                    value: label.value,
-                })
-                .collect(),
+            labels: sample.labels.into_iter().map(|label| WitLabel { name: label.name, value: label.value }).collect(),
             timestamp: sample.timestamp,
             value: sample.value,
         }

@@ -155,13 +155,7 @@ pub enum Decision {
 }
 
 fn labels(labels: &[Label]) -> Vec<wit_types::Label> {
-    labels
-        .iter()
-        .map(|label| wit_types::Label {
-            name: label.name.clone(),
-            value: label.value.clone(),
-        })
-        .collect()
+    labels.iter().map(|label| wit_types::Label { name: label.name.clone(), value: label.value.clone() }).collect()
 }
 
 /// JSON of a map of strings to values cannot fail to be written.

@@ -84,19 +84,15 @@ struct Pages {
 impl Ledger {
     pub(crate) fn counters(&self, guest: &str, digest: &str, kind: GuestKind) -> Arc<Counters> {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, counters) = pages
-            .guests
-            .entry((guest.to_owned(), digest.to_owned()))
-            .or_insert_with(|| (kind, Arc::default()));
+        let (_, counters) =
+            pages.guests.entry((guest.to_owned(), digest.to_owned())).or_insert_with(|| (kind, Arc::default()));
         Arc::clone(counters)
     }
 
     pub(crate) fn quarantine(&self, digest: &str, rules: &QuarantineRules) -> Arc<Quarantine> {
         let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let quarantine = pages
-            .quarantines
-            .entry(digest.to_owned())
-            .or_insert_with(|| Arc::new(Quarantine::new(rules.clone())));
+        let quarantine =
+            pages.quarantines.entry(digest.to_owned()).or_insert_with(|| Arc::new(Quarantine::new(rules.clone())));
         Arc::clone(quarantine)
     }
 
@@ -118,10 +114,7 @@ impl Ledger {
                 instances: counters.instances.load(Relaxed),
                 instances_retired: counters.instances_retired.load(Relaxed),
                 log_lines_dropped: counters.log_lines_dropped.load(Relaxed),
-                quarantined: pages
-                    .quarantines
-                    .get(digest)
-                    .is_some_and(|quarantine| quarantine.remaining().is_some()),
+                quarantined: pages.quarantines.get(digest).is_some_and(|quarantine| quarantine.remaining().is_some()),
             })
             .collect()
     }

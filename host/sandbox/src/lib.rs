@@ -22,24 +22,22 @@ mod limits;
 mod policy;
 mod quarantine;
 mod sandbox;
+mod scored;
 mod settings;
 mod store;
 mod text;
 mod warden;
 
 pub use contract::{DETECTOR, REMEDIATION};
-pub use detector::{Detector, Needs, Scored, Verdicts};
-pub use error::{
-    CallError, GuestError, LoadError, OpenError, RefusedImport, SandboxError, WhyRefused,
-};
+pub use detector::Detector;
+pub use error::{CallError, GuestError, LoadError, OpenError, RefusedImport, SandboxError, WhyRefused};
 pub use grants::{Grants, UnknownGrant};
 pub use guest::{Guest, GuestKind, Manifest};
 pub use host_metrics::{InstantSample, MetricsSource};
-pub use incident::{
-    ActionOffer, Alert, Attempt, Decision, Incident, Label, Outcome, Plan, Severity, Source,
-};
+pub use incident::{ActionOffer, Alert, Attempt, Decision, Incident, Label, Outcome, Plan, Severity, Source};
 pub use ledger::GuestStats;
 pub use limits::{Limits, QuarantineRules, SandboxOptions};
 pub use policy::Policy;
 pub use sandbox::Sandbox;
+pub use scored::{Needs, Scored, Verdicts};
 pub use settings::SettingsError;

@@ -46,7 +46,8 @@ pub struct Limits {
     pub max_manifest_bytes: usize,
     /// Longest history that a detector may ask for.
     ///
-    /// Default 400 days: a year and its seams. More is a mistake, and would be asked of Prometheus for every new series.
+    /// Default four years: three periods of a year and a spare one. More is a mistake, and would be asked of Prometheus
+    /// for every new series.
     pub max_history: Duration,
     /// Most queries that a policy may send to `host-metrics` in one call.
     ///
@@ -79,7 +80,7 @@ impl Default for Limits {
             max_text_bytes: 4 << 10,
             max_arguments_bytes: 64 << 10,
             max_manifest_bytes: 1 << 20,
-            max_history: Duration::from_secs(400 * 24 * 60 * 60),
+            max_history: Duration::from_secs(4 * 366 * 24 * 60 * 60),
             max_queries: 32,
             idle_instances: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             log_burst: 20,
@@ -131,9 +132,6 @@ pub struct SandboxOptions {
 
 impl Default for SandboxOptions {
     fn default() -> Self {
-        Self {
-            max_instances: 1000,
-            quarantine: QuarantineRules::default(),
-        }
+        Self { max_instances: 1000, quarantine: QuarantineRules::default() }
     }
 }

@@ -72,11 +72,7 @@ impl Policy {
     /// # Errors
     ///
     /// Every way in which a guest can fail to answer. None of them means "leave it".
-    pub fn propose(
-        &self,
-        incident: &Incident,
-        metrics: &dyn MetricsSource,
-    ) -> Result<Decision, CallError> {
+    pub fn propose(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Result<Decision, CallError> {
         let opened = &*self.0;
         opened.warden.counters.calls.fetch_add(1, Relaxed);
         let answer = opened.propose(incident, metrics);
@@ -97,11 +93,7 @@ impl std::fmt::Debug for Policy {
 }
 
 impl Opened {
-    fn propose(
-        &self,
-        incident: &Incident,
-        metrics: &dyn MetricsSource,
-    ) -> Result<Decision, CallError> {
+    fn propose(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Result<Decision, CallError> {
         self.warden.admit()?;
         let incident = wit::Incident::from(incident);
         if !self.code.asks_metrics {
@@ -118,18 +110,12 @@ impl Opened {
                 })?;
             // Ends when the instance goes and the line with it.
             desk.serve(metrics);
-            asking
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
     fn ask(&self, incident: &wit::Incident, line: Option<Line>) -> Result<Decision, CallError> {
-        let Live {
-            mut store,
-            guest,
-            policy,
-        } = self.instance(line)?;
+        let Live { mut store, guest, policy } = self.instance(line)?;
         let limits = &self.warden.limits;
         let answer_bytes = limits.max_arguments_bytes + SLACK;
         arm_with_questions(&mut store, limits.call_timeout, answer_bytes);
@@ -150,25 +136,14 @@ impl Opened {
         let mut store = self.warden.store(line);
         arm_with_questions(&mut store, timeout, SLACK);
         let instance = self.warden.instantiate(&mut store, &self.code.pre)?;
-        let opened = self
-            .code
-            .indices
-            .load(&mut store, &instance)
-            .and_then(|guest| {
-                let policy = guest.tidegate_plugin_remediation().policy().call_open(
-                    &mut store,
-                    &self.settings,
-                    &self.actions,
-                )?;
-                Ok((guest, policy))
-            });
+        let opened = self.code.indices.load(&mut store, &instance).and_then(|guest| {
+            let policy =
+                guest.tidegate_plugin_remediation().policy().call_open(&mut store, &self.settings, &self.actions)?;
+            Ok((guest, policy))
+        });
         let (guest, policy) = opened.map_err(|error| self.warden.judge(&store, &error, timeout))?;
         let policy = policy.map_err(|error| self.warden.own_error(error))?;
-        Ok(Live {
-            store,
-            guest,
-            policy,
-        })
+        Ok(Live { store, guest, policy })
     }
 
     /// Takes over a plan that names an action on offer and whose arguments are a JSON object.
@@ -179,18 +154,12 @@ impl Opened {
             return bad(format!(
                 "it proposes the action {:?}, which was not offered; offered: {}",
                 one_line(&plan.action, self.warden.limits.max_text_bytes),
-                if offered.is_empty() {
-                    "none".to_owned()
-                } else {
-                    offered.join(", ")
-                },
+                if offered.is_empty() { "none".to_owned() } else { offered.join(", ") },
             ));
         }
         let (length, max) = (plan.arguments.len(), self.warden.limits.max_arguments_bytes);
         if length > max {
-            return bad(format!(
-                "arguments of {length} bytes, more than the {max} allowed"
-            ));
+            return bad(format!("arguments of {length} bytes, more than the {max} allowed"));
         }
         match serde_json::from_str(&plan.arguments) {
             Ok(Value::Object(arguments)) => Ok(Plan {

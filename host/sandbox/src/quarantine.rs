@@ -19,12 +19,7 @@ pub(crate) struct Quarantine {
 
 impl Quarantine {
     pub(crate) fn new(rules: QuarantineRules) -> Self {
-        Self {
-            rules,
-            origin: Instant::now(),
-            until_millis: AtomicU64::new(0),
-            record: Mutex::default(),
-        }
+        Self { rules, origin: Instant::now(), until_millis: AtomicU64::new(0), record: Mutex::default() }
     }
 
     /// How long the guest is still to be left alone; `None` when it may be called.
@@ -36,9 +31,7 @@ impl Quarantine {
         let remaining = Duration::from_millis(until).saturating_sub(self.origin.elapsed());
         if remaining.is_zero() {
             // Only this pause: another thread may have begun the next one meanwhile.
-            let _ =
-                self.until_millis
-                    .compare_exchange(until, 0, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = self.until_millis.compare_exchange(until, 0, Ordering::AcqRel, Ordering::Relaxed);
             return None;
         }
         Some(remaining)
@@ -71,11 +64,7 @@ impl Record {
             // A call that was already under way when the pause began.
             return None;
         }
-        while self
-            .traps
-            .front()
-            .is_some_and(|&trap| trap + rules.window <= now)
-        {
+        while self.traps.front().is_some_and(|&trap| trap + rules.window <= now) {
             self.traps.pop_front();
         }
         self.traps.push_back(now);
@@ -83,9 +72,7 @@ impl Record {
             return None;
         }
         self.forgive(now, rules);
-        let pause = self.last_pause.map_or(rules.first_pause, |last| {
-            last.saturating_mul(2).min(rules.longest_pause)
-        });
+        let pause = self.last_pause.map_or(rules.first_pause, |last| last.saturating_mul(2).min(rules.longest_pause));
         self.last_pause = Some(pause);
         self.behaves_since = now + pause;
         self.traps.clear();
@@ -191,10 +178,7 @@ mod tests {
             assert!(patient.elapsed() < seconds(5), "the gate never opened");
         }
 
-        let closed = Quarantine::new(QuarantineRules {
-            traps: 1,
-            ..QuarantineRules::default()
-        });
+        let closed = Quarantine::new(QuarantineRules { traps: 1, ..QuarantineRules::default() });
         closed.trapped();
         assert!(closed.remaining().is_some_and(|left| left <= seconds(60)));
     }

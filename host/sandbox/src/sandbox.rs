@@ -55,13 +55,7 @@ impl Sandbox {
     /// # Errors
     ///
     /// Every reason for which the bytes are no guest, or none that may run here.
-    pub fn load(
-        &self,
-        name: &str,
-        wasm: &[u8],
-        limits: &Limits,
-        grants: &Grants,
-    ) -> Result<Guest, LoadError> {
+    pub fn load(&self, name: &str, wasm: &[u8], limits: &Limits, grants: &Grants) -> Result<Guest, LoadError> {
         if wasm.len() > limits.max_wasm_bytes {
             return Err(LoadError::TooLarge {
                 guest: name.to_owned(),
@@ -72,14 +66,8 @@ impl Sandbox {
         contract::check_header(name, wasm)?;
         let compiled = self.compile(name, wasm)?;
         let inspected = contract::inspect(name, &compiled.component, &self.0.engine, grants)?;
-        let counters = self
-            .0
-            .ledger
-            .counters(name, &compiled.digest, inspected.kind);
-        let quarantine = self
-            .0
-            .ledger
-            .quarantine(&compiled.digest, &self.0.options.quarantine);
+        let counters = self.0.ledger.counters(name, &compiled.digest, inspected.kind);
+        let quarantine = self.0.ledger.quarantine(&compiled.digest, &self.0.options.quarantine);
         Guest::new(name, compiled, inspected, limits, counters, quarantine)
     }
 
@@ -90,32 +78,17 @@ impl Sandbox {
 
     fn compile(&self, name: &str, wasm: &[u8]) -> Result<Arc<Compiled>, LoadError> {
         let digest = hex(&Sha256::digest(wasm));
-        let cached = self
-            .0
-            .compiled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&digest)
-            .and_then(Weak::upgrade);
+        let cached =
+            self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).and_then(Weak::upgrade);
         if let Some(compiled) = cached {
             return Ok(compiled);
         }
         // The lock is not held meanwhile: one slow guest must not keep others from loading. Compiling the same bytes
         // twice at once is rare and harmless.
-        let component =
-            Component::from_binary(&self.0.engine, wasm).map_err(|error| LoadError::Invalid {
-                guest: name.to_owned(),
-                reason: format!("{error:#}"),
-            })?;
-        let compiled = Arc::new(Compiled {
-            component,
-            digest: digest.clone(),
-        });
-        let mut all = self
-            .0
-            .compiled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let component = Component::from_binary(&self.0.engine, wasm)
+            .map_err(|error| LoadError::Invalid { guest: name.to_owned(), reason: format!("{error:#}") })?;
+        let compiled = Arc::new(Compiled { component, digest: digest.clone() });
+        let mut all = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, weak| weak.strong_count() > 0);
         all.insert(digest, Arc::downgrade(&compiled));
         Ok(compiled)
@@ -124,9 +97,7 @@ impl Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox")
-            .field("options", &self.0.options)
-            .finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("options", &self.0.options).finish_non_exhaustive()
     }
 }
 

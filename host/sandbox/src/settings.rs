@@ -29,9 +29,7 @@ const MAX_SCHEMA_DEPTH: usize = 64;
 /// Compiles the schema, or says why it is none.
 pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
     if depth(schema) > MAX_SCHEMA_DEPTH {
-        return Err(format!(
-            "settings-schema is nested deeper than {MAX_SCHEMA_DEPTH} levels"
-        ));
+        return Err(format!("settings-schema is nested deeper than {MAX_SCHEMA_DEPTH} levels"));
     }
     jsonschema::draft202012::options()
         // Linear time: a guest's pattern must not be able to stall the host on a setting.
@@ -44,28 +42,17 @@ pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
             format!(
                 "settings-schema is not a usable JSON Schema (draft 2020-12): {}{}",
                 one_line(&error.to_string(), MAX_MESSAGE),
-                if place.is_empty() {
-                    String::new()
-                } else {
-                    format!(", at {place}")
-                },
+                if place.is_empty() { String::new() } else { format!(", at {place}") },
             )
         })
 }
 
 /// Every place where `settings` do not fit, in the order of the schema.
 pub(crate) fn check(schema: &Validator, settings: &Value) -> Result<(), Vec<SettingsError>> {
-    let mut errors: Vec<SettingsError> = schema
-        .iter_errors(settings)
-        .take(MAX_ERRORS)
-        .flat_map(|error| places(&error))
-        .collect();
+    let mut errors: Vec<SettingsError> =
+        schema.iter_errors(settings).take(MAX_ERRORS).flat_map(|error| places(&error)).collect();
     errors.truncate(MAX_ERRORS);
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// An unexpected key is reported where it stands, so that a config can show its line.
@@ -82,16 +69,11 @@ fn places(error: &ValidationError<'_>) -> Vec<SettingsError> {
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
             .iter()
             .map(|key| SettingsError {
-                path: [at.as_slice(), std::slice::from_ref(key)]
-                    .concat()
-                    .join("/"),
+                path: [at.as_slice(), std::slice::from_ref(key)].concat().join("/"),
                 message: "this guest knows no such setting".to_owned(),
             })
             .collect(),
-        _ => vec![SettingsError {
-            path: at.join("/"),
-            message: one_line(&error.to_string(), MAX_MESSAGE),
-        }],
+        _ => vec![SettingsError { path: at.join("/"), message: one_line(&error.to_string(), MAX_MESSAGE) }],
     }
 }
 

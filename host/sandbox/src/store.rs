@@ -26,15 +26,7 @@ pub(crate) struct HostState {
 
 impl HostState {
     pub(crate) fn new(cap: Cap, log: Arc<GuestLog>, line: Option<Line>, alive: Alive) -> Self {
-        Self {
-            cap,
-            log,
-            last_words: None,
-            line,
-            left: Duration::ZERO,
-            resumed: None,
-            _alive: alive,
-        }
+        Self { cap, log, last_words: None, line, left: Duration::ZERO, resumed: None, _alive: alive }
     }
 
     /// Stops the guest's clock: the host is about to wait on its behalf.
@@ -61,11 +53,7 @@ pub(crate) fn arm(store: &mut Store<HostState>, ticks: u64, answer_bytes: usize)
 }
 
 /// As [`arm`], for calls in which the guest may ask the host something that takes time.
-pub(crate) fn arm_with_questions(
-    store: &mut Store<HostState>,
-    time: Duration,
-    answer_bytes: usize,
-) {
+pub(crate) fn arm_with_questions(store: &mut Store<HostState>, time: Duration, answer_bytes: usize) {
     arm(store, ticks(time), answer_bytes);
     let state = store.data_mut();
     state.left = time;
@@ -87,14 +75,7 @@ pub(crate) struct Cap {
 
 impl Cap {
     pub(crate) fn new(memory_limit: usize, table_limit: usize) -> Self {
-        Self {
-            memory_limit,
-            table_limit,
-            memory: 0,
-            table: 0,
-            growth: 0,
-            refused: false,
-        }
+        Self { memory_limit, table_limit, memory: 0, table: 0, growth: 0, refused: false }
     }
 
     /// Whether three quarters of the memory are in use. Linear memory never shrinks, so an instance like this is on its
@@ -105,12 +86,7 @@ impl Cap {
 }
 
 impl ResourceLimiter for Cap {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = desired.saturating_sub(current);
         let grown = self.memory.saturating_add(growth);
         if grown > self.memory_limit {
@@ -128,12 +104,7 @@ impl ResourceLimiter for Cap {
         Ok(())
     }
 
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let grown = self.table.saturating_add(desired.saturating_sub(current));
         if grown > self.table_limit {
             self.refused = true;
@@ -165,8 +136,7 @@ mod tests {
     fn a_failed_growth_is_taken_back() {
         let mut cap = Cap::new(100, 10);
         assert!(cap.memory_growing(0, 80, None).expect("an answer"));
-        cap.memory_grow_failed(wasmtime::Error::msg("no more pages"))
-            .expect("not a trap");
+        cap.memory_grow_failed(wasmtime::Error::msg("no more pages")).expect("not a trap");
         assert!(cap.refused && !cap.is_nearly_full());
         assert!(cap.memory_growing(0, 100, None).expect("an answer"));
     }

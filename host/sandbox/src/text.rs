@@ -8,11 +8,7 @@ pub(crate) fn truncated(mut text: String, max: usize) -> String {
     if text.len() <= max {
         return text;
     }
-    let room = if max >= CUT.len() {
-        max - CUT.len()
-    } else {
-        max
-    };
+    let room = if max >= CUT.len() { max - CUT.len() } else { max };
     text.truncate(text.floor_char_boundary(room));
     if text.len() + CUT.len() <= max {
         text.push_str(CUT);

@@ -80,48 +80,28 @@ impl Warden {
             if error.is::<Trap>() || store.data().cap.refused {
                 self.judge(store, &error, self.limits.open_timeout)
             } else {
-                CallError::NoRoom {
-                    why: format!("{error:#}"),
-                }
+                CallError::NoRoom { why: format!("{error:#}") }
             }
         })
     }
 
     /// What it means that a call ended without an answer. The store is unusable after it.
-    pub(crate) fn judge(
-        &self,
-        store: &Store<HostState>,
-        error: &wasmtime::Error,
-        given: Duration,
-    ) -> CallError {
+    pub(crate) fn judge(&self, store: &Store<HostState>, error: &wasmtime::Error, given: Duration) -> CallError {
         let state = store.data();
         let said = state.last_words.clone();
         let verdict = match error.downcast_ref::<Trap>() {
             _ if error.is::<PoolConcurrencyLimitError>() => {
-                return CallError::NoRoom {
-                    why: format!("{error:#}"),
-                };
+                return CallError::NoRoom { why: format!("{error:#}") };
             }
             Some(Trap::Interrupt) => CallError::TimedOut { after: given },
-            _ if state.cap.refused => CallError::OutOfMemory {
-                limit: self.limits.memory_bytes,
-                said,
-            },
-            Some(trap) => CallError::Trapped {
-                what: trap.to_string(),
-                said,
-            },
+            _ if state.cap.refused => CallError::OutOfMemory { limit: self.limits.memory_bytes, said },
+            Some(trap) => CallError::Trapped { what: trap.to_string(), said },
             None => {
                 let what = format!("{error:#}");
                 if what.contains(TOO_MUCH_DATA) {
-                    CallError::BadAnswer {
-                        what: "more data than the host takes in at once".to_owned(),
-                    }
+                    CallError::BadAnswer { what: "more data than the host takes in at once".to_owned() }
                 } else {
-                    CallError::Trapped {
-                        what: one_line(&what, self.limits.max_text_bytes),
-                        said,
-                    }
+                    CallError::Trapped { what: one_line(&what, self.limits.max_text_bytes), said }
                 }
             }
         };

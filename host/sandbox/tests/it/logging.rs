@@ -1,0 +1,90 @@
+//! What guests say, as it arrives in the host's log.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tidegate_sandbox::{Grants, Limits};
+
+use crate::forge::ForgedDetector;
+use crate::found::{open, sandbox};
+
+/// A log that a test can read.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic while writing").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All lines that the host logs while the detector is called so many times.
+fn logged(forged: &ForgedDetector, calls: u32) -> (Vec<String>, u64) {
+    let page = Page::default();
+    let writer = page.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+    let sandbox = sandbox();
+    tracing::subscriber::with_default(subscriber, || {
+        let limits = Limits { max_text_bytes: 64, log_burst: 5, log_per_second: 0, ..Limits::default() };
+        let guest = sandbox.load("talker", &forged.wasm(), &limits, &Grants::none()).expect("a guest");
+        let detector = open(&guest, &json!({}));
+        for _ in 0..calls {
+            // Whether it answers is not what is looked at.
+            let _answer = detector.score(&[], &[0], &[1.0]);
+        }
+    });
+    let text = String::from_utf8(page.0.lock().expect("no panic while writing").clone()).expect("UTF-8");
+    (text.lines().map(str::to_owned).collect(), sandbox.stats()[0].log_lines_dropped)
+}
+
+#[test]
+fn a_line_names_its_guest_and_stays_one_line() {
+    let forged = ForgedDetector {
+        score: "(call $say (i32.const 0))",
+        texts: vec![b"first\nERROR forged: \x1b[2Jsecond".to_vec()],
+        ..ForgedDetector::default()
+    };
+    let (lines, dropped) = logged(&forged, 1);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("first\\nERROR forged: \\u{1b}[2Jsecond"), "{lines:?}");
+    assert!(lines[0].contains("guest=talker") && lines[0].contains("ERROR"), "{lines:?}");
+    assert_eq!(dropped, 0);
+}
+
+#[test]
+fn a_long_line_is_cut_and_a_flood_is_dammed() {
+    let forged = ForgedDetector {
+        score: "(call $say (i32.const 0))",
+        texts: vec!["ö".repeat(5000).into_bytes()],
+        ..ForgedDetector::default()
+    };
+    let (lines, dropped) = logged(&forged, 100);
+    assert_eq!((lines.len(), dropped), (5, 95));
+    assert!(lines.iter().all(|line| line.len() < 200 && line.contains('…')), "{lines:?}");
+}
+
+#[test]
+fn a_quarantine_is_logged_once() {
+    let forged = ForgedDetector { score: "unreachable", ..ForgedDetector::default() };
+    let (lines, _) = logged(&forged, 20);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("quarantined") && lines[0].contains("pause=60s"), "{lines:?}");
+}
+
+#[test]
+fn a_message_that_is_no_text_ends_the_call() {
+    let forged = ForgedDetector {
+        score: "(call $say (i32.const 0))",
+        texts: vec![b"\xff\xff".to_vec()],
+        ..ForgedDetector::default()
+    };
+    let (lines, _) = logged(&forged, 1);
+    assert!(lines.is_empty(), "{lines:?}");
+}

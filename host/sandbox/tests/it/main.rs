@@ -1,0 +1,12 @@
+//! The sandbox against real components: the shipped guests, and components written out by hand where no toolchain would
+//! emit what is tested.
+
+mod calling;
+mod cases;
+mod detectors;
+mod forge;
+mod found;
+mod loading;
+mod logging;
+mod policies;
+mod settings;
