@@ -11,6 +11,9 @@ use super::parts::Addresses;
 /// Longer than any answer on loopback takes, short enough to ask again.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How a run ends that nobody verifies.
+const FAILED_RUNS: [&str; 3] = ["failed", "unknown", "refused"];
+
 /// All interfaces, with the token of the approver.
 pub(crate) struct Apis {
     agent: ureq::Agent,
@@ -31,6 +34,9 @@ pub(crate) struct Incident {
     pub(crate) id: String,
     pub(crate) open: bool,
     pub(crate) severity: String,
+    /// The value that opened it and what was expected instead, as far as it tells.
+    pub(crate) value: Option<f64>,
+    pub(crate) expected: Option<f64>,
     /// The kinds of its journal events, oldest first. Empty in a list of incidents.
     pub(crate) timeline: Vec<TimelineEntry>,
 }
@@ -234,6 +240,8 @@ fn incident(value: &Value) -> Incident {
         id: text(value, "id"),
         open: value["status"] == "open",
         severity: text(value, "severity"),
+        value: value["value"].as_f64(),
+        expected: value["expected"].as_f64(),
         timeline: timeline
             .iter()
             .map(|entry| TimelineEntry { kind: text(entry, "kind"), text: text(entry, "text") })
@@ -248,6 +256,12 @@ fn request(value: &Value) -> Request {
         action: text(&value["action"], "name"),
         summary: text(value, "summary"),
         digest: text(value, "digest"),
-        outcome: value["execution"]["outcome"].as_str().map(str::to_owned),
+        outcome: outcome(value),
     }
+}
+
+/// What verification found. An action that did not succeed is not verified: then its own end is the outcome.
+fn outcome(request: &Value) -> Option<String> {
+    let run = request["execution"]["status"].as_str().filter(|status| FAILED_RUNS.contains(status));
+    request["verification"]["outcome"].as_str().or(run).map(str::to_owned)
 }

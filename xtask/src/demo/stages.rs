@@ -1,6 +1,7 @@
 //! The story, stage by stage: a night that is as every night, a fault by day, repairs, and how it ended.
 
 use std::io::IsTerminal as _;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -127,6 +128,9 @@ fn opens(scene: &mut Scene<'_>) -> anyhow::Result<Incident> {
         Ok(scene.apis.incidents()?.into_iter().find(|incident| incident.open))
     })?;
     scene.narrator.say(&format!("Incident {}, severity {}.", incident.id, incident.severity));
+    if let (Some(value), Some(expected)) = (incident.value, incident.expected) {
+        scene.narrator.say(&format!("{value} jobs wait. At this time of the day it is usually {expected:.0}."));
+    }
     let alert = scene.wait_for("Alertmanager to list tidegate's alert", SOON, |scene| {
         Ok(scene.apis.active_alerts(OWN_ALERT)?.into_iter().next())
     })?;
@@ -174,8 +178,7 @@ fn approved(scene: &mut Scene<'_>, attempt: usize) -> anyhow::Result<Request> {
         match scene.way {
             Way::Approve if attempt == 1 => {
                 let mut command = scene.parts.decision(&["approve", &request.id]);
-                scene.narrator.say(&format!("$ {}", shell::line(&command)));
-                shell::output(&mut command)?;
+                decide(scene, &mut command)?;
             }
             Way::Approve => {
                 scene.narrator.say("This one is approved over HTTP, bound to the digest of what was shown.");
@@ -198,6 +201,14 @@ fn approved(scene: &mut Scene<'_>, attempt: usize) -> anyhow::Result<Request> {
         ensure!(scene.way == Way::Person, "request {} was approved, and is {}", decided.id, decided.status);
         scene.narrator.say("Nothing is run, and the incident stays open. Ctrl-C ends the demo.");
     }
+}
+
+/// Decides by the command line, as a person would.
+fn decide(scene: &Scene<'_>, command: &mut Command) -> anyhow::Result<()> {
+    scene.narrator.say(&format!("$ {}", shell::line(command)));
+    let printed = shell::output(command)?;
+    scene.narrator.detail(printed.trim_end());
+    Ok(())
 }
 
 fn pending(scene: &mut Scene<'_>) -> anyhow::Result<Request> {
@@ -274,8 +285,7 @@ fn refuse(scene: &mut Scene<'_>, incident: &Incident, broken_at: i64) -> anyhow:
     let status = match scene.way {
         Way::Deny => {
             let mut command = scene.parts.decision(&["deny", &first.id, "--reason", "the demo says no"]);
-            scene.narrator.say(&format!("$ {}", shell::line(&command)));
-            shell::output(&mut command)?;
+            decide(scene, &mut command)?;
             "denied"
         }
         _ => {
