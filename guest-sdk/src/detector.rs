@@ -51,30 +51,19 @@ impl Verdict {
 
     /// No judgement, for example because too little was seen. Not the same as a judgement of "normal".
     pub const fn not_judged() -> Self {
-        Verdict {
-            score: f64::NAN,
-            expected: f64::NAN,
-            lower: f64::NAN,
-            upper: f64::NAN,
-        }
+        Verdict { score: f64::NAN, expected: f64::NAN, lower: f64::NAN, upper: f64::NAN }
     }
 
     /// Judges by a band of `half_width` around what was expected: at its edge the score is 1, in the middle 0.
     ///
-    /// With no width at all, the expected value itself scores 0 and any other [`Verdict::MAX_SCORE`].
+    /// The band is never narrower than the rounding of numbers of this size, so that rounding alone is no anomaly. Around
+    /// an expected 0 that can be no width at all: then 0 scores 0 and anything else [`Verdict::MAX_SCORE`].
     pub fn of_band(value: f64, expected: f64, half_width: f64) -> Self {
+        const ROUNDING: f64 = 8.0 * f64::EPSILON;
+        let half_width = half_width.max(expected.abs() * ROUNDING);
         let distance = (value - expected).abs();
-        let score = if distance == 0.0 {
-            0.0
-        } else {
-            (distance / half_width).min(Self::MAX_SCORE)
-        };
-        Verdict {
-            score,
-            expected,
-            lower: expected - half_width,
-            upper: expected + half_width,
-        }
+        let score = if distance == 0.0 { 0.0 } else { (distance / half_width).min(Self::MAX_SCORE) };
+        Verdict { score, expected, lower: expected - half_width, upper: expected + half_width }
     }
 
     /// Whether the sample was judged and found anomalous.
@@ -144,9 +133,7 @@ impl<D: Detector> Model<D> {
     /// [`Error::InvalidSettings`] where the settings or the step are not usable.
     pub fn open(settings: &str, step_ms: u64) -> Result<Self, Error> {
         if step_ms == 0 {
-            return Err(Error::InvalidSettings(
-                "step: is 0 ms; it must be at least 1 ms".to_owned(),
-            ));
+            return Err(Error::InvalidSettings("step: is 0 ms; it must be at least 1 ms".to_owned()));
         }
         let detector = D::open(settings::parse(settings)?, Step { millis: step_ms })?;
         Ok(Model { detector })
@@ -176,11 +163,7 @@ impl<D: Detector> Model<D> {
         let mut verdicts = columns(values.len());
         let mut last = Verdict::not_judged();
         for (&at, &value) in timestamps.iter().zip(values) {
-            last = if value.is_finite() {
-                self.detector.score(&mut state, at, value)
-            } else {
-                Verdict::not_judged()
-            };
+            last = if value.is_finite() { self.detector.score(&mut state, at, value) } else { Verdict::not_judged() };
             verdicts.scores.push(last.score);
             verdicts.expected.push(last.expected);
             verdicts.lower.push(last.lower);
@@ -190,11 +173,7 @@ impl<D: Detector> Model<D> {
             Some(&value) if last.is_anomalous() => self.detector.note(value, &last),
             _ => None,
         };
-        Ok(Scored {
-            state: state::to_bytes(&state, bytes),
-            verdicts,
-            note,
-        })
+        Ok(Scored { state: state::to_bytes(&state, bytes), verdicts, note })
     }
 
     fn read(&self, bytes: &[u8]) -> Result<D::State, Error> {

@@ -19,8 +19,7 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// The same grammar for a JSON Schema. It cannot refuse the empty string; `minLength` does.
-const PATTERN: &str =
-    "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$";
+const PATTERN: &str = "^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$";
 
 /// A span of time of whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,25 +58,15 @@ impl FromStr for Duration {
         while !rest.is_empty() {
             let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let (number, after) = rest.split_at(digits);
-            let letters = after.len()
-                - after
-                    .trim_start_matches(|c: char| c.is_ascii_lowercase())
-                    .len();
+            let letters = after.len() - after.trim_start_matches(|c: char| c.is_ascii_lowercase()).len();
             let (unit, after) = after.split_at(letters);
             // Going on in the same iterator refuses a unit named twice or out of order.
             let (_, size) = units.find(|(name, _)| *name == unit).ok_or_else(refused)?;
             let number: u64 = number.parse().map_err(|_| refused())?;
-            millis = number
-                .checked_mul(*size)
-                .and_then(|m| m.checked_add(millis))
-                .ok_or_else(refused)?;
+            millis = number.checked_mul(*size).and_then(|m| m.checked_add(millis)).ok_or_else(refused)?;
             rest = after;
         }
-        if text.is_empty() {
-            Err(refused())
-        } else {
-            Ok(Duration { millis })
-        }
+        if text.is_empty() { Err(refused()) } else { Ok(Duration { millis }) }
     }
 }
 
@@ -99,9 +88,7 @@ impl fmt::Display for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<str>::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -80,9 +80,7 @@ pub mod testing;
 pub mod text;
 
 pub use bindings::detector::exports::tidegate::plugin::detector::{Needs, Scored, Verdicts};
-pub use bindings::detector::tidegate::plugin::types::{
-    Error, Label, Manifest, Samples, Severity, Timestamp,
-};
+pub use bindings::detector::tidegate::plugin::types::{Error, Label, Manifest, Samples, Severity, Timestamp};
 pub use bindings::remediation::exports::tidegate::plugin::remediation::{
     ActionInfo, Alert, Attempt, Decision, Incident, Outcome, Plan, Source,
 };

@@ -12,7 +12,5 @@ pub fn query(expr: &str) -> Result<Vec<Sample>, String> {
     #[cfg(target_arch = "wasm32")]
     return crate::bindings::remediation::tidegate::plugin::host_metrics::query(expr);
     #[cfg(not(target_arch = "wasm32"))]
-    Err(format!(
-        "cannot evaluate `{expr}`: outside of a host there is no Prometheus to ask"
-    ))
+    Err(format!("cannot evaluate `{expr}`: outside of a host there is no Prometheus to ask"))
 }

@@ -101,7 +101,7 @@ macro_rules! export_policy {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Component = $crate::policy::Component<$policy>;
-            $crate::bindings::remediation::export!(Component with_types_in $crate::bindings::remediation);
+    $crate::bindings::remediation::export!(Component with_types_in $crate::bindings::remediation);
         };
     };
 }

@@ -11,14 +11,11 @@ use crate::Error;
 
 /// Reads a settings object.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    let value: Value = serde_json::from_str(text).map_err(|e| {
-        Error::InvalidSettings(format!("settings: not JSON: {e}; expected an object"))
-    })?;
+    let value: Value = serde_json::from_str(text)
+        .map_err(|e| Error::InvalidSettings(format!("settings: not JSON: {e}; expected an object")))?;
     // Serde would take an array for a struct, field by field.
     if !value.is_object() {
-        return Err(Error::InvalidSettings(format!(
-            "settings: found {value}; expected a JSON object"
-        )));
+        return Err(Error::InvalidSettings(format!("settings: found {value}; expected a JSON object")));
     }
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
@@ -29,9 +26,5 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 
 /// The JSON Schema, draft 2020-12, of a settings type.
 pub(crate) fn schema<T: JsonSchema>() -> String {
-    SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .as_value()
-        .to_string()
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().as_value().to_string()
 }

@@ -14,8 +14,8 @@ pub trait State: Sized {
     /// How many bytes the fields take.
     fn size(&self) -> usize;
 
-    /// Appends the fields.
-    fn write(&self, out: &mut Vec<u8>);
+    /// Puts the fields at the front of a slice that has room for them, and leaves the rest of it.
+    fn write(&self, out: &mut &mut [u8]);
 
     /// Takes the fields from the front; `None` where there are too few bytes or impossible ones.
     fn read(from: &mut &[u8]) -> Option<Self>;
@@ -26,8 +26,8 @@ pub trait Field: Sized {
     /// How many bytes this value takes.
     fn size(&self) -> usize;
 
-    /// Appends the value.
-    fn write(&self, out: &mut Vec<u8>);
+    /// Puts the value at the front of a slice that has room for it, and leaves the rest of it.
+    fn write(&self, out: &mut &mut [u8]);
 
     /// Takes a value from the front; `None` where there are too few bytes or impossible ones.
     fn read(from: &mut &[u8]) -> Option<Self>;
@@ -71,7 +71,7 @@ macro_rules! state {
                 0 $(+ $crate::state::Field::size(&self.$field))*
             }
 
-            fn write(&self, out: &mut Vec<u8>) {
+            fn write(&self, out: &mut &mut [u8]) {
                 $($crate::state::Field::write(&self.$field, out);)*
             }
 
@@ -86,42 +86,34 @@ macro_rules! state {
 /// Tag and checksum.
 const HEADER: usize = 8;
 
-/// Writes a state, into the bytes it was read from where they are large enough.
-pub(crate) fn to_bytes<S: State>(state: &S, mut out: Vec<u8>) -> Vec<u8> {
-    out.clear();
-    out.reserve_exact(HEADER + state.size());
-    out.extend_from_slice(&S::TAG.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
-    state.write(&mut out);
-    let (header, fields) = out.split_at_mut(HEADER);
+/// Writes a state, into the bytes it was read from: a state rarely changes its size, and then nothing is allocated.
+pub(crate) fn to_bytes<S: State>(state: &S, mut bytes: Vec<u8>) -> Vec<u8> {
+    let size = HEADER + state.size();
+    // Exactly, so that the list crosses the boundary without being copied into a smaller place first.
+    bytes.reserve_exact(size.saturating_sub(bytes.len()));
+    bytes.resize(size, 0);
+    let (header, fields) = bytes.split_at_mut(HEADER);
+    state.write(&mut &mut *fields);
+    header[..4].copy_from_slice(&S::TAG.to_le_bytes());
     header[4..].copy_from_slice(&checksum(fields).to_le_bytes());
-    out
+    bytes
 }
 
 /// Reads a state, or says why these bytes are not one.
 pub(crate) fn from_bytes<S: State>(bytes: &[u8]) -> Result<S, String> {
     let Some((header, mut fields)) = bytes.split_at_checked(HEADER) else {
-        return Err(format!(
-            "state: only {} bytes, too short to be a state",
-            bytes.len()
-        ));
+        return Err(format!("state: only {} bytes, too short to be a state", bytes.len()));
     };
     let (tag, sum) = header.split_at(4);
     if tag != S::TAG.to_le_bytes() {
         return Err("state: written by another detector or another version of this one".to_owned());
     }
     if sum != checksum(fields).to_le_bytes() {
-        return Err(format!(
-            "state: damaged, the checksum over its {} bytes does not match",
-            bytes.len()
-        ));
+        return Err(format!("state: damaged, the checksum over its {} bytes does not match", bytes.len()));
     }
     match S::read(&mut fields) {
         Some(state) if fields.is_empty() => Ok(state),
-        _ => Err(format!(
-            "state: its {} bytes do not add up to the fields of this layout",
-            bytes.len()
-        )),
+        _ => Err(format!("state: its {} bytes do not add up to the fields of this layout", bytes.len())),
     }
 }
 
@@ -164,6 +156,13 @@ fn checksum(bytes: &[u8]) -> u32 {
     (sum ^ (sum >> 32)) as u32
 }
 
+/// Takes so many bytes from the front. They are there: `size` is what the slice was made by.
+fn take<'a>(from: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
+    let (front, rest) = std::mem::take(from).split_at_mut(len);
+    *from = rest;
+    front
+}
+
 macro_rules! numbers {
     ($($number:ty),*) => {$(
         impl Field for $number {
@@ -171,8 +170,8 @@ macro_rules! numbers {
                 size_of::<$number>()
             }
 
-            fn write(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
+            fn write(&self, out: &mut &mut [u8]) {
+                take(out, size_of::<$number>()).copy_from_slice(&self.to_le_bytes());
             }
 
             fn read(from: &mut &[u8]) -> Option<Self> {
@@ -187,11 +186,14 @@ macro_rules! numbers {
                 size_of::<u32>() + self.len() * size_of::<$number>()
             }
 
-            fn write(&self, out: &mut Vec<u8>) {
+            fn write(&self, out: &mut &mut [u8]) {
                 // A length beyond 32 bits does not fit into the memory of a guest.
                 (self.len() as u32).write(out);
-                // Both loops below compile to one copy of memory.
-                out.extend(self.iter().flat_map(|number| number.to_le_bytes()));
+                // This loop and the one below compile to one copy of memory each.
+                let (places, _) = take(out, self.len() * size_of::<$number>()).as_chunks_mut();
+                for (place, number) in places.iter_mut().zip(self) {
+                    *place = number.to_le_bytes();
+                }
             }
 
             fn read(from: &mut &[u8]) -> Option<Self> {
@@ -212,8 +214,8 @@ impl Field for bool {
         1
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
+    fn write(&self, out: &mut &mut [u8]) {
+        u8::from(*self).write(out);
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
@@ -230,7 +232,7 @@ impl<F: Field> Field for Option<F> {
         1 + self.as_ref().map_or(0, Field::size)
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut &mut [u8]) {
         self.is_some().write(out);
         if let Some(value) = self {
             value.write(out);
@@ -238,10 +240,6 @@ impl<F: Field> Field for Option<F> {
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
-        if bool::read(from)? {
-            F::read(from).map(Some)
-        } else {
-            Some(None)
-        }
+        if bool::read(from)? { F::read(from).map(Some) } else { Some(None) }
     }
 }

@@ -40,10 +40,6 @@ const MIN_SAMPLES: u64 = 30;
 /// Below this the standard deviation says nothing.
 const MIN_WINDOW: u64 = 5;
 
-/// A standard deviation is never taken for smaller than what the rounding of numbers of this size can make, so that
-/// rounding alone is never an anomaly.
-const ROUNDING: f64 = 8.0 * f64::EPSILON;
-
 /// The configured detector.
 #[derive(Debug)]
 pub struct ZScore {
@@ -55,22 +51,17 @@ pub struct ZScore {
 impl Detector for ZScore {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const SUMMARY: &'static str = "Distance from the mean of a sliding window, in standard deviations; for series without a daily pattern.";
+    const SUMMARY: &'static str =
+        "Distance from the mean of a sliding window, in standard deviations; for series without a daily pattern.";
     type Settings = Settings;
     type State = Window;
 
     fn open(settings: Settings, step: Step) -> Result<Self, Error> {
-        let Settings {
-            window,
-            threshold,
-            min_samples,
-        } = settings;
+        let Settings { window, threshold, min_samples } = settings;
         let samples = step.samples_in(window);
         let refuse = |why: String| Err(Error::InvalidSettings(why));
         if !(threshold > 0.0 && threshold.is_finite()) {
-            return refuse(format!(
-                "threshold: is {threshold}; it must be a number above 0, usually 3"
-            ));
+            return refuse(format!("threshold: is {threshold}; it must be a number above 0, usually 3"));
         }
         if samples < MIN_WINDOW {
             let least = Duration::from_millis(step.millis().saturating_mul(MIN_WINDOW));
@@ -85,18 +76,9 @@ impl Detector for ZScore {
             ));
         }
         let Some(shape) = Shape::of(samples) else {
-            return refuse(format!(
-                "window: {window} holds {samples} samples at this step, too many; make it shorter"
-            ));
+            return refuse(format!("window: {window} holds {samples} samples at this step, too many; make it shorter"));
         };
-        Ok(ZScore {
-            threshold,
-            shape,
-            needs: Needs {
-                history_ms: window.millis(),
-                min_samples,
-            },
-        })
+        Ok(ZScore { threshold, shape, needs: Needs { history_ms: window.millis(), min_samples } })
     }
 
     fn needs(&self) -> Needs {
@@ -117,15 +99,11 @@ impl Detector for ZScore {
         if before.count < self.needs.min_samples as f64 {
             return Verdict::not_judged();
         }
-        let deviation = before.deviation().max(before.mean.abs() * ROUNDING);
-        Verdict::of_band(value, before.mean, self.threshold * deviation)
+        Verdict::of_band(value, before.mean, self.threshold * before.deviation())
     }
 
     fn note(&self, value: f64, verdict: &Verdict) -> Option<String> {
-        Some(format!(
-            "{} from the samples before",
-            text::deviation(value, verdict)
-        ))
+        Some(format!("{} from the samples before", text::deviation(value, verdict)))
     }
 }
 

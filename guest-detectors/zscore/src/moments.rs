@@ -16,19 +16,11 @@ pub(crate) struct Moments {
 
 impl Moments {
     /// Of no number.
-    pub(crate) const NONE: Moments = Moments {
-        count: 0.0,
-        mean: 0.0,
-        squares: 0.0,
-    };
+    pub(crate) const NONE: Moments = Moments { count: 0.0, mean: 0.0, squares: 0.0 };
 
     /// Of one number.
     pub(crate) const fn one(value: f64) -> Self {
-        Moments {
-            count: 1.0,
-            mean: value,
-            squares: 0.0,
-        }
+        Moments { count: 1.0, mean: value, squares: 0.0 }
     }
 
     /// Of both sets together.
@@ -57,18 +49,12 @@ impl Moments {
         Moments {
             count,
             mean,
-            squares: self.squares
-                - part.squares
-                - distance * distance * count * (part.count / self.count),
+            squares: self.squares - part.squares - distance * distance * count * (part.count / self.count),
         }
     }
 
     /// Standard deviation, with Bessel's correction. Zero for fewer than two numbers.
     pub(crate) fn deviation(self) -> f64 {
-        if self.count < 2.0 {
-            0.0
-        } else {
-            (self.squares / (self.count - 1.0)).sqrt()
-        }
+        if self.count < 2.0 { 0.0 } else { (self.squares / (self.count - 1.0)).sqrt() }
     }
 }

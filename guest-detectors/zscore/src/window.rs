@@ -33,16 +33,9 @@ pub(crate) struct Shape {
 impl Shape {
     /// For a window of so many samples; `None` where they cannot be counted.
     pub(crate) fn of(samples: u64) -> Option<Self> {
-        let span = if samples <= EXACT {
-            1
-        } else {
-            samples.div_ceil(BLOCKS)
-        };
+        let span = if samples <= EXACT { 1 } else { samples.div_ceil(BLOCKS) };
         let blocks = samples.div_ceil(span);
-        Some(Shape {
-            blocks: u32::try_from(blocks).ok()?,
-            span: u32::try_from(span).ok()?,
-        })
+        Some(Shape { blocks: u32::try_from(blocks).ok()?, span: u32::try_from(span).ok()? })
     }
 }
 
@@ -88,10 +81,7 @@ impl Window {
 
     /// Whether this window has a shape, and lists that agree with it.
     pub(crate) fn fits(&self, shape: Shape) -> Result<(), String> {
-        let own = Shape {
-            blocks: self.blocks,
-            span: self.span,
-        };
+        let own = Shape { blocks: self.blocks, span: self.span };
         if own != shape {
             return Err(format!(
                 "state: of a window of {} x {} samples, the settings ask for {} x {}",
@@ -103,11 +93,7 @@ impl Window {
             && self.block_squares.len() == squares
             && (self.oldest as usize) < shape.blocks as usize
             && (self.oldest == 0 || self.means.len() == shape.blocks as usize);
-        if sound {
-            Ok(())
-        } else {
-            Err("state: its parts contradict each other".to_owned())
-        }
+        if sound { Ok(()) } else { Err("state: its parts contradict each other".to_owned()) }
     }
 
     /// The moments of everything in the window.
@@ -117,9 +103,7 @@ impl Window {
 
     /// Takes in the next sample; the oldest leave where the window is full.
     pub(crate) fn push(&mut self, value: f64) {
-        let open = self
-            .open()
-            .with(Moments::one(value.clamp(-LARGEST, LARGEST)));
+        let open = self.open().with(Moments::one(value.clamp(-LARGEST, LARGEST)));
         if open.count >= f64::from(self.span) {
             self.set_open(Moments::NONE);
             self.close(open);
@@ -164,48 +148,27 @@ impl Window {
         let blocks = self.means.len() as f64;
         let rough = self.means.iter().sum::<f64>() / blocks;
         let mean = rough + self.means.iter().map(|mean| mean - rough).sum::<f64>() / blocks;
-        let between: f64 = self
-            .means
-            .iter()
-            .map(|block| (block - mean) * (block - mean))
-            .sum();
+        let between: f64 = self.means.iter().map(|block| (block - mean) * (block - mean)).sum();
         let within: f64 = self.block_squares.iter().sum();
         let span = f64::from(self.span);
-        Moments {
-            count: blocks * span,
-            mean,
-            squares: between * span + within,
-        }
+        Moments { count: blocks * span, mean, squares: between * span + within }
     }
 
     fn whole(&self) -> Moments {
         let count = self.means.len() as f64 * f64::from(self.span);
-        Moments {
-            count,
-            mean: self.mean,
-            squares: self.squares,
-        }
+        Moments { count, mean: self.mean, squares: self.squares }
     }
 
     fn block(&self, place: usize) -> Moments {
         let squares = self.block_squares.get(place).copied().unwrap_or(0.0);
-        Moments {
-            count: f64::from(self.span),
-            mean: self.means[place],
-            squares,
-        }
+        Moments { count: f64::from(self.span), mean: self.means[place], squares }
     }
 
     fn open(&self) -> Moments {
-        Moments {
-            count: self.open_count,
-            mean: self.open_mean,
-            squares: self.open_squares,
-        }
+        Moments { count: self.open_count, mean: self.open_mean, squares: self.open_squares }
     }
 
     fn set_open(&mut self, open: Moments) {
-        (self.open_count, self.open_mean, self.open_squares) =
-            (open.count, open.mean, open.squares);
+        (self.open_count, self.open_mean, self.open_squares) = (open.count, open.mean, open.squares);
     }
 }
