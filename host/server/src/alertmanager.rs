@@ -1,1 +1,248 @@
-//! alertmanager
+//! Alertmanager's API v2 as a client: alerts out, alerts with their silences in.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::time::Timestamp;
+
+use crate::clock;
+use crate::http_client::{BaseUrl, HttpClient, SecretError, TransportError, read_capped};
+
+mod board;
+mod fingerprint;
+
+pub(crate) use board::AlertBoard;
+pub(crate) use fingerprint::fingerprint;
+
+/// Longest list of alerts that is read: some hundred thousand of them.
+const MOST_BYTES: usize = 64 << 20;
+/// Longest error text that is kept.
+const MOST_ERROR: usize = 500;
+
+/// Why Alertmanager could not be asked or told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AlertmanagerError {
+    /// The request did not get there, or its answer not back.
+    #[error("Alertmanager at {url}: {cause}")]
+    Transport {
+        /// Its URL.
+        url: String,
+        /// What happened.
+        cause: TransportError,
+    },
+    /// A credential could not be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// It answered with an error.
+    #[error("Alertmanager at {url} answered {status}: {said}")]
+    Refused {
+        /// Its URL.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        said: String,
+    },
+    /// Its answer is not what its API says.
+    #[error("Alertmanager at {url} answered something else than its API says: {said}")]
+    Garbage {
+        /// Its URL.
+        url: String,
+        /// What is wrong with it.
+        said: String,
+    },
+}
+
+/// An alert as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutgoingAlert {
+    /// All labels, `alertname` included. Its identity.
+    pub(crate) labels: Labels,
+    /// All annotations.
+    pub(crate) annotations: Labels,
+    /// When it began.
+    pub(crate) starts_at: Timestamp,
+    /// Until when it stands; in the past once it is resolved.
+    pub(crate) ends_at: Timestamp,
+}
+
+/// An alert as Alertmanager has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedAlert {
+    /// Its fingerprint.
+    pub(crate) fingerprint: String,
+    status: AlertStatus,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AlertStatus {
+    #[serde(default)]
+    silenced_by: Vec<String>,
+    #[serde(default)]
+    inhibited_by: Vec<String>,
+    #[serde(default)]
+    muted_by: Vec<String>,
+}
+
+impl ListedAlert {
+    /// What holds it back, if anything does.
+    pub(crate) fn held_by(&self) -> Option<String> {
+        let AlertStatus { silenced_by, inhibited_by, muted_by } = &self.status;
+        [("silence", silenced_by), ("inhibited by alert", inhibited_by), ("muted by", muted_by)]
+            .into_iter()
+            .find_map(|(what, by)| by.first().map(|first| format!("{what} {first}")))
+    }
+}
+
+/// One Alertmanager.
+#[derive(Debug)]
+pub(crate) struct Client {
+    base: BaseUrl,
+    http: HttpClient,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client of the Alertmanager at `base`.
+    pub(crate) fn new(base: BaseUrl, http: HttpClient, timeout: Duration) -> Client {
+        Client { base, http, timeout }
+    }
+
+    /// Whether it is ready.
+    pub(crate) async fn ready(&self) -> Result<(), AlertmanagerError> {
+        self.send(Method::GET, "/-/ready", None).await.map(drop)
+    }
+
+    /// All alerts that have not ended, held back or not.
+    pub(crate) async fn alerts(&self) -> Result<Vec<ListedAlert>, AlertmanagerError> {
+        let response = self.send(Method::GET, "/api/v2/alerts", None).await?;
+        let body = read_capped(response, MOST_BYTES).await.map_err(|cause| self.transport(cause))?;
+        serde_json::from_slice(&body)
+            .map_err(|error| AlertmanagerError::Garbage { url: self.base.to_string(), said: error.to_string() })
+    }
+
+    /// Sends alerts. A refused batch may have been stored in part, so its alerts are sent one by one, once; returned
+    /// are those that were refused by themselves, each with the reason.
+    pub(crate) async fn post(
+        &self,
+        alerts: &[OutgoingAlert],
+    ) -> Result<Vec<(OutgoingAlert, AlertmanagerError)>, AlertmanagerError> {
+        if alerts.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.post_batch(alerts).await {
+            Ok(()) => Ok(Vec::new()),
+            Err(AlertmanagerError::Refused { status: 400, .. }) if alerts.len() > 1 => {
+                let mut refused = Vec::new();
+                for alert in alerts {
+                    match self.post_batch(std::slice::from_ref(alert)).await {
+                        Ok(()) => {}
+                        Err(error @ AlertmanagerError::Refused { status: 400, .. }) => refused.push((alert.clone(), error)),
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(refused)
+            }
+            Err(error @ AlertmanagerError::Refused { status: 400, .. }) => Ok(vec![(alerts[0].clone(), error)]),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn post_batch(&self, alerts: &[OutgoingAlert]) -> Result<(), AlertmanagerError> {
+        let body = alerts.iter().map(wire).collect();
+        self.send(Method::POST, "/api/v2/alerts", Some(&body)).await.map(drop)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response, AlertmanagerError> {
+        let mut request = self.http.request(method, self.base.at(path))?.timeout(self.timeout);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.transport(error.into()))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = read_capped(response, MOST_BYTES).await.map_err(|cause| self.transport(cause))?;
+        Err(AlertmanagerError::Refused { url: self.base.to_string(), status: status.as_u16(), said: said(&body) })
+    }
+
+    fn transport(&self, cause: TransportError) -> AlertmanagerError {
+        AlertmanagerError::Transport { url: self.base.to_string(), cause }
+    }
+}
+
+/// `startsAt` and `endsAt` are both always sent: with `endsAt` alone Alertmanager takes it for the start as well.
+fn wire(alert: &OutgoingAlert) -> Value {
+    json!({
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": clock::rfc3339(alert.starts_at),
+        "endsAt": clock::rfc3339(alert.ends_at),
+    })
+}
+
+/// Errors come as `{"code","message"}`, as a bare JSON string, or as text.
+fn said(body: &[u8]) -> String {
+    let text = match serde_json::from_slice(body) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Object(object)) if object.get("message").is_some_and(Value::is_string) => {
+            object["message"].as_str().unwrap_or_default().to_owned()
+        }
+        _ => String::from_utf8_lossy(body).trim().to_owned(),
+    };
+    text.chars().take(MOST_ERROR).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_alerts_name_what_holds_them() {
+        let listed: Vec<ListedAlert> =
+            serde_json::from_str(include_str!("alertmanager/testdata/am-0.33.1-alerts-get-silenced.json"))
+                .expect("a captured answer");
+        assert_eq!(listed[0].fingerprint, "fc1fcaeebfeb4440");
+        assert_eq!(listed[0].held_by().as_deref(), Some("silence 102ca2d3-df82-437b-84f4-8dfbc7bedc02"));
+        let free = r#"{"fingerprint":"a","status":{"state":"active","silencedBy":[],"inhibitedBy":[]}}"#;
+        assert_eq!(serde_json::from_str::<ListedAlert>(free).expect("0.25 has no mutedBy").held_by(), None);
+    }
+
+    #[test]
+    fn errors_are_read_in_every_form() {
+        for (body, text) in [
+            (&br#"{"code":601,"message":"labels in body is required"}"#[..], "labels in body is required"),
+            (br#""bad matcher""#, "bad matcher"),
+            (b"plain text\n", "plain text"),
+            (b"{\"code\":1}", "{\"code\":1}"),
+            (b"\xff", "\u{fffd}"),
+        ] {
+            assert_eq!(said(body), text);
+        }
+    }
+
+    #[test]
+    fn an_alert_has_both_times() {
+        let alert = OutgoingAlert {
+            labels: Labels::new([("alertname", "A")]),
+            annotations: Labels::empty(),
+            starts_at: Timestamp(0),
+            ends_at: Timestamp(60_000),
+        };
+        assert_eq!(
+            wire(&alert),
+            json!({
+                "labels": {"alertname": "A"},
+                "annotations": {},
+                "startsAt": "1970-01-01T00:00:00.000Z",
+                "endsAt": "1970-01-01T00:01:00.000Z",
+            })
+        );
+    }
+}
