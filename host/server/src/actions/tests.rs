@@ -1,0 +1,157 @@
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::json;
+use tidegate_domain::labels::Labels;
+use tidegate_domain::rules::{Severity, Verify};
+use tokio::net::TcpListener;
+
+use super::*;
+
+fn action(spec: ActionKind, timeout: Duration) -> ResolvedAction {
+    ResolvedAction {
+        name: "restart".to_owned(),
+        spec,
+        target: Labels::new([("service", "check out; rm -rf /")]),
+        arguments: json!({ "replicas": 3, "zone": "{service}" }).as_object().cloned().unwrap_or_default(),
+        risk: Severity::Low,
+        timeout,
+        idempotent: false,
+        dry_run: false,
+        verify: Verify::default(),
+    }
+}
+
+fn sh(script: &str) -> ActionKind {
+    ActionKind::Command {
+        program: "/bin/sh".to_owned(),
+        args: vec!["-c".to_owned(), script.to_owned(), "sh".to_owned(), "{service}".to_owned(), "{replicas}".to_owned()],
+        env: BTreeMap::from([("ONLY".to_owned(), "this".to_owned())]),
+    }
+}
+
+fn call(url: String) -> ActionKind {
+    ActionKind::Http { url, method: "POST".to_owned(), headers: BTreeMap::new(), bearer_token_file: None }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_command_gets_its_arguments_whole_and_no_environment() {
+    let script = r#"printf '%s|%s|%s|%s' "$1" "$2" "$ONLY" "$HOME""#;
+    let result = run(&action(sh(script), LONG), "r1").await;
+    assert_eq!(result, RunResult::Succeeded { output: "check out; rm -rf /|3|this|".to_owned() });
+}
+
+#[tokio::test]
+async fn a_command_that_fails_says_why() {
+    let RunResult::Failed { error } = run(&action(sh("echo no such host >&2; exit 7"), LONG), "r1").await else {
+        panic!("it must have failed");
+    };
+    assert!(error.contains("exit status: 7") && error.ends_with("no such host"), "{error}");
+    let missing = ActionKind::Command { program: "/no/such/program".to_owned(), args: vec![], env: BTreeMap::new() };
+    assert!(matches!(run(&action(missing, LONG), "r1").await, RunResult::Failed { .. }));
+}
+
+#[tokio::test]
+async fn a_command_past_its_time_is_killed_with_all_it_started() {
+    let begun = Instant::now();
+    // The child of the shell holds the pipe open: killing the shell alone would wait for it.
+    let result = run(&action(sh("sleep 60 & sleep 60"), Duration::from_millis(300)), "r1").await;
+    assert!(matches!(result, RunResult::Unknown { .. }), "{result:?}");
+    assert!(begun.elapsed() < LONG);
+}
+
+#[tokio::test]
+async fn endless_output_is_cut() {
+    let RunResult::Succeeded { output } = run(&action(sh("yes | head -c 3000000; echo end"), LONG), "r1").await else {
+        panic!("it must have succeeded");
+    };
+    assert!(output.len() <= MOST_OUTPUT && output.ends_with("end"));
+}
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/")
+}
+
+#[tokio::test]
+async fn a_request_carries_the_order_and_its_key() {
+    let echo = |headers: HeaderMap, body: String| async move {
+        format!("{} {body}", headers["idempotency-key"].to_str().unwrap_or("none"))
+    };
+    let url = serve(Router::new().route("/", post(echo))).await;
+    let RunResult::Succeeded { output } = run(&action(call(url), LONG), "r1-abcd").await else {
+        panic!("it must have succeeded");
+    };
+    let (key, body) = output.split_once(' ').expect("key and body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!((key, &body["idempotency_key"]), ("r1-abcd", &json!("r1-abcd")));
+    assert_eq!(body["arguments"], json!({ "replicas": 3, "zone": "{service}" }));
+    assert_eq!(body["target"], json!({ "service": "check out; rm -rf /" }));
+}
+
+#[tokio::test]
+async fn answers_that_are_no_yes_are_a_no() {
+    let answer = |code: StatusCode| Router::new().route("/", post(move || async move { (code, "because") }));
+    for code in [StatusCode::CONFLICT, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::TEMPORARY_REDIRECT] {
+        let RunResult::Failed { error } = run(&action(call(serve(answer(code)).await), LONG), "r1").await else {
+            panic!("{code} must be a failure");
+        };
+        assert!(error.contains(code.as_str()) && error.ends_with("because"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_and_not_answered_is_unknown() {
+    let slow = Router::new().route("/", post(|| async { tokio::time::sleep(LONG).await }));
+    let result = run(&action(call(serve(slow).await), Duration::from_millis(200)), "r1").await;
+    assert!(matches!(result, RunResult::Unknown { .. }), "{result:?}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.expect("a connection");
+        let mut some = [0; 64];
+        let _ = tokio::io::AsyncReadExt::read(&mut socket, &mut some).await;
+    });
+    let result = run(&action(call(url), LONG), "r1").await;
+    assert!(matches!(result, RunResult::Unknown { .. }), "hung up on: {result:?}");
+}
+
+#[tokio::test]
+async fn what_was_never_sent_has_failed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    drop(listener);
+    let RunResult::Failed { error } = run(&action(call(url), LONG), "r1").await else {
+        panic!("refused is not unknown");
+    };
+    assert!(error.starts_with("nothing was sent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dry_run_runs_nothing() {
+    let missing = ActionKind::Command { program: "/no/such/program".to_owned(), args: vec![], env: BTreeMap::new() };
+    let action = ResolvedAction { dry_run: true, ..action(missing, LONG) };
+    assert_eq!(run(&action, "r1").await, RunResult::DryRun);
+}
+
+#[test]
+fn placeholders_are_filled_once() {
+    let action = action(sh(""), LONG);
+    for (template, filled) in [
+        ("--zone={zone}", "--zone={service}"),
+        ("{replicas}{replicas}", "33"),
+        ("{unknown} {", "{unknown} {"),
+        ("{{replicas}}", "{3}"),
+        ("plain", "plain"),
+    ] {
+        assert_eq!(fill(template, &action), filled);
+    }
+}
