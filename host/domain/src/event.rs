@@ -1,7 +1,8 @@
 //! Past-tense facts: what the journal holds. Each carries its time and every value that mattered, so that a new config
 //! or a new version cannot rewrite history.
 //!
-//! Fields are only ever added, with a default; a journal of an older version must stay readable.
+//! Fields are only ever added, with a default; a journal of an older version must stay readable. A tagged enum is
+//! flattened into its parent only where none of its fields has the name of one of the parent's.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -216,7 +217,7 @@ pub struct DecidedBy {
 
 /// A reason not to run what was approved, found just before running it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "guard", rename_all = "snake_case")]
+#[serde(tag = "name", rename_all = "snake_case")]
 pub enum Guard {
     /// The incident is over.
     NotActive,
@@ -288,7 +289,7 @@ impl Guard {
 
 /// Why a plan did not become a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "refusal", rename_all = "snake_case")]
+#[serde(tag = "name", rename_all = "snake_case")]
 pub enum Refusal {
     /// The watch does not offer this action.
     UnknownAction {
@@ -308,7 +309,6 @@ pub enum Refusal {
     /// A guard already stands in the way.
     Guarded {
         /// Which one.
-        #[serde(flatten)]
         guard: Guard,
     },
 }
@@ -513,7 +513,6 @@ pub enum Fact {
         /// The action that the plan named.
         action: String,
         /// Why.
-        #[serde(flatten)]
         refusal: Refusal,
         /// When the policy is asked again; never where that could not change anything.
         retry_at: Option<Timestamp>,
@@ -573,7 +572,7 @@ pub enum Fact {
         /// When the policy is asked again, while the incident lasts.
         retry_at: Timestamp,
     },
-    /// It was taken back before it ran.
+    /// It was taken back before anybody decided.
     RequestWithdrawn {
         /// The request.
         request: RequestId,
@@ -585,7 +584,6 @@ pub enum Fact {
         /// The request.
         request: RequestId,
         /// Which guard.
-        #[serde(flatten)]
         guard: Guard,
         /// When the policy is asked again.
         retry_at: Timestamp,
