@@ -103,15 +103,17 @@ pub fn judge(watch: &Watch, value: f64, cold: bool, answers: &[Answer]) -> Judge
     if cold {
         return judge_by_bounds(watch, value);
     }
-    let anomalous =
-        poll(watch.quorum, answers, |v| v.score > 1.0 && on_side(watch, value, v) && matters(watch, value, v));
+    let counts = |v: &Verdict| v.score > 1.0 && on_side(watch, value, v) && matters(watch, value, v);
+    let anomalous = poll(watch.quorum, answers, counts);
     let well = |sided: bool| {
         let bad = poll(watch.quorum, answers, |v| {
             v.score >= watch.recover_below && (!sided || on_side(watch, value, v)) && matters(watch, value, v)
         });
         bad.map(|bad| !bad)
     };
-    let verdict = leading(answers);
+    // What speaks for an anomaly also says how bad it is; a detector that looks the other way does not.
+    let mut leading: Vec<&Verdict> = judged(answers).filter(|v| anomalous != Some(true) || counts(v)).collect();
+    leading.sort_by(|a, b| b.score.total_cmp(&a.score));
     Judgement {
         standing: match anomalous {
             Some(true) => Standing::Anomalous,
@@ -121,8 +123,9 @@ pub fn judge(watch: &Watch, value: f64, cold: bool, answers: &[Answer]) -> Judge
         },
         calm: well(true),
         healthy: well(false),
-        severity: watch.severity.of(nth_score(watch.quorum, answers)),
-        verdict,
+        // The score that a quorum reaches: where two must agree, the second highest one counts.
+        severity: watch.severity.of(leading.get(watch.quorum.saturating_sub(1)).map_or(0.0, |v| v.score)),
+        verdict: leading.first().map_or(Verdict::NONE, |v| **v),
         cold_start: false,
     }
 }
@@ -154,6 +157,7 @@ fn poll(quorum: usize, answers: &[Answer], view: impl Fn(&Verdict) -> bool) -> O
     let (mut yes, mut no, mut failed) = (0, 0, 0);
     for answer in answers {
         match answer {
+            Answer::Judged(verdict) if verdict.score.is_nan() => {}
             Answer::Judged(verdict) if view(verdict) => yes += 1,
             Answer::Judged(_) => no += 1,
             Answer::Failed => failed += 1,
@@ -171,6 +175,8 @@ fn poll(quorum: usize, answers: &[Answer], view: impl Fn(&Verdict) -> bool) -> O
 
 fn on_side(watch: &Watch, value: f64, verdict: &Verdict) -> bool {
     match watch.direction {
+        // An unknown expectation must not hide an anomaly.
+        _ if verdict.expected.is_nan() => true,
         Direction::Both => true,
         Direction::AboveExpected => value > verdict.expected,
         Direction::BelowExpected => value < verdict.expected,
@@ -186,20 +192,9 @@ fn matters(watch: &Watch, value: f64, verdict: &Verdict) -> bool {
 
 fn judged(answers: &[Answer]) -> impl Iterator<Item = &Verdict> {
     answers.iter().filter_map(|answer| match answer {
-        Answer::Judged(verdict) => Some(verdict),
+        Answer::Judged(verdict) if !verdict.score.is_nan() => Some(verdict),
         _ => None,
     })
-}
-
-fn leading(answers: &[Answer]) -> Verdict {
-    judged(answers).copied().max_by(|a, b| a.score.total_cmp(&b.score)).unwrap_or(Verdict::NONE)
-}
-
-/// The score that a quorum reaches: where two must agree, the second highest one counts.
-fn nth_score(quorum: usize, answers: &[Answer]) -> f64 {
-    let mut scores: Vec<f64> = judged(answers).map(|verdict| verdict.score).collect();
-    scores.sort_by(|a, b| b.total_cmp(a));
-    scores.get(quorum.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
 /// Where a series stands between samples.
@@ -319,6 +314,7 @@ impl Track {
         repaired: bool,
     ) -> (Learn, Option<Change>) {
         let anomalous = judgement.standing == Standing::Anomalous;
+        let dense = self.is_dense(watch, at);
         match &mut self.phase {
             Phase::Normal if anomalous => {
                 if watch.consecutive <= 1 {
@@ -352,13 +348,13 @@ impl Track {
                 }
             },
             Phase::Incident { since, well, severity } => {
-                if at.since(*since) >= watch.accept_after {
+                let calm = if repaired { judgement.healthy } else { judgement.calm };
+                // Only a level that is there and has been there: neither a recovery nor a gap is one.
+                if calm == Some(false) && dense && at.since(*since) >= watch.accept_after {
                     let since = *since;
-                    *self = Track::new(self.states.len(), at);
-                    self.cursor = Timestamp(since.0.saturating_sub(1));
-                    return (Learn::Relearn(since), Some(Change::Accepted));
+                    return self.accept(since, at);
                 }
-                match if repaired { judgement.healthy } else { judgement.calm } {
+                match calm {
                     Some(true) => {
                         *well += 1;
                         if *well >= watch.recover_after {
@@ -379,6 +375,22 @@ impl Track {
                 }
             }
         }
+    }
+
+    /// True where the recent samples follow one another, with no more than every other one missing.
+    fn is_dense(&self, watch: &Watch, at: Timestamp) -> bool {
+        let oldest = self.recent.front().map_or(at, |(oldest, _)| *oldest);
+        let steps = u32::try_from(2 * self.recent.len()).unwrap_or(u32::MAX);
+        at.since(oldest) <= watch.step.saturating_mul(steps)
+    }
+
+    fn accept(&mut self, since: Timestamp, at: Timestamp) -> (Learn, Option<Change>) {
+        let history_from = self.history_from;
+        *self = Track::new(self.states.len(), at);
+        self.cursor = Timestamp(since.0.saturating_sub(1));
+        // Its detectors begin anew, the series is as old as it was: static bounds would refuse what was just accepted.
+        self.history_from = history_from;
+        (Learn::Relearn(since), Some(Change::Accepted))
     }
 
     fn open(&mut self, since: Timestamp, judgement: &Judgement) -> (Learn, Option<Change>) {

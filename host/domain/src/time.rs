@@ -37,7 +37,7 @@ impl Timestamp {
     pub fn align_down(self, step: Duration) -> Timestamp {
         match millis(step) {
             0 => self,
-            step => Timestamp(self.0 - self.0.rem_euclid(step)),
+            step => Timestamp(self.0.saturating_sub(self.0.rem_euclid(step))),
         }
     }
 }
@@ -159,5 +159,6 @@ mod tests {
         assert_eq!(Timestamp(119_999).align_down(step), Timestamp(60_000));
         assert_eq!(Timestamp(-1).align_down(step), Timestamp(-60_000));
         assert_eq!(Timestamp(7).align_down(Duration::ZERO), Timestamp(7));
+        assert_eq!(Timestamp::MIN.align_down(step), Timestamp::MIN);
     }
 }
