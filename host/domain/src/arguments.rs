@@ -96,12 +96,18 @@ impl std::fmt::Display for ArgumentBounds {
     }
 }
 
-/// Reads a plan's arguments and holds them against the bounds. Every argument must be given, none besides.
+/// Reads a plan's arguments and holds them against the bounds, as [`admit`] does.
 pub fn check(bounds: &BTreeMap<String, ArgumentBounds>, text: &str) -> Result<Map<String, Value>, ArgumentsError> {
     // An action without arguments is often proposed with an empty text.
     let text = if text.trim().is_empty() { "{}" } else { text };
     let given: Map<String, Value> =
         serde_json::from_str(text).map_err(|cause| ArgumentsError::NotAnObject(cause.to_string()))?;
+    admit(bounds, &given)?;
+    Ok(given)
+}
+
+/// Holds arguments against the bounds. Every argument must be given, none besides.
+pub fn admit(bounds: &BTreeMap<String, ArgumentBounds>, given: &Map<String, Value>) -> Result<(), ArgumentsError> {
     if let Some(name) = given.keys().find(|name| !bounds.contains_key(*name)) {
         let known = bounds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none".to_owned() } else { known };
@@ -115,7 +121,7 @@ pub fn check(bounds: &BTreeMap<String, ArgumentBounds>, text: &str) -> Result<Ma
             return Err(ArgumentsError::OutOfBounds { name, value, bounds });
         }
     }
-    Ok(given)
+    Ok(())
 }
 
 /// The same bounds as JSON Schema, for the policy that fills them in.

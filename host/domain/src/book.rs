@@ -14,6 +14,9 @@ use crate::rules::{Mode, Severity};
 use crate::time::Timestamp;
 
 mod apply;
+mod index;
+
+use index::Index;
 
 /// Everything that has been decided and done.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +27,7 @@ pub struct Book {
     pub(crate) open: BTreeSet<IncidentId>,
     /// The requests that have not come to their end.
     pub(crate) active: BTreeSet<RequestId>,
+    pub(crate) index: Index,
     pub(crate) storm: Option<Storm>,
     pub(crate) paused: Option<DecidedBy>,
 }
@@ -35,7 +39,7 @@ pub struct Incident {
     pub id: IncidentId,
     /// What it is about.
     pub origin: Origin,
-    /// Labels of the group.
+    /// Labels of the group: for alerts, those that all of them share.
     pub labels: Labels,
     /// How bad it is.
     pub severity: Severity,
@@ -68,6 +72,8 @@ pub struct Incident {
 pub struct Member {
     /// What was seen.
     pub evidence: Evidence,
+    /// The first anomalous sample of each of its streaks in this incident, the present one's last.
+    pub streaks: Vec<Timestamp>,
     /// When and how it stopped being part of the trouble.
     pub ended: Option<(Timestamp, MemberEnd)>,
 }
@@ -102,6 +108,8 @@ pub struct Request {
     pub approval: Approval,
     /// What was done.
     pub run: Run,
+    /// When it was last started, a dry run included.
+    pub last_start: Option<Timestamp>,
     /// What came of it.
     pub verification: Option<Verification>,
 }
@@ -132,7 +140,7 @@ pub enum Approval {
         /// When.
         at: Timestamp,
     },
-    /// Taken back before anybody decided, or before it ran.
+    /// Taken back before anybody decided.
     Withdrawn {
         /// When.
         at: Timestamp,
@@ -175,7 +183,7 @@ pub enum Run {
         /// Which run it is, from 1.
         run: u32,
     },
-    /// It was lost from sight and may be run again, being idempotent.
+    /// It was lost from sight: run again where it is idempotent, else about to be recorded as unknown.
     Lost {
         /// Runs so far.
         runs: u32,
@@ -200,6 +208,8 @@ pub struct Verification {
     pub until: Timestamp,
     /// Healthy observations in a row.
     pub healthy: u32,
+    /// True once an observation was unhealthy.
+    pub was_unhealthy: bool,
     /// Time of the newest sample observed.
     pub last_sample: Option<Timestamp>,
     /// What the newest observation that could be judged said.
@@ -230,16 +240,17 @@ impl Incident {
         self.closed.is_none()
     }
 
-    /// The member that shows the trouble best: the one with the highest score, of equals the first.
+    /// The member that shows the trouble best: one still in trouble before one that is not, then the one with the
+    /// highest score, of equals the first.
     #[must_use]
     pub fn worst(&self) -> Option<&Evidence> {
-        let rank = |evidence: &Evidence| {
-            if evidence.score.0.is_nan() { 0.0 } else { evidence.score.0 }
+        let rank = |member: &Member| {
+            let score = member.evidence.score.0;
+            (member.ended.is_none(), if score.is_nan() { 0.0 } else { score })
         };
-        self.members.values().map(|member| &member.evidence).fold(None, |worst: Option<&Evidence>, next| match worst {
-            Some(worst) if rank(worst) >= rank(next) => Some(worst),
-            _ => Some(next),
-        })
+        let worse = |worst: Option<&'_ Member>, next: &Member| worst.is_none_or(|worst| rank(next) > rank(worst));
+        let worst = self.members.values().fold(None, |worst, next| if worse(worst, next) { Some(next) } else { worst });
+        worst.map(|member| &member.evidence)
     }
 
     /// True when no series and no alert of it is in trouble any more. Never for an absence: that ends by a return.
@@ -252,10 +263,10 @@ impl Incident {
         }
     }
 
-    /// True when a series of it was taken for the new normal.
+    /// True when a series of it was taken for the new normal at this time or later.
     #[must_use]
-    pub fn is_accepted(&self) -> bool {
-        self.members.values().any(|member| matches!(member.ended, Some((_, MemberEnd::Accepted))))
+    pub fn is_accepted_since(&self, since: Timestamp) -> bool {
+        self.members.values().any(|member| matches!(member.ended, Some((at, MemberEnd::Accepted)) if at >= since))
     }
 }
 
@@ -277,14 +288,10 @@ impl Request {
         self.verification.as_ref().is_some_and(|verification| verification.outcome.is_none())
     }
 
-    /// When it was last started, whatever came of it.
+    /// When it was last started, whatever came of it. Dry runs that have ended do not count.
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {
-        match self.run {
-            Run::Running { at, .. } => Some(at),
-            Run::Finished { started, result: ref r, .. } if *r != RunResult::DryRun => Some(started),
-            _ => None,
-        }
+        self.last_start.filter(|_| !matches!(self.run, Run::Finished { result: RunResult::DryRun, .. }))
     }
 
     /// When it was approved.
@@ -320,17 +327,13 @@ impl Book {
     /// Every incident, oldest first.
     #[must_use]
     pub fn incidents(&self) -> Vec<&Incident> {
-        let mut all: Vec<&Incident> = self.incidents.values().collect();
-        all.sort_by_key(|incident| (incident.opened_at, incident.id.0.len(), &incident.id));
-        all
+        self.index.opened.iter().filter_map(|id| self.incidents.get(id)).collect()
     }
 
     /// Every request, oldest first.
     #[must_use]
     pub fn requests(&self) -> Vec<&Request> {
-        let mut all: Vec<&Request> = self.requests.values().collect();
-        all.sort_by_key(|request| (request.opened_at, request.id.0.len(), &request.id));
-        all
+        self.index.asked.iter().filter_map(|id| self.requests.get(id)).collect()
     }
 
     /// The incidents that are open.
@@ -358,13 +361,38 @@ impl Book {
     /// The open incident of this origin.
     #[must_use]
     pub fn open_for(&self, origin: &Origin) -> Option<&Incident> {
-        self.open_incidents().find(|incident| incident.origin == *origin)
+        self.incidents_of(origin).next().filter(|incident| incident.is_open())
     }
 
-    /// The active request that holds a target.
+    /// Every incident of this origin, the latest first.
+    pub fn incidents_of<'a>(&'a self, origin: &Origin) -> impl Iterator<Item = &'a Incident> {
+        let ids = self.index.by_origin.get(origin).map_or(&[][..], Vec::as_slice);
+        ids.iter().rev().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The latest incident that had this alert, by Alertmanager's fingerprint.
+    #[must_use]
+    pub fn latest_with_alert(&self, fingerprint: &str) -> Option<&Incident> {
+        self.incidents.get(self.index.by_alert.get(fingerprint)?)
+    }
+
+    /// The active request that holds a target, or a part of it.
     #[must_use]
     pub fn holder(&self, target: &Labels) -> Option<&Request> {
-        self.active_requests().find(|request| request.proposal.action.target == *target)
+        self.active_requests().find(|request| request.proposal.action.target.overlaps(target))
+    }
+
+    /// The request whose unmet requirements keep this incident open.
+    #[must_use]
+    pub fn unmet<'a>(&'a self, incident: &'a Incident) -> Option<&'a Request> {
+        let mut verified = self.requests_of(incident).rev().filter(|request| request.verification.is_some());
+        verified.find(|request| incident.unmet && !request.is_verifying())
+    }
+
+    /// Every request for exactly this target, oldest first.
+    pub fn requests_for(&self, target: &Labels) -> impl Iterator<Item = &Request> {
+        let ids = self.index.by_target.get(target).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.requests.get(id))
     }
 
     /// The requests of one incident, oldest first.

@@ -20,6 +20,7 @@ mod verification;
 pub use decision::{DecisionError, check_decision};
 pub(crate) use execution::may_run_again;
 pub use proposal::{attempts, outcome_of};
+pub(crate) use tick::vanishes_at;
 
 /// What follows from `input`, in order. Nothing where the input is late, doubled or about something already over.
 #[must_use]

@@ -36,7 +36,8 @@ pub enum Input {
     AlertsObserved {
         /// The incident.
         incident: IncidentId,
-        /// True where none of them fires any more.
+        /// True where none of them fires any more. An Alertmanager that has just started knows no alerts yet, so one
+        /// look at an empty list is not enough to say so.
         gone: bool,
     },
     /// A policy answered.
@@ -47,7 +48,8 @@ pub enum Input {
         policy_digest: String,
         /// What it said.
         answer: PolicyAnswer,
-        /// Time of the newest sample of the group; None where none is known.
+        /// Time of the newest sample of the group, or of the latest look at its alerts; None where none is known.
+        /// Of no account for an absence, which is about there being none.
         last_sample: Option<Timestamp>,
     },
     /// People were told of a request.
@@ -72,7 +74,7 @@ pub enum Input {
         request: RequestId,
         /// Whether Alertmanager holds the incident back.
         silence: Silence,
-        /// Time of the newest sample of the group; None where none is known.
+        /// As in [`Input::PolicyAnswered`].
         last_sample: Option<Timestamp>,
     },
     /// A run ended.

@@ -54,6 +54,13 @@ impl Labels {
         Labels(self.0.iter().filter(|(name, value)| other.get(name) == Some(value)).cloned().collect())
     }
 
+    /// True when one names the other or a part of it: `{service="a"}` and `{service="a", pod="x"}`. As targets, they
+    /// must not be repaired at the same time.
+    #[must_use]
+    pub fn overlaps(&self, other: &Labels) -> bool {
+        self.within(other) || other.within(self)
+    }
+
     /// True when every label of this set is in `other` with the same value.
     #[must_use]
     pub fn within(&self, other: &Labels) -> bool {
@@ -211,6 +218,8 @@ mod tests {
         assert_eq!(one.common(&two), Labels::new([("a", "1")]));
         assert!(one.common(&two).within(&one));
         assert!(!one.within(&two));
+        assert!(one.overlaps(&one.common(&two)) && one.common(&two).overlaps(&one));
+        assert!(!one.overlaps(&two));
         assert_eq!(one.only(&["b".into(), "c".into()]), Labels::new([("b", "2")]));
     }
 }

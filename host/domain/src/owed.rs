@@ -1,7 +1,7 @@
 //! What the book says is still to be done, and when time itself will matter next. Computed, never stored.
 
 use crate::book::{Approval, Book, Consult, Incident, Request, Run};
-use crate::decide::may_run_again;
+use crate::decide::{may_run_again, vanishes_at};
 use crate::event::{IncidentId, Origin, RequestId};
 use crate::rules::Rules;
 use crate::time::Timestamp;
@@ -32,11 +32,7 @@ pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
         if matches!(incident.origin, Origin::Alert { .. }) {
             duties.push(Duty::LookUpAlerts(incident.id.clone()));
         }
-        if incident.unmet
-            && let Some(last) = incident.requests.last()
-        {
-            duties.push(Duty::CheckRequirements(last.clone()));
-        }
+        duties.extend(book.unmet(incident).map(|request| Duty::CheckRequirements(request.id.clone())));
     }
     for request in book.active_requests() {
         duties.extend(of_request(request));
@@ -74,5 +70,7 @@ pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Times
         _ => None,
     });
     let storm = book.storm().map(|storm| storm.fed_at.plus(rules.storm.quiet));
-    requests.chain(consults).chain(storm).min()
+    let endings = book.open_incidents().filter(|incident| !book.is_busy(incident));
+    let endings = endings.filter_map(|incident| vanishes_at(rules, incident));
+    requests.chain(consults).chain(storm).chain(endings).min()
 }

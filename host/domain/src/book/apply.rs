@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Approval, Book, Consult, Incident, Member, Request, Run, Storm, Verification};
-use crate::event::{Event, Evidence, Fact, Health, RequestId, RunResult, Verified};
+use crate::event::{Alert, Event, Evidence, Fact, Health, IncidentId, RequestId, RunResult, Verified};
 use crate::time::Timestamp;
 
 impl Book {
@@ -21,9 +21,7 @@ impl Book {
                     member.ended = Some((at, *how));
                 }
             }),
-            Fact::AlertsChanged { incident, alerts } => self.with_incident(incident, |i| {
-                i.alerts.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())));
-            }),
+            Fact::AlertsChanged { incident, alerts } => self.change_alerts(incident, alerts),
             Fact::SeverityRaised { incident, severity } => self.with_incident(incident, |i| {
                 i.severity = *severity;
                 // Worse than when the policy or the person last said no: worth another look.
@@ -61,6 +59,9 @@ impl Book {
                     i.consult = Consult::Waiting(request.clone());
                 });
                 self.active.insert(request.clone());
+                self.index.asked.push(request.clone());
+                let target = proposal.action.target.clone();
+                self.index.by_target.entry(target).or_default().push(request.clone());
                 self.requests.insert(
                     request.clone(),
                     Request {
@@ -71,6 +72,7 @@ impl Book {
                         announced: BTreeSet::new(),
                         approval: Approval::Pending,
                         run: Run::NotStarted,
+                        last_start: None,
                         verification: None,
                     },
                 );
@@ -106,22 +108,25 @@ impl Book {
                     r.approval = Approval::Denied { at, by: by.clone(), reason: reason.clone() };
                 });
                 // A person said no; asking again at once would be nagging. A worse severity asks again.
-                self.release(request, at, Consult::Done);
+                self.release(request, Consult::Done, Consult::Done);
             }
             Fact::RequestExpired { request, retry_at } => {
                 self.with_request(request, |r| r.approval = Approval::Expired { at });
-                self.release(request, at, Consult::Due(*retry_at));
+                self.release(request, Consult::Due(*retry_at), Consult::Due(*retry_at));
             }
             Fact::RequestWithdrawn { request, reason } => {
                 self.with_request(request, |r| r.approval = Approval::Withdrawn { at, reason: *reason });
-                self.release(request, at, Consult::Done);
+                self.release(request, Consult::Done, Consult::Due(at));
             }
             Fact::ExecutionRefused { request, guard, retry_at } => {
                 self.with_request(request, |r| r.run = Run::Refused { at, guard: guard.clone() });
-                self.release(request, at, Consult::Due(*retry_at));
+                self.release(request, Consult::Due(*retry_at), Consult::Due(*retry_at));
             }
             Fact::ExecutionStarted { request, run } => {
-                self.with_request(request, |r| r.run = Run::Running { at, run: *run });
+                self.with_request(request, |r| {
+                    r.run = Run::Running { at, run: *run };
+                    r.last_start = Some(at);
+                });
             }
             Fact::ExecutionFinished { request, result } => self.finish(request, at, result),
             Fact::VerificationObserved { request, sample_at, health } => {
@@ -129,7 +134,10 @@ impl Book {
                     v.last_sample = Some(*sample_at);
                     match health {
                         Health::Healthy => v.healthy += 1,
-                        Health::Unhealthy => v.healthy = 0,
+                        Health::Unhealthy => {
+                            v.healthy = 0;
+                            v.was_unhealthy = true;
+                        }
                         Health::Unjudged => return,
                     }
                     v.last_health = Some(*health);
@@ -145,7 +153,7 @@ impl Book {
                 let unmet = *outcome != Verified::Fixed && unmet.is_some_and(|unmet| !unmet.is_empty());
                 self.set_unmet(request, unmet, true);
                 let next = if *outcome == Verified::Fixed { Consult::Done } else { Consult::Due(at) };
-                self.release(request, at, next);
+                self.release(request, next, Consult::Due(at));
             }
             Fact::FixRevoked { request, .. } => self.with_verification(request, |v| v.revoked = true),
             _ => {}
@@ -192,7 +200,21 @@ impl Book {
             storm.fed_at = at;
         }
         self.open.insert(incident.clone());
+        self.index.opened.push(incident.clone());
+        self.index.by_origin.entry(origin.clone()).or_default().push(incident.clone());
+        self.index.by_alert.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), incident.clone())));
         self.incidents.insert(incident.clone(), opened);
+    }
+
+    fn change_alerts(&mut self, incident: &IncidentId, alerts: &[Alert]) {
+        self.index.by_alert.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), incident.clone())));
+        self.with_incident(incident, |i| {
+            for alert in alerts {
+                i.labels = i.labels.common(&alert.labels);
+                i.since = i.since.min(alert.starts_at);
+                i.alerts.insert(alert.fingerprint.clone(), alert.clone());
+            }
+        });
     }
 
     /// The host came up again. A run that was going on is lost from sight: an idempotent one may be run again, any
@@ -209,17 +231,14 @@ impl Book {
 
     fn finish(&mut self, request: &RequestId, at: Timestamp, result: &RunResult) {
         self.with_request(request, |r| {
-            let started = match r.run {
-                Run::Running { at, .. } => at,
-                _ => at,
-            };
-            r.run = Run::Finished { started, at, result: result.clone() };
+            r.run = Run::Finished { started: r.last_start.unwrap_or(at), at, result: result.clone() };
             if matches!(result, RunResult::Succeeded { .. }) {
                 let verify = &r.proposal.action.verify;
                 r.verification = Some(Verification {
                     settled: at.plus(verify.settle),
                     until: at.plus(verify.within),
                     healthy: 0,
+                    was_unhealthy: false,
                     last_sample: None,
                     last_health: None,
                     unmet: None,
@@ -230,14 +249,16 @@ impl Book {
         });
         match result {
             RunResult::Succeeded { .. } => {}
-            RunResult::DryRun => self.release(request, at, Consult::Done),
-            RunResult::Failed { .. } | RunResult::Unknown { .. } => self.release(request, at, Consult::Due(at)),
+            RunResult::DryRun => self.release(request, Consult::Done, Consult::Due(at)),
+            RunResult::Failed { .. } | RunResult::Unknown { .. } => {
+                self.release(request, Consult::Due(at), Consult::Due(at));
+            }
         }
     }
 
-    /// A request came to its end: its target is free, its incident goes on as `next` says, and incidents that waited
-    /// for the target ask their own policy.
-    fn release(&mut self, request: &RequestId, at: Timestamp, next: Consult) {
+    /// A request came to its end: its target is free, its incident goes on as `next` says, and the incidents that
+    /// joined it as `joined` says.
+    fn release(&mut self, request: &RequestId, next: Consult, joined: Consult) {
         self.active.remove(request);
         for id in &self.open {
             let Some(incident) = self.incidents.get_mut(id) else {
@@ -245,7 +266,7 @@ impl Book {
             };
             match &incident.consult {
                 Consult::Waiting(own) if own == request => incident.consult = next.clone(),
-                Consult::Joined(other) if other == request => incident.consult = Consult::Due(at),
+                Consult::Joined(other) if other == request => incident.consult = joined.clone(),
                 _ => {}
             }
         }
@@ -262,7 +283,7 @@ impl Book {
         }
     }
 
-    fn with_incident(&mut self, id: &crate::event::IncidentId, change: impl FnOnce(&mut Incident)) {
+    fn with_incident(&mut self, id: &IncidentId, change: impl FnOnce(&mut Incident)) {
         if let Some(incident) = self.incidents.get_mut(id) {
             change(incident);
         }
@@ -285,5 +306,7 @@ impl Book {
 
 fn join(incident: &mut Incident, evidence: &Evidence) {
     incident.since = incident.since.min(evidence.since);
-    incident.members.insert(evidence.series.clone(), Member { evidence: evidence.clone(), ended: None });
+    let earlier = incident.members.remove(&evidence.series).map(|member| member.streaks).unwrap_or_default();
+    let streaks = earlier.into_iter().filter(|since| *since != evidence.since).chain([evidence.since]).collect();
+    incident.members.insert(evidence.series.clone(), Member { evidence: evidence.clone(), streaks, ended: None });
 }

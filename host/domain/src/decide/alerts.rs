@@ -13,10 +13,11 @@ pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]
     let mut fresh: Vec<&Alert> = Vec::new();
     let mut facts = Vec::new();
     for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
-        match context.book.open_incidents().find(|incident| incident.alerts.contains_key(&alert.fingerprint)) {
-            Some(incident) => facts.extend(updated(incident, alert)),
-            None if alert.firing && !was_seen(context, alert) => fresh.push(alert),
-            None => {}
+        match context.book.latest_with_alert(&alert.fingerprint) {
+            Some(incident) if incident.is_open() => facts.extend(updated(incident, alert)),
+            Some(over) if is_late_copy(context, over, alert) => {}
+            _ if alert.firing && fresh.iter().all(|other| other.fingerprint != alert.fingerprint) => fresh.push(alert),
+            _ => {}
         }
     }
     facts.extend(opened(context, group_key, &fresh));
@@ -29,19 +30,22 @@ fn is_braked(context: &Context<'_>, alert: &Alert) -> bool {
     name == context.rules.own_alertname || NEVER_INCIDENTS.contains(&name)
 }
 
-/// A late copy of an alert whose incident is over.
-fn was_seen(context: &Context<'_>, alert: &Alert) -> bool {
-    context
-        .book
-        .incidents
-        .values()
-        .any(|incident| incident.alerts.get(&alert.fingerprint).is_some_and(|known| known.starts_at >= alert.starts_at))
+/// A copy of an alert whose incident is over, delivered late or by another path. Not for ever: what still says
+/// `firing` long after the end was not over.
+fn is_late_copy(context: &Context<'_>, over: &Incident, alert: &Alert) -> bool {
+    let known = over.alerts.get(&alert.fingerprint).is_some_and(|known| known.starts_at >= alert.starts_at);
+    known && over.closed.is_some_and(|(at, _)| context.now.since(at) <= context.rules.gate.max_age)
 }
 
 fn updated(incident: &Incident, alert: &Alert) -> Option<Fact> {
     let known = incident.alerts.get(&alert.fingerprint)?;
-    // The same firing seen by two Prometheus servers starts at two times; only the end of it is news.
-    let news = known.firing != alert.firing && alert.starts_at >= known.starts_at;
+    // The same firing seen by two Prometheus servers starts at two times; only the end of it is news. Copies arrive in
+    // any order: what has ended fires again only from a later start, and an end is not that of an earlier firing.
+    let news = match (known.firing, alert.firing) {
+        (false, true) => alert.starts_at > known.starts_at,
+        (true, false) => alert.starts_at >= known.starts_at,
+        _ => false,
+    };
     news.then(|| Fact::AlertsChanged { incident: incident.id.clone(), alerts: vec![alert.clone()] })
 }
 
@@ -84,13 +88,15 @@ fn severity_of(context: &Context<'_>, labels: &Labels) -> Severity {
 
 /// The alerts of an incident were looked up: an alert that resolves while silenced sends no message, ever.
 pub(super) fn observed(context: &Context<'_>, id: &IncidentId, gone: bool) -> Vec<Fact> {
-    let Some(incident) = context.book.incident(id).filter(|incident| incident.is_open()) else {
+    let about_alerts = |incident: &&Incident| matches!(incident.origin, Origin::Alert { .. }) && incident.is_open();
+    let Some(incident) = context.book.incident(id).filter(about_alerts) else {
         return Vec::new();
     };
     let mut facts = Vec::new();
-    if gone && !incident.is_calm() {
-        let resolved = incident.alerts.values().filter(|alert| alert.firing);
-        let alerts = resolved.map(|alert| Alert { firing: false, ..alert.clone() }).collect();
+    // Gone before the repair was verified, and back: which of them fire is not known, so all of them count.
+    if gone != incident.is_calm() {
+        let changed = incident.alerts.values().filter(|alert| alert.firing == gone);
+        let alerts = changed.map(|alert| Alert { firing: !gone, ..alert.clone() }).collect();
         facts.push(Fact::AlertsChanged { incident: id.clone(), alerts });
     }
     let health = if gone { Health::Healthy } else { Health::Unhealthy };

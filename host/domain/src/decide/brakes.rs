@@ -9,13 +9,15 @@ const CONTINUE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 /// Called when an incident opens: is it one too many?
 pub(super) fn count(context: &Context<'_>) -> Option<Fact> {
     let brake = &context.rules.storm;
-    let recent = context.book.incidents.values().filter(|i| context.now.since(i.opened_at) <= brake.window).count();
+    let latest_first = context.book.index.opened.iter().rev().filter_map(|id| context.book.incident(id));
+    let recent =
+        latest_first.take_while(|i| context.now.since(i.opened_at) <= brake.window).take(brake.incidents).count();
     // The one that is being opened is not in the book yet.
     if context.book.storm.is_some() || recent < brake.incidents {
         return None;
     }
     let window = crate::time::format_duration(brake.window);
-    Some(Fact::StormStarted { reason: format!("{} incidents within {window}", recent + 1) })
+    Some(Fact::StormStarted { reason: format!("more than {} incidents within {window}", brake.incidents) })
 }
 
 /// How much of one watch is anomalous.

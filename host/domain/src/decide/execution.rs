@@ -1,7 +1,7 @@
 //! Starting what was approved, at most once, and what came back.
 
 use super::{Context, guards, proposal};
-use crate::book::{Approval, Request, Run};
+use crate::book::{Approval, Incident, Request, Run};
 use crate::event::{Fact, Guard, RequestId, RunResult};
 use crate::input::Silence;
 use crate::time::Timestamp;
@@ -19,24 +19,33 @@ pub(super) fn start(
     let Some(request) = context.book.request(id) else {
         return Vec::new();
     };
-    let run = match (&request.approval, &request.run) {
-        (Approval::Approved { .. }, Run::NotStarted) => 1,
-        (Approval::Approved { .. }, Run::Lost { runs }) if may_run_again(request, *runs) => runs + 1,
+    let (earlier, start_by) = match (&request.approval, &request.run) {
+        (Approval::Approved { at, .. }, Run::NotStarted) => (0, at.plus(request.proposal.start_within)),
+        // It counts from when the run may have ended, or every long run would be too old to be run again.
+        (Approval::Approved { at, .. }, Run::Lost { runs }) if may_run_again(request, *runs) => {
+            let ended = request.last_start.unwrap_or(*at).plus(request.proposal.action.timeout);
+            (*runs, ended.plus(request.proposal.start_within))
+        }
         _ => return Vec::new(),
     };
-    let guard = if run == 1 { guard(context, request, silence, last_sample) } else { None };
-    match guard {
-        None => vec![Fact::ExecutionStarted { request: id.clone(), run }],
-        Some(guard) => {
+    let request = id.clone();
+    vec![match guard(context, id, start_by, silence, last_sample) {
+        None => Fact::ExecutionStarted { request, run: earlier + 1 },
+        Some(guard) if earlier == 0 => {
             let retry_at = match &guard {
-                // The approval itself has aged: ask again at once.
-                Guard::Stale | Guard::DigestChanged => context.now,
+                // The approval itself has aged: ask again at once, or as soon as the storm is over.
+                Guard::NotActive | Guard::Stale | Guard::DigestChanged | Guard::Storm => context.now,
                 Guard::Cooldown { until } | Guard::Rate { until } => *until,
                 _ => context.now.plus(context.rules.gate.ask_again),
             };
-            vec![Fact::ExecutionRefused { request: id.clone(), guard, retry_at }]
+            Fact::ExecutionRefused { request, guard, retry_at }
         }
-    }
+        // It may have worked the first time; a guard cannot make that undone.
+        Some(guard) => {
+            let error = format!("the host stopped while the action ran; it was not run again: {}", guard.name());
+            Fact::ExecutionFinished { request, result: RunResult::Unknown { error } }
+        }
+    }]
 }
 
 /// May a run that was lost from sight be repeated without asking?
@@ -44,9 +53,30 @@ pub(crate) fn may_run_again(request: &Request, runs: u32) -> bool {
     request.proposal.action.idempotent && runs < MOST_RUNS
 }
 
-fn guard(context: &Context<'_>, request: &Request, silence: &Silence, last_sample: Option<Timestamp>) -> Option<Guard> {
-    let (gate, now) = (&context.rules.gate, context.now);
-    let Some(incident) = context.book.incident(&request.incident).filter(|i| i.is_open() && !i.is_calm()) else {
+/// A run was lost from sight: its end, unless it is to be run again.
+pub(super) fn lost(context: &Context<'_>, request: &Request, runs: u32) -> Option<Fact> {
+    let over = context.book.incident(&request.incident).is_none_or(|incident| !incident.is_open());
+    let result = if request.proposal.action.dry_run {
+        RunResult::DryRun
+    } else if over || !may_run_again(request, runs) {
+        RunResult::Unknown { error: "the host stopped while the action ran".to_owned() }
+    } else {
+        return None;
+    };
+    Some(Fact::ExecutionFinished { request: request.id.clone(), result })
+}
+
+fn guard(
+    context: &Context<'_>,
+    id: &RequestId,
+    start_by: Timestamp,
+    silence: &Silence,
+    last_sample: Option<Timestamp>,
+) -> Option<Guard> {
+    let in_trouble = |incident: &&Incident| incident.is_open() && (!incident.is_calm() || incident.unmet);
+    let request = context.book.request(id);
+    let incident = request.and_then(|request| context.book.incident(&request.incident)).filter(in_trouble);
+    let (Some(request), Some(incident)) = (request, incident) else {
         return Some(Guard::NotActive);
     };
     if let Some(by) = &context.book.paused {
@@ -62,16 +92,15 @@ fn guard(context: &Context<'_>, request: &Request, silence: &Silence, last_sampl
             return Some(Guard::SilencesUnknown { error: error.clone() });
         }
     }
-    if request.approved_at().is_none_or(|at| now.since(at) > request.proposal.start_within) {
+    if context.now > start_by {
         return Some(Guard::Stale);
     }
-    if last_sample.is_none_or(|at| now.since(at) > gate.max_age) {
+    if guards::is_late(context, incident, last_sample) {
         return Some(Guard::Late);
     }
-    if !proposal::is_unchanged(context, incident, request) {
+    let Some(action) = proposal::unchanged(context, incident, &request.proposal.action) else {
         return Some(Guard::DigestChanged);
-    }
-    let action = context.rules.actions.get(&request.proposal.action.name)?;
+    };
     guards::on_target(context, action, &request.proposal.action.target, Some(&request.id))
 }
 

@@ -4,13 +4,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Context;
-use crate::book::{Request, Run};
-use crate::event::{Guard, RequestId};
+use crate::book::{Incident, Request, Run};
+use crate::event::{Guard, Origin, RequestId};
 use crate::labels::Labels;
 use crate::rules::Action;
 use crate::time::Timestamp;
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// Is what is known of the incident too old to act on?
+pub(super) fn is_late(context: &Context<'_>, incident: &Incident, last_sample: Option<Timestamp>) -> bool {
+    // An absence is about there being no samples.
+    !matches!(incident.origin, Origin::Absence { .. })
+        && last_sample.is_none_or(|at| context.now.since(at) > context.rules.gate.max_age)
+}
 
 /// Does anything about the target stand in the way of running `action` on it? `except` is the request that asks.
 pub(super) fn on_target(
@@ -20,7 +27,7 @@ pub(super) fn on_target(
     except: Option<&RequestId>,
 ) -> Option<Guard> {
     let others = || context.book.active_requests().filter(|request| Some(&request.id) != except);
-    if let Some(holder) = others().find(|request| request.proposal.action.target == *target) {
+    if let Some(holder) = others().find(|request| request.proposal.action.target.overlaps(target)) {
         return Some(Guard::TargetBusy { request: holder.id.clone() });
     }
     let mut starts = starts_of(context, action, target, except);
@@ -31,11 +38,11 @@ pub(super) fn on_target(
             return Some(Guard::Cooldown { until });
         }
     }
-    let within_hour = starts.iter().filter(|at| context.now.since(**at) < HOUR).count();
-    if within_hour >= action.max_per_hour as usize {
+    let most = action.max_per_hour as usize;
+    if starts.iter().filter(|at| context.now.since(**at) < HOUR).count() >= most {
         // The oldest of the last `max_per_hour` runs must leave the hour first.
-        let oldest = starts[starts.len() - (action.max_per_hour as usize).max(1).min(starts.len())];
-        return Some(Guard::Rate { until: oldest.plus(HOUR) });
+        let oldest = starts.iter().rev().take(most).next_back();
+        return Some(Guard::Rate { until: oldest.map_or(context.now, |at| *at).plus(HOUR) });
     }
     let busy: BTreeSet<&Labels> = others().filter(|r| is_under_repair(r)).map(|r| &r.proposal.action.target).collect();
     if busy.len() >= context.rules.gate.max_targets {
@@ -46,9 +53,8 @@ pub(super) fn on_target(
 
 /// When this action was started on this target, by whatever watch, route or policy.
 fn starts_of(context: &Context<'_>, action: &Action, target: &Labels, except: Option<&RequestId>) -> Vec<Timestamp> {
-    let requests = context.book.requests.values().filter(|request| Some(&request.id) != except);
-    let same = requests.filter(|r| r.proposal.action.name == action.name && r.proposal.action.target == *target);
-    same.filter_map(Request::started_at).collect()
+    let requests = context.book.requests_for(target).filter(|request| Some(&request.id) != except);
+    requests.filter(|r| r.proposal.action.name == action.name).filter_map(Request::started_at).collect()
 }
 
 fn is_under_repair(request: &Request) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Context, brakes, verification};
 use crate::book::{Approval, Book, Incident, Run};
-use crate::event::{CloseReason, Evidence, Fact, IncidentId, MemberEnd, Origin, Verified, WithdrawReason};
+use crate::event::{CloseReason, Evidence, Fact, Guard, IncidentId, MemberEnd, Origin, Verified, WithdrawReason};
 use crate::input::WatchChange;
 use crate::labels::Labels;
 use crate::rules::{OnAbsent, Severity};
@@ -23,7 +23,9 @@ pub(super) fn watched(context: &Context<'_>, watch: &str, change: &WatchChange) 
         WatchChange::Absent { group, since } => {
             let origin = Origin::Absence { watch: watch.to_owned(), group: group.clone() };
             let wanted = context.rules.watches.get(watch).is_some_and(|w| w.on_absent == OnAbsent::Incident);
-            if !wanted || context.book.open_for(&origin).is_some() {
+            // After a crash the same absence is told again; it may be over by then.
+            let told = context.book.incidents_of(&origin).next().is_some_and(|i| i.is_open() || i.since == *since);
+            if !wanted || told {
                 return Vec::new();
             }
             open(context, origin, Severity::High, *since, None)
@@ -56,13 +58,12 @@ fn opened(context: &Context<'_>, origin: Origin, severity: Severity, evidence: &
 }
 
 fn knows_streak(book: &Book, origin: &Origin, evidence: &Evidence) -> bool {
-    book.incidents.values().filter(|incident| incident.origin == *origin).any(|incident| {
-        let member = incident.members.get(&evidence.series);
-        member.is_some_and(|member| {
-            // An open member is never opened again, and a closed incident covers all up to its end.
-            member.evidence.since == evidence.since
-                || (member.ended.is_none() && incident.is_open())
-                || incident.closed.is_some_and(|(at, _)| evidence.at < at && evidence.since >= incident.since)
+    book.incidents_of(origin).any(|incident| {
+        incident.members.get(&evidence.series).is_some_and(|member| {
+            let told = member.streaks.contains(&evidence.since);
+            // Of an open incident the latest streak may be told once more: its end will be told again as well.
+            let latest = member.streaks.last() == Some(&evidence.since);
+            if incident.is_open() { member.ended.is_none() || (told && !latest) } else { told }
         })
     })
 }
@@ -101,15 +102,13 @@ pub(super) fn open(
 
 /// The same group broke again so soon that the last repair cannot be called a fix.
 pub(super) fn relapse(context: &Context<'_>, origin: &Origin, id: &IncidentId) -> Option<Fact> {
-    let fixed = context.book.requests.values().filter(|request| {
-        let same = context.book.incident(&request.incident).is_some_and(|incident| incident.origin == *origin);
-        let outcome = request.verification.as_ref().filter(|v| !v.revoked).and_then(|v| v.outcome.as_ref());
-        same && outcome.is_some_and(|(at, outcome, _)| {
-            *outcome == Verified::Fixed && context.now.since(*at) <= context.rules.gate.relapse_within
-        })
+    let latest = context.book.incidents_of(origin).next()?;
+    let last = context.book.requests_of(latest).next_back()?;
+    let outcome = last.verification.as_ref().filter(|v| !v.revoked)?.outcome.as_ref();
+    let soon = outcome.is_some_and(|(at, outcome, _)| {
+        *outcome == Verified::Fixed && context.now.since(*at) <= context.rules.gate.relapse_within
     });
-    let last = fixed.max_by_key(|request| request.opened_at)?;
-    Some(Fact::FixRevoked { request: last.id.clone(), incident: id.clone() })
+    soon.then_some(Fact::FixRevoked { request: last.id.clone(), incident: id.clone() })
 }
 
 pub(super) fn raised(incident: &Incident, severity: Severity) -> Option<Fact> {
@@ -130,20 +129,19 @@ fn ended(context: &Context<'_>, incident: &Incident, series: &Labels, how: Membe
     facts
 }
 
-/// Closing an incident takes its undecided and its not yet started requests with it. One that runs, runs on.
+/// Closing an incident ends its undecided and its not yet started requests. One that runs, runs on.
 pub(super) fn close(context: &Context<'_>, incident: &Incident, reason: CloseReason) -> Vec<Fact> {
     let mut facts = vec![Fact::IncidentClosed { incident: incident.id.clone(), reason }];
-    let unstarted = context.book.requests_of(incident).filter(|request| {
-        matches!(
-            (&request.approval, &request.run),
-            (Approval::Pending, _) | (Approval::Approved { .. }, Run::NotStarted)
-        )
-    });
-    facts.extend(
-        unstarted.map(|request| Fact::RequestWithdrawn {
-            request: request.id.clone(),
-            reason: WithdrawReason::IncidentClosed,
-        }),
-    );
+    facts.extend(context.book.requests_of(incident).filter_map(|open| {
+        let request = open.id.clone();
+        match (&open.approval, &open.run) {
+            (Approval::Pending, _) => Some(Fact::RequestWithdrawn { request, reason: WithdrawReason::IncidentClosed }),
+            // What was decided stays decided.
+            (Approval::Approved { .. }, Run::NotStarted) => {
+                Some(Fact::ExecutionRefused { request, guard: Guard::NotActive, retry_at: context.now })
+            }
+            _ => None,
+        }
+    }));
     facts
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Context, guards};
 use crate::arguments;
-use crate::book::{Book, Consult, Incident, Request, Run};
+use crate::book::{Approval, Book, Consult, Incident, Request, Run};
 use crate::event::{Fact, Guard, IncidentId, Origin, Proposal, Refusal, ResolvedAction, RunResult};
 use crate::input::{Plan, PolicyAnswer};
 use crate::labels::Labels;
@@ -24,7 +24,8 @@ pub(super) fn answered(
     last_sample: Option<Timestamp>,
 ) -> Vec<Fact> {
     // The incident may have ended, or been asked about twice, while the policy was thinking.
-    let Some(incident) = context.book.incident(id).filter(|i| matches!(i.consult, Consult::Due(_))) else {
+    let due = |i: &&Incident| matches!(i.consult, Consult::Due(from) if from <= context.now);
+    let Some(incident) = context.book.incident(id).filter(due) else {
         return Vec::new();
     };
     match answer {
@@ -61,8 +62,12 @@ fn proposed(
     if incident.mode == Mode::Observe {
         return vec![Fact::ProposalObserved { incident: incident.id.clone(), proposal: Box::new(proposal) }];
     }
+    if context.book.storm.is_some() {
+        // It began while the policy was thinking; nobody is asked before it ends.
+        return refuse(Refusal::Guarded { guard: Guard::Storm }, Some(context.now));
+    }
     let again = context.now.plus(context.rules.gate.ask_again);
-    if last_sample.is_none_or(|at| context.now.since(at) > context.rules.gate.max_age) {
+    if guards::is_late(context, incident, last_sample) {
         return refuse(Refusal::Guarded { guard: Guard::Late }, Some(again));
     }
     match guards::on_target(context, action, &proposal.action.target, None) {
@@ -138,15 +143,14 @@ fn resolved(
     }
 }
 
-/// Is what was shown still what the config says? Unrelated config does not matter.
-pub(super) fn is_unchanged(context: &Context<'_>, incident: &Incident, request: &Request) -> bool {
-    let shown = &request.proposal.action;
+/// The action, if what was shown is still what the config says. Unrelated config does not matter.
+pub(super) fn unchanged<'a>(context: &Context<'a>, incident: &Incident, shown: &ResolvedAction) -> Option<&'a Action> {
+    let action = context.rules.actions.get(&shown.name).filter(|_| context.offered(incident).contains(&shown.name))?;
     let dry_run = incident.dry_run || context.rules.gate.dry_run;
-    context
-        .rules
-        .actions
-        .get(&shown.name)
-        .is_some_and(|action| *shown == resolved(action, shown.target.clone(), shown.arguments.clone(), dry_run))
+    let same = *shown == resolved(action, shown.target.clone(), shown.arguments.clone(), dry_run);
+    let same_target = shown.target == shown.target.only(&action.target)
+        && action.target.iter().all(|name| shown.target.get(name).is_some());
+    (same && same_target && arguments::admit(&action.arguments, &shown.arguments).is_ok()).then_some(action)
 }
 
 fn propose(
@@ -224,16 +228,18 @@ fn evidence_lines(book: &Book, incident: &Incident, action: &ResolvedAction) -> 
 
 /// Earlier requests that came to an end, on this incident or on the same target, oldest first.
 pub fn attempts<'a>(book: &'a Book, incident: &'a Incident) -> impl DoubleEndedIterator<Item = &'a Request> {
-    book.requests().into_iter().filter(|request| {
-        let ours = request.incident == incident.id || request.proposal.action.target.within(&incident.labels);
-        ours && !request.is_active() && outcome_of(request).0 != "withdrawn"
-    })
+    let mut ids: Vec<_> = incident.requests.iter().collect();
+    let targets = book.index.by_target.iter().filter(|(target, _)| target.within(&incident.labels));
+    ids.extend(targets.flat_map(|(_, ids)| ids));
+    let mut requests: Vec<&Request> = ids.into_iter().filter_map(|id| book.request(id)).collect();
+    requests.sort_by_key(|request| (request.opened_at, request.id.0.len(), &request.id));
+    requests.dedup_by_key(|request| &request.id);
+    requests.into_iter().filter(|request| !request.is_active() && outcome_of(request).0 != "withdrawn")
 }
 
 /// How an ended request ended, in the words of the contract, and why.
 #[must_use]
 pub fn outcome_of(request: &Request) -> (&'static str, String) {
-    use crate::book::Approval;
     use crate::event::Verified;
     match (&request.approval, &request.run, &request.verification) {
         (Approval::Denied { reason, .. }, ..) => ("denied", reason.clone()),
@@ -254,19 +260,19 @@ pub fn outcome_of(request: &Request) -> (&'static str, String) {
     }
 }
 
-/// In mode `auto`, and nowhere else: the higher of the severity and the action's risk decides. A run whose outcome
-/// nobody knows, or one that did not help, puts a person back in charge of the incident.
+/// In mode `auto`, and nowhere else: the higher of the severity and the action's risk decides. A person's no, a run
+/// whose outcome nobody knows, and one that did not help put a person back in charge of the incident.
 fn passes_by_itself(
     context: &Context<'_>,
     incident: &Incident,
     action: &ResolvedAction,
 ) -> Option<(crate::rules::Severity, crate::rules::Severity)> {
     let (level, limit) = (incident.severity.max(action.risk), context.rules.gate.auto_approve);
-    let uncertain = context
-        .book
-        .requests_of(incident)
-        .any(|r| matches!(r.run, Run::Finished { result: RunResult::Unknown { .. }, .. }));
-    (incident.mode == Mode::Auto && level <= limit && !uncertain).then_some((level, limit))
+    let in_doubt = context.book.requests_of(incident).any(|earlier| {
+        let ran = matches!(&earlier.run, Run::Finished { result, .. } if *result != RunResult::DryRun);
+        ran || matches!(earlier.approval, Approval::Denied { .. })
+    });
+    (incident.mode == Mode::Auto && level <= limit && !in_doubt).then_some((level, limit))
 }
 
 /// Four significant digits: enough to judge by, short enough to read.

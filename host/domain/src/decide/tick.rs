@@ -2,7 +2,9 @@
 
 use super::{Context, brakes, execution, incident, verification};
 use crate::book::{Approval, Incident, Request, Run};
-use crate::event::{CloseReason, Fact, MemberEnd, Origin, RunResult, Verified};
+use crate::event::{CloseReason, Fact, MemberEnd, Origin, Verified};
+use crate::rules::Rules;
+use crate::time::Timestamp;
 
 pub(super) fn tick(context: &Context<'_>) -> Vec<Fact> {
     let mut facts: Vec<Fact> = context.book.active_requests().filter_map(|r| request(context, r)).collect();
@@ -23,11 +25,22 @@ fn request(context: &Context<'_>, request: &Request) -> Option<Fact> {
             request: request.id.clone(),
             retry_at: context.now.plus(context.rules.gate.ask_again),
         }),
-        (_, Run::Lost { runs }) if !execution::may_run_again(request, *runs) => Some(Fact::ExecutionFinished {
-            request: request.id.clone(),
-            result: RunResult::Unknown { error: "the host stopped while the action ran".to_owned() },
-        }),
+        (_, Run::Lost { runs }) => execution::lost(context, request, *runs),
         _ => verification::out_of_time(context, request),
+    }
+}
+
+/// From when on nobody waits any more for the series of an incident. Calm and returns end it before that.
+pub(crate) fn vanishes_at(rules: &Rules, open: &Incident) -> Option<Timestamp> {
+    match &open.origin {
+        Origin::Alert { .. } => None,
+        origin => match rules.watches.get(origin.name()) {
+            // As long as a present series may be anomalous before that is taken for normal.
+            Some(watch) => matches!(origin, Origin::Absence { .. })
+                .then(|| open.since.plus(watch.accept_after.max(watch.absent_after))),
+            // Nobody looks at it any more, so nothing else could ever end it.
+            None => Some(Timestamp::MIN),
+        },
     }
 }
 
@@ -38,7 +51,13 @@ fn ending(context: &Context<'_>, open: &Incident) -> Option<CloseReason> {
     if outcome.is_some_and(|(_, outcome, _)| *outcome == Verified::Fixed) {
         return Some(CloseReason::Fixed);
     }
-    if !open.is_calm() || open.unmet || context.book.is_busy(open) {
+    if context.book.is_busy(open) {
+        return None;
+    }
+    if vanishes_at(context.rules, open).is_some_and(|at| context.now >= at) {
+        return Some(CloseReason::Vanished);
+    }
+    if !open.is_calm() || open.unmet {
         return None;
     }
     let ended = |how: MemberEnd| open.members.values().any(|m| matches!(m.ended, Some((_, end)) if end == how));

@@ -32,8 +32,15 @@ pub(super) fn required(context: &Context<'_>, id: &RequestId, unmet: &BTreeMap<S
     let Some(verification) = &request.verification else {
         return Vec::new();
     };
+    // A late answer about something that is over.
+    let incident = context.book.incident(&request.incident).filter(|incident| incident.is_open());
+    let wanted = |incident| request.is_verifying() || context.book.unmet(incident).is_some_and(|r| r.id == *id);
+    if !incident.is_some_and(wanted) {
+        return Vec::new();
+    }
     let mut facts = Vec::new();
-    if verification.unmet.as_ref() != Some(unmet) {
+    // What came back differs from one look to the next; whether it holds is what counts.
+    if verification.unmet.as_ref().is_none_or(|known| !known.keys().eq(unmet.keys())) {
         facts.push(Fact::RequirementsChecked { request: id.clone(), unmet: unmet.clone() });
     }
     let healthy = verification.healthy >= request.proposal.action.verify.healthy_for;
@@ -60,26 +67,35 @@ pub(super) fn accepted(request: &RequestId) -> Fact {
     }
 }
 
-/// An absent group is back. By itself, unless a repair is being verified: then that is what brought it back.
+/// An absent group is back. By itself, unless a repair is being verified that requires nothing else: then that is what
+/// brought it back.
 pub(super) fn returned(context: &Context<'_>, absent: &Incident) -> Vec<Fact> {
-    match running(context, absent) {
-        Some((request, _)) => {
-            let mut facts = vec![Fact::VerificationFinished {
-                request: request.id.clone(),
-                outcome: Verified::Fixed,
-                reason: "the group is back".to_owned(),
-            }];
-            facts.push(Fact::IncidentClosed { incident: absent.id.clone(), reason: CloseReason::Fixed });
-            facts
-        }
-        None => incident::close(context, absent, CloseReason::Returned),
-    }
+    let Some((request, _)) = running(context, absent) else {
+        return incident::close(context, absent, CloseReason::Returned);
+    };
+    let (outcome, reason, close) = if request.proposal.action.verify.require.is_empty() {
+        (Verified::Fixed, "the group is back", CloseReason::Fixed)
+    } else {
+        (Verified::Inconclusive, "the group is back; what is required besides was not checked", CloseReason::Returned)
+    };
+    let finished = Fact::VerificationFinished { request: request.id.clone(), outcome, reason: reason.to_owned() };
+    [vec![finished], incident::close(context, absent, close)].concat()
 }
 
 /// Called as time goes by: verification ends at its limit, whatever was seen.
 pub(super) fn out_of_time(context: &Context<'_>, request: &Request) -> Option<Fact> {
     let verification = request.verification.as_ref().filter(|v| v.outcome.is_none())?;
-    if context.book.incident(&request.incident).is_some_and(Incident::is_accepted) {
+    let open = context.book.incident(&request.incident).filter(|incident| incident.is_open());
+    let Some(incident) = open else {
+        // It came back while the action ran: nobody looks at the group any more, and nobody can say what did it.
+        return Some(Fact::VerificationFinished {
+            request: request.id.clone(),
+            outcome: Verified::Inconclusive,
+            reason: "the incident was over before the action was".to_owned(),
+        });
+    };
+    // While the action ran: what was accepted before it was proposed is not what it is to repair.
+    if incident.is_accepted_since(request.opened_at) {
         return Some(accepted(&request.id));
     }
     if context.now < verification.until {
@@ -101,7 +117,8 @@ fn verdict(request: &Request, verification: &Verification) -> (Verified, String)
             (Verified::Inconclusive, "recovered, but what is required besides could not be checked".to_owned())
         }
         (Some(Health::Healthy), _) => {
-            (Verified::Inconclusive, format!("only {} healthy observations in time", verification.healthy))
+            let outcome = if verification.was_unhealthy { Verified::Ineffective } else { Verified::Inconclusive };
+            (outcome, format!("only {} healthy observations in a row in time", verification.healthy))
         }
         _ => (Verified::Ineffective, "still anomalous".to_owned()),
     }
