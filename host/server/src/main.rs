@@ -1,15 +1,46 @@
 //! tidegate, the host: every edge to the outside world, one module each.
 
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
 mod actions;
 mod alertmanager;
+mod api;
 mod check;
 mod cli;
+mod clock;
 mod config;
+mod consult;
+mod duties;
+mod guest_folder;
+mod host;
 mod http_client;
 mod journal;
+mod keeper;
+mod metrics;
+mod notices;
 mod prometheus;
+mod pulse;
 mod series_store;
+mod serve;
 mod slack;
+mod story;
+mod survey;
+mod watching;
 mod webhook;
 
-fn main() {}
+fn main() -> ExitCode {
+    cli::run(serve)
+}
+
+/// Loads the guests before anything is opened or listens: a config that cannot work must not touch the journal.
+fn serve(config: config::Config) -> anyhow::Result<()> {
+    let sandbox = tidegate_sandbox::Sandbox::new(tidegate_sandbox::SandboxOptions::default())?;
+    let guests = guest_folder::build_guests(&config, &sandbox)?;
+    for warning in &guests.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve::run(config, sandbox, guests))
+}
