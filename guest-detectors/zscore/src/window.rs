@@ -172,3 +172,83 @@ impl Window {
         (self.open_count, self.open_mean, self.open_squares) = (open.count, open.mean, open.squares);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change to the sample of that index.
+    type Change = fn(f64, usize) -> f64;
+
+    /// Mean and deviation of the newest samples by the book.
+    fn by_the_book(values: &[f64]) -> (f64, f64) {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        (mean, (squares / (count - 1.0)).sqrt())
+    }
+
+    #[test]
+    fn running_sums_stay_what_exact_sums_are() {
+        let wave = |i: usize| (i as f64 * 0.37).sin() + (i * 7919 % 101) as f64 / 50.0;
+        let cases: [(&str, Change); 6] = [
+            ("around zero", |x, _| x),
+            ("around 1e9", |x, _| x + 1e9),
+            ("in units of 1e-9", |x, _| x * 1e-9),
+            ("with a giant now and then", |x, i| if i % 997 == 500 { 1e12 } else { x }),
+            ("with a step down from 1e9", |x, i| if i < 5000 { x + 1e9 } else { x }),
+            ("growing", |x, i| x + i as f64),
+        ];
+        for (what, change) in cases {
+            let values: Vec<f64> = (0..10_000).map(|i| change(wave(i), i)).collect();
+            let shape = Shape::of(120).expect("a shape");
+            let mut window = Window::empty(shape);
+            for (i, &value) in values.iter().enumerate() {
+                if i >= 120 {
+                    let (mean, deviation) = by_the_book(&values[i - 120..i]);
+                    let moments = window.moments();
+                    let close = |got: f64, wanted: f64| (got - wanted).abs() <= 1e-5 * deviation.max(mean.abs() * 1e-9);
+                    assert!(close(moments.mean, mean), "{what}, sample {i}: mean {} not {mean}", moments.mean);
+                    assert!(
+                        close(moments.deviation(), deviation),
+                        "{what}, sample {i}: {} not {deviation}",
+                        moments.deviation()
+                    );
+                }
+                window.push(value);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_hold_the_newest_samples() {
+        let values: Vec<f64> = (0..5_000).map(|i| f64::from(i % 37) + f64::from(i) / 100.0).collect();
+        let shape = Shape::of(1_000).expect("a shape");
+        assert_eq!(shape, Shape { blocks: 112, span: 9 });
+        let mut window = Window::empty(shape);
+        for (i, &value) in values.iter().enumerate() {
+            if i >= 2_000 {
+                // Whole blocks, and what has come since the last of them.
+                let held = 112 * 9 + i % 9;
+                let (mean, deviation) = by_the_book(&values[i - held..i]);
+                let moments = window.moments();
+                assert_eq!(moments.count, held as f64);
+                assert!((moments.mean - mean).abs() < 1e-9 * mean, "sample {i}");
+                assert!((moments.deviation() - deviation).abs() < 1e-9 * deviation, "sample {i}");
+            }
+            window.push(value);
+        }
+    }
+
+    #[test]
+    fn every_window_stays_small() {
+        for samples in (5..2_000).chain([10_000, 1_000_000, u64::from(u32::MAX)]) {
+            let shape = Shape::of(samples).expect("a shape");
+            let held = u64::from(shape.blocks) * u64::from(shape.span);
+            assert!(held >= samples && held <= samples + samples / 100 + 8, "{samples} samples as {shape:?}");
+            let numbers = u64::from(shape.blocks) * if shape.span == 1 { 1 } else { 2 };
+            assert!(numbers * 8 <= 3_900, "{samples} samples as {shape:?}");
+        }
+        assert_eq!(Shape::of(u64::MAX), None);
+    }
+}

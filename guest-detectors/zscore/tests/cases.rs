@@ -46,10 +46,7 @@ fn a_state_of_other_settings_is_unreadable() {
     let nothing = tidegate_guest::testing::samples(0, 60_000, []);
     match day.score(two_hours.clone(), &nothing) {
         Err(tidegate_guest::Error::UnreadableState(why)) => {
-            assert_eq!(
-                why,
-                "state: of a window of 120 x 1 samples, the settings ask for 120 x 12"
-            );
+            assert_eq!(why, "state: of a window of 120 x 1 samples, the settings ask for 120 x 12");
         }
         other => panic!("{other:?}"),
     }
