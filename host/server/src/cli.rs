@@ -1,1 +1,223 @@
-//! cli
+//! The command line: what can be asked of this program, and which exit code says what.
+//!
+//! Commands that decide or ask speak HTTP to the running host, as any other client does; they never open its journal.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::check;
+use crate::config::{self, Config};
+
+mod client;
+mod decide;
+mod exit;
+mod log;
+mod show;
+mod table;
+mod wire;
+
+use client::Client;
+use exit::Failure;
+
+/// Learns the tides of a metric, notices when the pattern breaks, and repairs nothing that nobody let through.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage or config; 3 refused by the host (wrong token, no such \
+                  thing, already decided)."
+)]
+struct Cli {
+    /// The config file; relative paths in it are taken from the folder it lies in
+    #[arg(long, value_name = "FILE", default_value = "tidegate.toml", global = true)]
+    config: PathBuf,
+    /// How log lines are written, to standard error
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    log_format: LogFormat,
+    /// Which log lines are written, for example "debug" or "info,tidegate::prometheus=debug"
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info", global = true)]
+    log_level: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Output {
+    /// For people
+    Text,
+    /// The host's own answer
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service until it is told to stop
+    Run,
+    /// Validate the config and its guests without running anything
+    Check {
+        /// Also ask Prometheus every watched expression once, and Alertmanager whether it is ready
+        #[arg(long)]
+        connect: bool,
+    },
+    /// Look at incidents
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Look at what waits for a decision, and at what was decided
+    #[command(subcommand)]
+    Approval(Approval),
+    /// Let an action through: shows what will run and approves exactly that
+    Approve {
+        /// The approval, as `approval list` shows it
+        id: String,
+        #[command(flatten)]
+        host: Host,
+    },
+    /// Say no to an action
+    Deny {
+        /// The approval, as `approval list` shows it
+        id: String,
+        /// Why; the policy and the journal keep it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        host: Host,
+    },
+    /// Start no action until `resume`; detecting, alerting and asking go on
+    Pause {
+        #[command(flatten)]
+        host: Host,
+    },
+    /// Start actions again
+    Resume {
+        #[command(flatten)]
+        host: Host,
+    },
+    /// Print a completion script, for example: tidegate completions bash > /etc/bash_completion.d/tidegate
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Incident {
+    /// All incidents that the host knows, latest first
+    List {
+        #[command(flatten)]
+        view: View,
+    },
+    /// One incident and everything that happened in it
+    Show {
+        /// The incident, as `incident list` shows it
+        id: String,
+        #[command(flatten)]
+        view: View,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Approval {
+    /// All approvals that the host knows, latest first
+    List {
+        #[command(flatten)]
+        view: View,
+    },
+    /// One approval: what would run, why, and what became of it
+    Show {
+        /// The approval, as `approval list` shows it
+        id: String,
+        #[command(flatten)]
+        view: View,
+    },
+}
+
+/// Which host to talk to, and as whom.
+#[derive(Debug, clap::Args)]
+struct Host {
+    /// The host's URL; without it, `listen` of the config says where it is
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// File with the approver's token; without it, the environment variable TIDEGATE_TOKEN holds the token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct View {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    host: Host,
+}
+
+/// Reads the command line and does what it says. `serve` is the service itself; it returns when it was told to stop.
+pub(crate) fn run(serve: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli, serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Result<(), Failure> {
+    let file = cli.config.as_path();
+    match cli.command {
+        Command::Run => {
+            log::start(cli.log_format, &cli.log_level)?;
+            let config = config::load(file)?;
+            for warning in &config.warnings {
+                tracing::warn!("{warning}");
+            }
+            Ok(serve(config)?)
+        }
+        Command::Check { connect } => {
+            log::start(cli.log_format, &cli.log_level)?;
+            check::run(file, connect).map_err(Failure::from)
+        }
+        Command::Incident(Incident::List { view }) => show::incidents(&view.client(&cli.config)?, view.output),
+        Command::Incident(Incident::Show { id, view }) => show::incident(&view.client(&cli.config)?, &id, view.output),
+        Command::Approval(Approval::List { view }) => show::approvals(&view.client(&cli.config)?, view.output),
+        Command::Approval(Approval::Show { id, view }) => show::approval(&view.client(&cli.config)?, &id, view.output),
+        Command::Approve { id, host } => decide::approve(&host.client(file)?, &id),
+        Command::Deny { id, reason, host } => decide::deny(&host.client(file)?, &id, &reason),
+        Command::Pause { host } => decide::pause(&host.client(file)?),
+        Command::Resume { host } => decide::resume(&host.client(file)?),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+impl Host {
+    fn client(&self, config: &std::path::Path) -> Result<Client, Failure> {
+        Client::new(self.url.as_deref(), self.token_file.as_deref(), config)
+    }
+}
+
+impl View {
+    fn client(&self, config: &std::path::Path) -> Result<Client, Failure> {
+        self.host.client(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

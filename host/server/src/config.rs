@@ -34,6 +34,9 @@ mod watch;
 pub(crate) use error::{ConfigErrors, Finding, Findings, Spot, suggest};
 pub(crate) use locate::Locator;
 
+use locate::Place;
+use section::Section;
+
 /// A whole config, found valid.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -209,9 +212,37 @@ pub(crate) struct Remediation {
 pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let findings = Findings::default();
     let config = include::read(path, &findings).and_then(|root| resolve::resolve(path, root, &findings));
-    let warnings = findings.into_result()?;
-    // Without an error there is a config: every `None` on the way has been explained.
-    config
-        .map(|config| Config { warnings, ..config })
-        .ok_or_else(|| ConfigErrors { errors: Vec::new(), warnings: Vec::new() })
+    match (config, findings.into_result()) {
+        (_, Err(errors)) => Err(errors),
+        (Some(config), Ok(warnings)) => Ok(Config { warnings, ..config }),
+        // Whoever gives up says why, so this would be a fault in here; it must not pass as a config all the same.
+        (None, Ok(warnings)) => Err(ConfigErrors { errors: vec![unexplained(path)], warnings }),
+    }
 }
+
+/// Reads where the host listens and nothing else, for those who talk to it and may not read its secrets.
+///
+/// # Errors
+///
+/// Faults of the files as a whole and of `[server]`.
+pub(crate) fn listen(path: &Path) -> Result<SocketAddr, ConfigErrors> {
+    let findings = Findings::default();
+    let root = include::read(path, &findings);
+    let server = root.and_then(|root| host::read(&Section::root(&root, resolve::KEYS, &findings)?, path));
+    match (server, findings.into_result()) {
+        (_, Err(errors)) => Err(errors),
+        (Some(server), Ok(_)) => Ok(server.listen),
+        (None, Ok(warnings)) => Err(ConfigErrors { errors: vec![unexplained(path)], warnings }),
+    }
+}
+
+fn unexplained(path: &Path) -> Finding {
+    Finding {
+        spot: Spot { place: Place::start_of(&path.into()), key: String::new() },
+        what: "the config could not be understood, for no reason that was noted".to_owned(),
+        remedy: "report this together with the config".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

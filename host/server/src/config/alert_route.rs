@@ -43,12 +43,11 @@ fn matchers(section: &Section<'_>) -> Option<Vec<Matcher>> {
     for text in &texts.value {
         match Matcher::parse(&text.value) {
             Ok(matcher) => matchers.push(matcher),
-            Err(error @ MatcherError::Regex { .. }) => {
-                section.findings.error(
-                    &text.spot,
-                    error.to_string(),
-                    "write it as RE2, the syntax that Prometheus uses",
-                );
+            Err(MatcherError::Regex { cause, .. }) => {
+                // The last line is the reason, those before it draw a picture.
+                let reason = cause.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let what = format!("the regular expression in {:?} is not valid: {reason}", text.value);
+                section.findings.error(&text.spot, what, "write it as RE2, the syntax that Prometheus uses");
             }
             Err(MatcherError::Syntax(_)) => {
                 let what = format!("{:?} is not a label matcher", text.value);

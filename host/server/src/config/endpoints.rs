@@ -9,7 +9,7 @@ use tidegate_domain::rules::Severity;
 
 use super::section::{At, Section};
 use super::{Alertmanager, Prometheus, Slack, WebhookUrl, secret};
-use crate::http_client::{BaseUrl, HttpClientOptions};
+use crate::http_client::{BaseUrl, HttpClientOptions, HttpOptionsError};
 
 pub(super) const PROMETHEUS_KEYS: &[&str] = &["url", "timeout", "max_response_size"];
 pub(super) const ALERTMANAGER_KEYS: &[&str] = &["url", "timeout", "alertname", "severities"];
@@ -31,9 +31,10 @@ pub(super) fn prometheus(root: &Section<'_>) -> Option<Prometheus> {
         return None;
     }
     let section = root.section("prometheus", Some(&[PROMETHEUS_KEYS, HTTP_KEYS].concat()))?;
+    let (url, http) = (required_url(&section), http(&section));
     Some(Prometheus {
-        url: required_url(&section)?,
-        http: http(&section)?,
+        url: url?,
+        http: http?,
         timeout: section.positive_duration("timeout").map_or(Duration::from_secs(30), |length| length.value),
         // Two million samples, the most that one request asks for, are about 60 MB of JSON; native histograms more.
         max_response_bytes: section
@@ -45,9 +46,10 @@ pub(super) fn prometheus(root: &Section<'_>) -> Option<Prometheus> {
 
 pub(super) fn alertmanager(root: &Section<'_>) -> Option<Alertmanager> {
     let section = root.section("alertmanager", Some(&[ALERTMANAGER_KEYS, HTTP_KEYS].concat()))?;
+    let (url, http) = (required_url(&section), http(&section));
     Some(Alertmanager {
-        url: required_url(&section)?,
-        http: http(&section)?,
+        url: url?,
+        http: http?,
         timeout: section.positive_duration("timeout").map_or(Duration::from_secs(10), |length| length.value),
         alertname: section.text("alertname").map_or_else(|| DEFAULT_ALERTNAME.to_owned(), |name| name.value),
     })
@@ -99,7 +101,10 @@ fn http(section: &Section<'_>) -> Option<HttpClientOptions> {
     let options = options.below(folder);
     if let Err(error) = options.build() {
         let what = error.to_string();
-        let key = HTTP_KEYS.iter().filter(|key| section.has(key)).find(|key| what.contains(**key));
+        let given = || HTTP_KEYS.iter().filter(|key| section.has(key));
+        // An error of a secret names its file and not the option; the options that have secrets come first.
+        let of_secret = || given().next().filter(|_| matches!(error, HttpOptionsError::Secret(_)));
+        let key = given().find(|key| what.contains(**key)).or_else(of_secret);
         let spot = key.map_or_else(|| section.spot.clone(), |key| section.spot_of(key));
         section.findings.error(&spot, what, "correct the options of this HTTP client");
         return None;

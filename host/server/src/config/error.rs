@@ -95,10 +95,16 @@ impl fmt::Display for ConfigErrors {
 pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
-        .map(|word| (strsim::jaro_winkler(given, word), word))
+        .map(|word| (likeness(given, word), word))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, word)| word)
+}
+
+/// From 0 to 1. `direction` is meant for `detection_direction` whatever an edit distance says.
+fn likeness(given: &str, word: &str) -> f64 {
+    let part = given.len() >= 4 && word.len() >= 4 && (word.contains(given) || given.contains(word));
+    if part { 0.95 } else { strsim::jaro_winkler(given, word) }
 }
 
 /// What there is to choose from, as a sentence: the nearest word where there is one, all of them otherwise.
@@ -120,6 +126,7 @@ mod tests {
         let known = ["interval", "step", "query_offset", "min_dev_from_expected"];
         assert_eq!(nearest("intervall", known), Some("interval"));
         assert_eq!(nearest("min_dev", known), Some("min_dev_from_expected"));
+        assert_eq!(nearest("direction", ["remediation", "detection_direction"]), Some("detection_direction"));
         assert_eq!(nearest("colour", known), None);
         assert_eq!(suggest("colour", "key", ["a", "b"]), "there is: a, b");
         assert_eq!(suggest("colour", "action", []), "there is no action at all yet");

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::error::{Findings, Spot};
 use super::locate::{self, Node, Place, Table, Value, join};
@@ -15,10 +14,11 @@ const NAMED: [&str; 3] = ["detector", "action", "guest"];
 
 /// Reads the main file and every file that its `include` names. None where a file could not be read at all.
 pub(super) fn read(main: &Path, findings: &Findings) -> Option<Node> {
-    let mut root = read_file(main, findings)?;
+    let start = Spot { place: Place::start_of(&main.into()), key: String::new() };
+    let mut root = read_file(main, &start, findings)?;
     let mut whole = true;
     for (path, included_at) in included(main, &root, findings) {
-        match read_file(&path, findings) {
+        match read_file(&path, &included_at, findings) {
             Some(node) => merge(&mut root, node, &included_at, findings),
             None => whole = false,
         }
@@ -26,21 +26,17 @@ pub(super) fn read(main: &Path, findings: &Findings) -> Option<Node> {
     whole.then_some(root)
 }
 
-fn read_file(path: &Path, findings: &Findings) -> Option<Node> {
-    let file: Arc<Path> = Arc::from(path);
+/// Reads the file that `named_at` names.
+fn read_file(path: &Path, named_at: &Spot, findings: &Findings) -> Option<Node> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            let spot = Spot { place: Place::start_of(&file), key: String::new() };
-            findings.error(
-                &spot,
-                format!("cannot read the config file: {error}"),
-                "name a readable TOML file with --config or include",
-            );
+            let what = format!("cannot read the config file {}: {error}", path.display());
+            findings.error(named_at, what, "name a TOML file that this program's user may read");
             return None;
         }
     };
-    match locate::parse(&file, &text) {
+    match locate::parse(&path.into(), &text) {
         Ok(node) => Some(node),
         Err(faults) => {
             for fault in faults {

@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
-größe = 1
+\"größe\" = 1
 [detector.daily]
 guest = \"seasonal\"
 settings = { period = \"24h\", rules = [{ action = \"a\" },

@@ -50,12 +50,6 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     };
     let (watches, watch_configs): (Vec<_>, Vec<_>) = watch::read(&section, &offers, &gate).into_iter().unzip();
     let (routes, route_configs): (Vec<_>, Vec<_>) = alert_route::read(&section, &offers).into_iter().unzip();
-    if !section.has("watch") && !section.has("alert_route") {
-        findings.warning(&section.spot, "nothing is watched", "add a [[watch]] or an [[alert_route]]");
-    }
-    unused(&section, "detector", watches.iter().flat_map(|watch| &watch.detectors), findings);
-    let used = watches.iter().flat_map(|watch| &watch.actions).chain(routes.iter().flat_map(|route| &route.actions));
-    unused(&section, "action", used, findings);
     let rules = Rules {
         gate,
         storm,
@@ -71,6 +65,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     if !findings.is_clean() {
         return None;
     }
+    warn_of_unused(&section, &rules, findings);
     Some(Config {
         file: main.to_owned(),
         server: server?,
@@ -94,6 +89,17 @@ fn names(root: &Section<'_>, key: &str) -> Vec<String> {
         return Vec::new();
     }
     root.section(key, None).map(|section| section.keys().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// Only asked of a sound config: what is broken is often unused for that reason alone.
+fn warn_of_unused(root: &Section<'_>, rules: &Rules, findings: &Findings) {
+    if rules.watches.is_empty() && rules.routes.is_empty() {
+        findings.warning(&root.spot, "nothing is watched", "add a [[watch]] or an [[alert_route]]");
+    }
+    let watches = rules.watches.values();
+    unused(root, "detector", watches.clone().flat_map(|watch| &watch.detectors), findings);
+    let of_routes = rules.routes.iter().flat_map(|route| &route.actions);
+    unused(root, "action", watches.flat_map(|watch| &watch.actions).chain(of_routes), findings);
 }
 
 fn unused<'a>(root: &Section<'_>, key: &str, used: impl Iterator<Item = &'a String>, findings: &Findings) {

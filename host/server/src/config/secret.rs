@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Findings, Spot};
 use super::section::{At, Section};
-use crate::http_client::{Secret, SecretSource};
+use crate::http_client::{Secret, SecretError, SecretSource};
 
 /// A path that was written in a config: relative to the file it stands in.
 pub(super) fn path_in(text: &At<String>) -> PathBuf {
@@ -55,13 +55,18 @@ pub(super) fn from_file(path: &At<String>, findings: &Findings) -> Option<At<Sec
 }
 
 fn open(source: &SecretSource, spot: Spot, findings: &Findings) -> Option<At<Secret>> {
-    match source.read() {
-        Ok(value) => Some(At { value, spot }),
-        Err(error) => {
-            findings.error(&spot, error.to_string(), format!("put the secret into {source}, readable by this program"));
-            None
-        }
-    }
+    let what = match source.read() {
+        Ok(value) => return Some(At { value, spot }),
+        Err(SecretError::Unreadable { path, cause }) => format!("cannot read {}: {cause}", path.display()),
+        Err(SecretError::Unset { name }) => format!("the environment variable {name} is not set, or not UTF-8"),
+        Err(error) => error.to_string(),
+    };
+    let remedy = match source {
+        SecretSource::File(_) => "write the secret to that file and nothing else, readable by this program's user",
+        SecretSource::Env(_) => "set it where this program is started",
+    };
+    findings.error(&spot, what, remedy);
+    None
 }
 
 fn warn_of_readers(file: &Path, spot: &Spot, findings: &Findings) {

@@ -146,7 +146,7 @@ impl<'a> Section<'a> {
             return Some(number);
         }
         let said = match *range.end() {
-            i64::MAX => format!("{} or more", range.start()),
+            UNBOUNDED.. => format!("{} or more", range.start()),
             end => format!("from {} to {end}", range.start()),
         };
         self.error(key, format!("{} is out of range", number.value), format!("choose a whole number, {said}"));
@@ -155,7 +155,7 @@ impl<'a> Section<'a> {
 
     /// A whole number for counting, at least `least`.
     pub(super) fn count(&self, key: &str, least: u32) -> Option<At<u32>> {
-        let At { value, spot } = self.integer(key, i64::from(least)..=i64::from(u32::MAX))?;
+        let At { value, spot } = self.integer(key, i64::from(least)..=UNBOUNDED)?;
         Some(At { value: u32::try_from(value).ok()?, spot })
     }
 
@@ -341,6 +341,9 @@ impl<'a> Section<'a> {
         list.iter().enumerate().filter_map(open).collect()
     }
 }
+
+/// Where a range ends that is only bounded by what the host can hold.
+const UNBOUNDED: i64 = u32::MAX as i64;
 
 /// What is expected and how to write it, apart by `|`.
 const TEXT: &str = "a text|a text in quotes";

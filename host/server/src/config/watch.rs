@@ -278,17 +278,19 @@ fn absent_after(section: &Section<'_>, keys: &Keys, step: Duration) -> Duration 
 fn severity(section: &Section<'_>, keys: &Keys) -> SeverityScores {
     let defaults = SeverityScores::default();
     let medium = value(&keys.medium, defaults.medium);
-    // A default never stands above a score that is written down.
-    let high = value(&keys.high, defaults.high.max(medium));
     let critical = value(&keys.critical, defaults.critical);
-    let high_of_unset = if keys.high.is_none() { high.min(critical) } else { high };
-    let ascending = medium <= high_of_unset && high_of_unset <= critical;
-    if let (false, Some(written)) = (ascending, [&keys.critical, &keys.high, &keys.medium].into_iter().flatten().next())
-    {
-        let what = format!("the scores do not ascend: medium {medium}, high {high_of_unset}, critical {critical}");
-        section.findings.error(&written.spot, what, "choose medium <= high <= critical");
+    // A default gives way to the scores that are written down.
+    let high = value(&keys.high, defaults.high.max(medium).min(critical));
+    let written = [("medium", &keys.medium), ("high", &keys.high), ("critical", &keys.critical)];
+    if !(medium <= high && high <= critical) {
+        let written: Vec<_> = written.into_iter().filter_map(|(name, score)| Some((name, score.as_ref()?))).collect();
+        let said = written.iter().map(|(name, score)| format!("{name} = {}", score.value)).collect::<Vec<_>>();
+        if let Some((_, last)) = written.last() {
+            let what = format!("the scores do not ascend from medium ({medium}): {}", said.join(", "));
+            section.findings.error(&last.spot, what, "choose medium <= high <= critical");
+        }
     }
-    SeverityScores { medium, high: high_of_unset, critical }
+    SeverityScores { medium, high, critical }
 }
 
 fn cold_start_bounds(section: &Section<'_>, keys: &Keys) {

@@ -1,0 +1,169 @@
+//! `incident` and `approval`: what the host knows, for people or as it came.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tidegate_domain::number::Number;
+
+use super::Output;
+use super::client::Client;
+use super::exit::Failure;
+use super::table::{columns, fields};
+use super::wire::{Approval, Approvals, Incident, Incidents};
+
+pub(super) fn incidents(client: &Client, output: Output) -> Result<(), Failure> {
+    print(client.get("/api/v1/incidents")?, output, |Incidents { incidents }| {
+        let row = |incident: &Incident| {
+            vec![
+                incident.id.clone(),
+                incident.status.clone(),
+                incident.severity.clone(),
+                incident.watch.clone(),
+                selector(&incident.labels),
+                incident.since.clone(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
+        columns(&["ID", "STATUS", "SEVERITY", "WATCH", "LABELS", "SINCE"], &rows)
+    })
+}
+
+pub(super) fn incident(client: &Client, id: &str, output: Output) -> Result<(), Failure> {
+    print(client.get_one("incidents", id)?, output, |incident| describe_incident(&incident))
+}
+
+pub(super) fn approvals(client: &Client, output: Output) -> Result<(), Failure> {
+    print(client.get("/api/v1/approvals")?, output, |Approvals { approvals }| {
+        let row = |approval: &Approval| {
+            vec![
+                approval.id.clone(),
+                approval.status.clone(),
+                approval.action.risk.clone(),
+                approval.action.name.clone(),
+                selector(&approval.action.target),
+                approval.incident.clone(),
+                approval.deadline.clone().unwrap_or_default(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = approvals.iter().map(row).collect();
+        columns(&["ID", "STATUS", "RISK", "ACTION", "TARGET", "INCIDENT", "DEADLINE"], &rows)
+    })
+}
+
+pub(super) fn approval(client: &Client, id: &str, output: Output) -> Result<(), Failure> {
+    print(client.get_one("approvals", id)?, output, |approval| describe_approval(&approval))
+}
+
+/// Writes to standard output. A reader who has seen enough (`| head`) is no failure.
+pub(super) fn say(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot write the answer: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn print<T: DeserializeOwned>(answer: Value, output: Output, text: impl Fn(T) -> String) -> Result<(), Failure> {
+    match output {
+        Output::Json => say(&format!("{answer:#}\n")),
+        Output::Text => say(&text(understood(answer)?)),
+    }
+}
+
+/// An answer as what it should be.
+pub(super) fn understood<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
+    serde_path_to_error::deserialize(answer).map_err(|error| {
+        let text = "the host's answer is not what this program expects; are they of the same version?";
+        Failure::Failed(format!("{text} ({error})"))
+    })
+}
+
+fn describe_incident(incident: &Incident) -> String {
+    let band = match (incident.lower, incident.upper) {
+        (Some(lower), Some(upper)) if !lower.0.is_nan() || !upper.0.is_nan() => {
+            format!(" ({} to {})", number(Some(lower)), number(Some(upper)))
+        }
+        _ => String::new(),
+    };
+    let expected = number(incident.expected);
+    let mut text = fields(&[
+        ("incident", incident.id.clone()),
+        ("status", incident.status.clone()),
+        ("severity", incident.severity.clone()),
+        ("source", incident.source.clone()),
+        ("watch", incident.watch.clone()),
+        ("labels", selector(&incident.labels)),
+        ("since", incident.since.clone()),
+        ("opened", incident.opened_at.clone()),
+        ("value", number(incident.value)),
+        ("expected", if expected.is_empty() { expected } else { expected + &band }),
+        ("approvals", incident.requests.join(", ")),
+        ("closed", incident.closed.as_ref().map(|end| with_reason(&end.at, end.reason.as_deref())).unwrap_or_default()),
+    ]);
+    if !incident.timeline.is_empty() {
+        let row = |moment: &super::wire::Moment| vec![moment.at.clone(), moment.kind.clone(), moment.text.clone()];
+        let rows: Vec<Vec<String>> = incident.timeline.iter().map(row).collect();
+        text.push('\n');
+        text.push_str(&columns(&["AT", "WHAT", ""], &rows));
+    }
+    text
+}
+
+/// What a person needs to see before deciding.
+pub(super) fn describe_approval(approval: &Approval) -> String {
+    let action = &approval.action;
+    let arguments = action.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    let decided = approval.decided.as_ref().map(|decided| {
+        with_reason(&format!("by {} ({}) at {}", decided.by, decided.surface, decided.at), decided.reason.as_deref())
+    });
+    let execution = approval.execution.as_ref().map(|execution| {
+        let result = execution.result.as_ref().filter(|result| !result.is_null()).map(|result| match result {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        let output = execution.output.as_deref().filter(|output| !output.is_empty());
+        let lines = [Some(with_reason(&execution.status, result.as_deref())), output.map(str::to_owned)];
+        lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    });
+    let verification = approval.verification.as_ref().map(|end| with_reason(&end.outcome, end.reason.as_deref()));
+    fields(&[
+        ("approval", approval.id.clone()),
+        ("status", approval.status.clone()),
+        ("incident", approval.incident.clone()),
+        ("action", if action.dry_run { format!("{} (dry run)", action.name) } else { action.name.clone() }),
+        ("target", selector(&action.target)),
+        ("arguments", arguments.join(" ")),
+        ("risk", action.risk.clone()),
+        ("summary", approval.summary.clone()),
+        ("rationale", approval.rationale.clone()),
+        ("evidence", approval.shown.join("\n")),
+        ("deadline", approval.deadline.clone().unwrap_or_default()),
+        ("digest", approval.digest.clone()),
+        ("decided", decided.unwrap_or_default()),
+        ("execution", execution.unwrap_or_default()),
+        ("outcome", verification.unwrap_or_default()),
+    ])
+}
+
+fn with_reason(what: &str, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) if !reason.is_empty() => format!("{what}: {reason}"),
+        _ => what.to_owned(),
+    }
+}
+
+fn selector(labels: &BTreeMap<String, String>) -> String {
+    let pairs = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>();
+    format!("{{{}}}", pairs.join(", "))
+}
+
+/// Nothing where nothing was measured.
+fn number(value: Option<Number>) -> String {
+    match value {
+        Some(Number(value)) if !value.is_nan() => value.to_string(),
+        _ => String::new(),
+    }
+}

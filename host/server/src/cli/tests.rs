@@ -1,0 +1,190 @@
+//! The command line's grammar, and commands against a host made of canned answers.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::mpsc;
+
+use clap::Parser as _;
+use expect_test::expect;
+use serde_json::json;
+
+use super::client::Client;
+use super::exit::Failure;
+use super::show::{describe_approval, understood};
+use super::wire::Approval;
+use super::*;
+
+#[test]
+fn the_grammar_is_sound() {
+    Cli::command().debug_assert();
+    for line in [
+        "tidegate run",
+        "tidegate check --connect --config x.toml",
+        "tidegate --config x.toml --log-format json check",
+        "tidegate incident list --output json --url http://127.0.0.1:1",
+        "tidegate approval show r-1 --token-file t",
+        "tidegate approve r-1",
+        "tidegate deny r-1 --reason no",
+        "tidegate completions fish",
+    ] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+    }
+    for line in ["tidegate", "tidegate deny r-1", "tidegate approve", "tidegate check --output json", "tidegate runn"] {
+        let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+/// A host that gives the answers in order and tells what it was asked.
+struct Canned {
+    url: String,
+    asked: mpsc::Receiver<String>,
+}
+
+fn canned(answers: Vec<(u16, String)>) -> Canned {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, asked) = mpsc::channel();
+    std::thread::spawn(move || {
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let request = read_request(&mut stream);
+            tell.send(request).expect("somebody listens");
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).expect("a reader");
+        }
+    });
+    Canned { url, asked }
+}
+
+fn read_request(stream: &mut impl std::io::Read) -> String {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
+                return text;
+            }
+        }
+        let read = stream.read(&mut chunk).expect("a request");
+        assert!(read > 0, "the request ended early");
+        bytes.extend_from_slice(&chunk[..read]);
+    }
+}
+
+fn approval(status: &str) -> serde_json::Value {
+    json!({
+        "id": "r-1", "incident": "i-1", "status": status,
+        "action": {"name": "restart", "target": {"service": "checkout"}, "arguments": {"replicas": 3}, "risk": "medium", "dry_run": false},
+        "summary": "Restart checkout", "rationale": "It helped\nlast time \u{1b}[31mred", "shown": ["queue is 400, expected 12"],
+        "deadline": "2026-01-01T00:05:00Z", "digest": "abc", "later": true,
+        "decided": null, "execution": null, "verification": null,
+    })
+}
+
+fn client_of(host: &Canned, folder: &Path) -> Client {
+    let token = folder.join("token");
+    std::fs::write(&token, "alice-0123456789abcdef\n").expect("a file");
+    let client = Client::new(Some(&host.url), Some(&token), Path::new("nowhere.toml"));
+    client.unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+#[test]
+fn approving_sends_the_digest_of_what_was_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = canned(vec![(200, approval("pending").to_string()), (200, "{}".to_owned())]);
+    decide::approve(&client_of(&host, folder.path()), "r-1").unwrap_or_else(|failure| panic!("{failure}"));
+    let first = host.asked.recv().expect("a question");
+    assert!(first.starts_with("GET /api/v1/approvals/r-1 HTTP/1.1\r\n"), "{first}");
+    let second = host.asked.recv().expect("a decision").to_ascii_lowercase();
+    assert!(second.starts_with("post /api/v1/approvals/r-1/approve http/1.1\r\n"), "{second}");
+    assert!(second.contains("authorization: bearer alice-0123456789abcdef\r\n"), "{second}");
+    assert!(second.contains("x-tidegate-surface: cli\r\n"), "{second}");
+    assert!(second.ends_with(r#"{"digest":"abc"}"#), "{second}");
+}
+
+#[test]
+fn what_was_decided_is_not_decided_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = canned(vec![(200, approval("denied").to_string())]);
+    let failure = decide::approve(&client_of(&host, folder.path()), "r-1").expect_err("it is decided");
+    assert_eq!((failure.number(), failure.to_string().contains("it is denied")), (3, true), "{failure}");
+
+    let host = canned(vec![(409, r#"{"error": "already decided", "status": "expired"}"#.to_owned())]);
+    let failure = decide::deny(&client_of(&host, folder.path()), "r-1", "no").expect_err("it is decided");
+    assert_eq!((failure.number(), failure.to_string().contains("it is expired")), (3, true), "{failure}");
+    assert!(host.asked.recv().expect("a decision").ends_with(r#"{"reason":"no"}"#));
+}
+
+#[test]
+fn deciding_without_a_token_or_reason_asks_nobody() {
+    let without = Client::new(Some("http://127.0.0.1:1"), None, Path::new("nowhere.toml"));
+    let without = without.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(matches!(decide::pause(&without), Err(Failure::Usage(_))));
+    assert!(matches!(decide::deny(&without, "r-1", " "), Err(Failure::Usage(_))));
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = Client::new(Some("http://127.0.0.1:1"), Some(&folder.path().join("none")), Path::new("x"));
+    assert!(matches!(missing.err(), Some(Failure::Usage(_))));
+}
+
+#[test]
+fn answers_that_are_none_are_failures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (body, said) in [
+        ("<html>", "not JSON"),
+        ("{}", "not what this program expects"),
+        (r#"{"incidents": [{"id": 1}]}"#, "incidents[0].id"),
+    ] {
+        let host = canned(vec![(200, body.to_owned())]);
+        let failure = show::incidents(&client_of(&host, folder.path()), Output::Text).expect_err(body);
+        assert_eq!(failure.number(), 1);
+        assert!(failure.to_string().contains(said), "{failure}");
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let client = Client::new(Some(&nobody), None, Path::new("x")).unwrap_or_else(|failure| panic!("{failure}"));
+    let failure = show::incidents(&client, Output::Text).expect_err("nobody listens");
+    assert!(
+        failure.to_string().contains("cannot connect") && failure.to_string().contains("tidegate run"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn the_host_is_found_by_the_config_without_reading_its_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tidegate.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("a file");
+    write("server = { listen = '127.0.0.1:7' }\n[[approver]]\nname = 'a'\ntoken_file = 'not readable by us'\n");
+    assert!(Client::new(None, None, &file).is_ok());
+    write("server = { listen = '127.0.0.1:0' }");
+    assert!(matches!(Client::new(None, None, &file).err(), Some(Failure::Usage(_))));
+    write("server = { listen = 'here' }");
+    assert!(matches!(Client::new(None, None, &file).err(), Some(Failure::Config(_))));
+    assert!(matches!(Client::new(None, None, Path::new("nowhere.toml")).err(), Some(Failure::Config(_))));
+}
+
+#[test]
+fn an_approval_reads_well_and_moves_no_cursor() {
+    let approval: Approval = understood(approval("pending")).unwrap_or_else(|failure| panic!("{failure}"));
+    expect![[r#"
+        approval:   r-1
+        status:     pending
+        incident:   i-1
+        action:     restart
+        target:     {service="checkout"}
+        arguments:  replicas=3
+        risk:       medium
+        summary:    Restart checkout
+        rationale:  It helped
+                    last time ?[31mred
+        evidence:   queue is 400, expected 12
+        deadline:   2026-01-01T00:05:00Z
+        digest:     abc
+    "#]]
+    .assert_eq(&describe_approval(&approval));
+}

@@ -1,0 +1,100 @@
+//! The host's answers as JSON. Unknown fields are ignored: the host may be newer than this program.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tidegate_domain::number::Number;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Incidents {
+    pub(super) incidents: Vec<Incident>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Incident {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) source: String,
+    pub(super) watch: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) severity: String,
+    pub(super) since: String,
+    pub(super) opened_at: String,
+    pub(super) value: Option<Number>,
+    pub(super) expected: Option<Number>,
+    pub(super) lower: Option<Number>,
+    pub(super) upper: Option<Number>,
+    #[serde(default)]
+    pub(super) requests: Vec<String>,
+    pub(super) closed: Option<Closed>,
+    #[serde(default)]
+    pub(super) timeline: Vec<Moment>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Closed {
+    pub(super) at: String,
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Moment {
+    pub(super) at: String,
+    pub(super) kind: String,
+    pub(super) text: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Approvals {
+    pub(super) approvals: Vec<Approval>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Approval {
+    pub(super) id: String,
+    pub(super) incident: String,
+    pub(super) status: String,
+    pub(super) action: Action,
+    pub(super) summary: String,
+    pub(super) rationale: String,
+    #[serde(default)]
+    pub(super) shown: Vec<String>,
+    pub(super) deadline: Option<String>,
+    pub(super) digest: String,
+    pub(super) decided: Option<Decided>,
+    pub(super) execution: Option<Execution>,
+    pub(super) verification: Option<Verification>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Action {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) target: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) arguments: serde_json::Map<String, serde_json::Value>,
+    pub(super) risk: String,
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Decided {
+    pub(super) by: String,
+    pub(super) surface: String,
+    pub(super) at: String,
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Execution {
+    pub(super) status: String,
+    pub(super) result: Option<serde_json::Value>,
+    pub(super) output: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Verification {
+    pub(super) outcome: String,
+    pub(super) reason: Option<String>,
+}
