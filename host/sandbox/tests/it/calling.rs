@@ -319,7 +319,7 @@ fn manifests_that_are_none_are_refused() {
         (3, b"{", "not JSON"),
         (3, b"3", "not a usable JSON Schema"),
         (3, br#"{"type": "nonsense"}"#, "not a usable JSON Schema"),
-        (3, br#"{"$ref": "https://example.com/schema.json"}"#, "not a usable JSON Schema"),
+        (3, br#"{"$ref": "https://example.com/schema.json"}"#, "only references within it"),
         (3, deep, "deeper than"),
     ];
     for (part, text, why) in cases {
@@ -337,21 +337,20 @@ fn manifests_that_are_none_are_refused() {
 
 #[test]
 fn a_schema_cannot_stall_or_fell_the_host() {
-    // Endless references; a pattern that takes a backtracking engine exponential time.
-    let schemas: [&'static [u8]; 3] = [
-        br##"{"$ref": "#"}"##,
-        br##"{"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}}"##,
-        br#"{"properties": {"name": {"pattern": "^(a+)+$"}}}"#,
+    // References that never arrive anywhere; a pattern that takes a backtracking engine exponential time.
+    let schemas: [(&'static [u8], usize); 3] = [
+        (br##"{"$ref": "#"}"##, 0),
+        (br##"{"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}}"##, 0),
+        (br#"{"properties": {"name": {"pattern": "^(a+)+$"}}}"#, 1),
     ];
-    for schema in schemas {
+    for (schema, errors) in schemas {
         let mut manifest = ForgedDetector::default().manifest;
         manifest[3] = schema;
+        let guest = load(&sandbox(), &ForgedDetector { manifest, ..Default::default() }, &Limits::default())
+            .unwrap_or_else(|error| panic!("{error}"));
         let settings = json!({"name": format!("{}!", "a".repeat(100))});
-        let sandbox = sandbox();
-        // Refused, or loaded and quick: either is an answer.
-        if let Ok(guest) = load(&sandbox, &ForgedDetector { manifest, ..Default::default() }, &Limits::default()) {
-            let _answer = guest.check_settings(&settings);
-        }
+        let found = guest.check_settings(&settings).err().unwrap_or_default();
+        assert_eq!(found.len(), errors, "{found:?}");
     }
 }
 
