@@ -1,96 +1,179 @@
-use std::os::unix::fs::PermissionsExt;
+//! The journal on a real disk: what is appended is there again, and what was changed is found.
 
-use tidegate_domain::event::{CloseReason, Fact};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+
+use tidegate_domain::event::{CloseReason, Fact, Origin, RequestId};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::rules::{Mode, Severity};
 use tidegate_domain::time::Timestamp;
 
 use super::*;
 
-fn events(count: i64) -> Vec<Event> {
-    let closed = |n: i64| Fact::IncidentClosed { incident: IncidentId(format!("i{n}")), reason: CloseReason::Fixed };
-    (1..=count).map(|n| Event { at: Timestamp(n), fact: closed(n % 3) }).collect()
-}
-
-fn incidents(events: &[Event]) -> Vec<Option<IncidentId>> {
-    let of = |event: &Event| match &event.fact {
-        Fact::IncidentClosed { incident, .. } => Some(incident.clone()),
-        _ => None,
+fn opened(at: i64) -> Event {
+    let fact = Fact::IncidentOpened {
+        incident: IncidentId("i1".into()),
+        origin: Origin::Anomaly { watch: "größe".into(), group: Labels::new([("a", "1")]) },
+        labels: Labels::new([("a", "1")]),
+        severity: Severity::High,
+        since: Timestamp(at),
+        mode: Mode::Ask,
+        has_policy: true,
+        dry_run: false,
+        evidence: None,
+        alerts: Vec::new(),
     };
-    events.iter().map(of).collect()
+    Event { at: Timestamp(at), fact }
 }
 
-async fn written(dir: &Path, count: i64) -> Journal {
-    let mut journal = Journal::open(dir).await.expect("a journal");
-    let events = events(count);
-    for batch in events.chunks(4) {
-        journal.append(batch, &incidents(batch)).await.expect("written");
-    }
-    journal
+fn closed(at: i64) -> Event {
+    let fact = Fact::IncidentClosed { incident: IncidentId("i1".into()), reason: CloseReason::Fixed };
+    Event { at: Timestamp(at), fact }
+}
+
+fn checked(at: i64) -> Event {
+    let fact = Fact::RequirementsChecked { request: RequestId("r1".into()), unmet: BTreeMap::new() };
+    Event { at: Timestamp(at), fact }
+}
+
+async fn append(journal: &Journal, events: &[Event], incident: Option<&IncidentId>) -> Vec<u64> {
+    let entries: Vec<Entry<'_>> = events.iter().map(|event| Entry { event, incident }).collect();
+    journal.append(&entries).await.unwrap()
+}
+
+async fn all(journal: &Journal) -> Vec<Stored> {
+    let mut events = Vec::new();
+    journal.load_all(|stored| events.push(stored)).await.unwrap();
+    events
 }
 
 #[tokio::test]
-async fn events_come_back_in_order_and_go_on() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut journal = written(dir.path(), 10).await;
-    assert_eq!(journal.load_all().await.expect("read"), events(10));
+async fn what_was_appended_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("deep/data");
+    let journal = Journal::open(&data_dir).await.unwrap();
+    assert_eq!(journal.verify().await.unwrap(), Head::default());
+    let incident = IncidentId("i1".into());
+    assert_eq!(append(&journal, &[opened(1), checked(2)], None).await, [1, 2]);
+    assert_eq!(append(&journal, &[], None).await, [0; 0]);
+    assert_eq!(append(&journal, &[closed(3)], Some(&incident)).await, [3]);
+    let head = journal.verify().await.unwrap();
     drop(journal);
 
-    let mut journal = Journal::open(dir.path()).await.expect("the same journal");
-    let more = events(2);
-    journal.append(&more, &incidents(&more)).await.expect("written");
-    assert_eq!(journal.load_all().await.expect("read").len(), 12);
-    let timeline = journal.timeline(&IncidentId("i1".to_owned())).await.expect("read");
-    assert_eq!(timeline.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1, 4, 7, 10, 11]);
-    assert!(matches!(journal.verify().await.expect("read"), Chain::Whole { events: 12, .. }));
+    let journal = Journal::open(&data_dir).await.unwrap();
+    assert_eq!(journal.verify().await.unwrap(), head);
+    let events: Vec<Event> = all(&journal).await.into_iter().map(|stored| stored.event).collect();
+    assert_eq!(events, [opened(1), checked(2), closed(3)]);
+    assert_eq!(append(&journal, &[closed(4)], Some(&incident)).await, [4]);
+    let timeline = journal.timeline(&incident).await.unwrap();
+    assert_eq!(timeline.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [3, 4]);
+    assert!(journal.timeline(&IncidentId("' OR 1=1".into())).await.unwrap().is_empty());
+    let after = journal.events_after(1, 2).await.unwrap();
+    assert_eq!(after.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [2, 3]);
+    assert!(journal.events_after(u64::MAX, 2).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn one_process_has_the_folder_and_others_may_read() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let data = dir.path().join("data");
-    assert!(matches!(Journal::read_only(&data).await, Err(JournalError::Missing(_))));
-    let journal = written(&data, 3).await;
-    let error = Journal::open(&data).await.expect_err("it is held").to_string();
-    assert!(error.contains("another tidegate holds the data folder"), "{error}");
-    let mut reader = Journal::read_only(&data).await.expect("reading is free");
-    assert_eq!(reader.load_all().await.expect("read").len(), 3);
-    for (path, mode) in [(data.clone(), 0o700), (data.join(FILE), 0o600)] {
-        let permissions = std::fs::metadata(&path).expect("it is there").permissions();
-        assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
-    }
+async fn a_long_journal_is_read_page_by_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).await.unwrap();
+    let events: Vec<Event> = (0..i64::from(PAGE) * 2 + 1).map(opened).collect();
+    append(&journal, &events, None).await;
+    assert_eq!(all(&journal).await.len(), events.len());
+}
+
+#[tokio::test]
+async fn one_process_holds_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).await.unwrap();
+    let error = Journal::open(folder.path()).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("(process {})", std::process::id())), "{error}");
     drop(journal);
-    Journal::open(&data).await.expect("free again");
+    Journal::open(folder.path()).await.unwrap();
 }
 
 #[tokio::test]
-async fn every_manipulation_is_found_and_named() {
-    for (statement, bad) in [
-        ("UPDATE event SET body = replace(body, 'fixed', 'recovered') WHERE seq = 4", 4),
-        ("UPDATE event SET hash = (SELECT hash FROM event WHERE seq = 2) WHERE seq = 3", 3),
-        ("DELETE FROM event WHERE seq = 5", 5),
-        ("UPDATE event SET seq = 99 WHERE seq = 10", 10),
-        ("UPDATE event SET seq = -seq WHERE seq IN (6, 7)", 6),
-        ("INSERT INTO event SELECT 11, at, kind, incident, body, hash FROM event WHERE seq = 10", 11),
+async fn nobody_else_can_read_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    let journal = Journal::open(&data_dir).await.unwrap();
+    append(&journal, &[opened(1)], None).await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data_dir), 0o700);
+    for entry in std::fs::read_dir(&data_dir).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{path:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Journal::open(&file).await.unwrap_err().to_string();
+    assert!(error.contains("file") && error.contains("data_dir"), "{error}");
+    std::fs::write(folder.path().join("journal.db"), "this is no database, and long enough to show it").unwrap();
+    let error = Journal::open(folder.path()).await.unwrap_err().to_string();
+    assert!(error.contains("not a database"), "{error}");
+}
+
+#[tokio::test]
+async fn every_change_to_a_row_is_found() {
+    for (change, seq, said) in [
+        ("UPDATE event SET body = replace(body, 'high', 'low') WHERE seq = 2", 2, "its hash is another"),
+        ("UPDATE event SET hash = zeroblob(32) WHERE seq = 2", 2, "its hash is another"),
+        ("UPDATE event SET prev_hash = zeroblob(32) WHERE seq = 3", 3, "written after another row"),
+        ("UPDATE event SET prev_hash = x'' WHERE seq = 3", 3, "written after another row"),
+        ("UPDATE event SET at = 9 WHERE seq = 1", 1, "disagree"),
+        ("UPDATE event SET kind = 'paused' WHERE seq = 1", 1, "disagree"),
+        ("DELETE FROM event WHERE seq = 2", 2, "it is missing; row 3 comes next"),
+        ("DELETE FROM event WHERE seq = 1", 1, "it is missing; row 2 comes next"),
+        ("UPDATE event SET seq = -1 WHERE seq = 1", 1, "it is missing; row 2 comes next"),
+        ("UPDATE event SET seq = 7 WHERE seq = 3", 3, "it is missing; row 7 comes next"),
     ] {
-        let dir = tempfile::tempdir().expect("a folder");
-        let mut journal = written(dir.path(), 10).await;
-        sqlx::query(statement).execute(&mut journal.connection).await.expect("manipulated");
-        let Chain::Broken { seq, .. } = journal.verify().await.expect("read") else {
-            panic!("{statement}: not found");
-        };
-        assert_eq!(seq, bad, "{statement}");
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path()).await.unwrap();
+        append(&journal, &[opened(1), opened(2), opened(3)], None).await;
+        sqlx::query(change).execute(&mut *journal.writer.lock().await).await.unwrap();
+        match journal.verify().await {
+            Err(JournalError::Tampered { seq: found, reason, .. }) => {
+                assert_eq!(found, seq, "{change}");
+                assert!(reason.contains(said), "{change}: {reason}");
+            }
+            other => panic!("{change}: {other:?}"),
+        }
     }
 }
 
 #[tokio::test]
-async fn a_failed_write_leaves_nothing_behind() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut journal = written(dir.path(), 3).await;
-    let taken = "INSERT INTO event SELECT 5, at, kind, incident, body, hash FROM event WHERE seq = 1";
-    sqlx::query(taken).execute(&mut journal.connection).await.expect("a row in the way");
-    let batch = events(3);
-    journal.append(&batch, &incidents(&batch)).await.expect_err("the second row is in the way");
-    sqlx::query("DELETE FROM event WHERE seq = 5").execute(&mut journal.connection).await.expect("out of the way");
-    assert_eq!(journal.load_all().await.expect("read").len(), 3, "all or none");
-    journal.append(&batch, &incidents(&batch)).await.expect("written now");
-    assert!(matches!(journal.verify().await.expect("read"), Chain::Whole { events: 6, .. }));
+async fn appends_from_many_sides_make_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = std::sync::Arc::new(Journal::open(folder.path()).await.unwrap());
+    let tasks: Vec<_> = (0..16)
+        .map(|at| {
+            let journal = journal.clone();
+            tokio::spawn(async move { append(&journal, &[opened(at), closed(at)], None).await })
+        })
+        .collect();
+    for task in tasks {
+        let numbers = task.await.unwrap();
+        assert_eq!(numbers[0] + 1, numbers[1]);
+    }
+    assert_eq!(journal.verify().await.unwrap().seq, 32);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_nothing_half_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).await.unwrap();
+    let events: Vec<Event> = (0..200).map(opened).collect();
+    let entries: Vec<Entry<'_>> = events.iter().map(|event| Entry { event, incident: None }).collect();
+    for _ in 0..20 {
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(1), journal.append(&entries)).await;
+    }
+    let before = journal.verify().await.unwrap().seq;
+    assert_eq!(before % 200, 0);
+    append(&journal, &[closed(1)], None).await;
+    assert_eq!(journal.verify().await.unwrap().seq, before + 1);
 }
