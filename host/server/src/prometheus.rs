@@ -104,8 +104,8 @@ impl Client {
 
     /// The labels of all alerts that fire.
     pub(crate) async fn alerts(&self) -> Result<Vec<Labels>, QueryError> {
-        let body =
-            self.retrying(async || self.read(self.send(Method::GET, "/api/v1/alerts", &[]).await?).await).await?;
+        // Looked up again by whoever needs it, so a failure is not tried again here.
+        let body = self.read(self.send(Method::GET, "/api/v1/alerts", &[]).await?).await?;
         answer::parse_alerts(&body)
     }
 
@@ -115,25 +115,9 @@ impl Client {
     }
 
     async fn ask(&self, path: &str, parameters: &[(&str, String)]) -> Result<Vec<u8>, QueryError> {
-        self.retrying(async || {
-            if !self.get_only.load(Ordering::Relaxed) {
-                let response = self.send(Method::POST, path, parameters).await?;
-                // Read-only proxies let GET alone through; long expressions need POST, so that comes first.
-                if !matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED) {
-                    return self.read(response).await;
-                }
-            }
-            let body = self.read(self.send(Method::GET, path, parameters).await?).await?;
-            self.get_only.store(true, Ordering::Relaxed);
-            Ok(body)
-        })
-        .await
-    }
-
-    async fn retrying<T>(&self, attempt: impl AsyncFn() -> Result<T, QueryError>) -> Result<T, QueryError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..self.limits.tries {
-            match attempt().await {
+            match self.ask_once(path, parameters).await {
                 Err(error) if error.is_passing() => {
                     tracing::debug!(%error, "a query is tried again");
                     tokio::time::sleep(jittered(pause)).await;
@@ -142,7 +126,20 @@ impl Client {
                 settled => return settled,
             }
         }
-        attempt().await
+        self.ask_once(path, parameters).await
+    }
+
+    async fn ask_once(&self, path: &str, parameters: &[(&str, String)]) -> Result<Vec<u8>, QueryError> {
+        if !self.get_only.load(Ordering::Relaxed) {
+            let response = self.send(Method::POST, path, parameters).await?;
+            // Read-only proxies let GET alone through; long expressions need POST, so that comes first.
+            if !matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED) {
+                return self.read(response).await;
+            }
+        }
+        let body = self.read(self.send(Method::GET, path, parameters).await?).await?;
+        self.get_only.store(true, Ordering::Relaxed);
+        Ok(body)
     }
 
     async fn send(&self, method: Method, path: &str, parameters: &[(&str, String)]) -> Result<Response, QueryError> {

@@ -1,54 +1,56 @@
-//! Alertmanager's webhook, version 4: its JSON becomes the domain's alerts here, or a reason why not.
-
-use std::collections::BTreeMap;
+//! Alertmanager's webhook, version 4: the body of a delivery, read into the domain's alerts.
+//!
+//! Knows nothing of HTTP; whoever serves it answers a [`WebhookError`] with 400 and its text.
 
 use serde::Deserialize;
 use tidegate_domain::event::Alert;
 use tidegate_domain::labels::Labels;
+use tidegate_domain::time::Timestamp;
 
-use crate::alertmanager::fingerprint;
-use crate::clock;
-
-/// Longest text of an error that quotes the sender.
-const MOST_QUOTED: usize = 100;
-
-/// One delivery.
+/// One delivery of one group.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Delivery {
-    /// Which group of alerts it is about.
+    /// Names the group, the same in every delivery of it. Deliveries repeat: dedupe by this, fingerprint, start and
+    /// state of the alert.
     pub(crate) group_key: String,
-    /// The alerts, firing and resolved.
+    /// The receiver's name as Alertmanager sends it, which is quoted as a regular expression.
+    pub(crate) receiver: String,
+    /// Firing and resolved alerts, mixed.
     pub(crate) alerts: Vec<Alert>,
-    /// How many alerts of the group are missing here, by the receiver's `max_alerts`.
+    /// How many alerts of the group were left out for length.
     pub(crate) truncated: u64,
 }
 
-/// Why a body is not a delivery.
-#[derive(Debug, thiserror::Error)]
+/// Why a body is not a delivery. The texts are answers to whoever sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WebhookError {
-    /// Not JSON at all, or of another shape.
+    /// Not JSON, or not an object.
+    #[error("the body is not a JSON object: {0}")]
+    NotJson(String),
+    /// JSON, of another origin: a custom `payload`, or another program.
     #[error(
-        "not a webhook delivery of Alertmanager: {0}; a receiver with a custom `payload` cannot be used here, leave it out"
+        "the body is not version 4 of Alertmanager's webhook (version is {found}); \
+         send to this receiver without a custom payload"
     )]
-    Shape(serde_json::Error),
-    /// Another version.
-    #[error("version {0:?} of Alertmanager's webhook is not known here; version \"4\" is (Alertmanager 0.25 and later)")]
-    Version(String),
-    /// A time that is none.
-    #[error("alert {fingerprint}: startsAt {text:?} is not a time by RFC 3339")]
-    Time {
-        /// The alert.
-        fingerprint: String,
-        /// What it says.
-        text: String,
+    NotVersion4 {
+        /// What stands in its place.
+        found: String,
+    },
+    /// Version 4, with something in it that cannot be.
+    #[error("the body says version 4, but {path}: {cause}")]
+    Invalid {
+        /// Where, as in `alerts[2].startsAt`.
+        path: String,
+        /// What is wrong there.
+        cause: String,
     },
 }
 
-// Unknown fields are ignored: each version of Alertmanager adds some.
+/// Every field that counts; all others are ignored, new ones come with almost every release.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
-    version: String,
+    receiver: String,
     group_key: String,
     alerts: Vec<WireAlert>,
     #[serde(default)]
@@ -59,119 +61,71 @@ struct Wire {
 #[serde(rename_all = "camelCase")]
 struct WireAlert {
     status: Status,
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    labels: Labels,
+    #[serde(default = "Labels::empty")]
+    annotations: Labels,
+    // `endsAt` is left out: it is the year 1 while the alert fires, and the status says the rest.
     starts_at: String,
+    fingerprint: String,
 }
 
-#[derive(Deserialize, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Firing,
     Resolved,
 }
 
-#[derive(Deserialize)]
-struct Version {
-    version: Option<String>,
-}
-
-/// Reads a delivery.
+/// Reads the body of a delivery.
 pub(crate) fn parse(body: &[u8]) -> Result<Delivery, WebhookError> {
-    // First: another version may well have another shape, and the version is what helps then.
-    if let Ok(Version { version: Some(version) }) = serde_json::from_slice(body)
-        && version != "4"
-    {
-        return Err(WebhookError::Version(version.chars().take(MOST_QUOTED).collect()));
+    is_version_4(body)?;
+    let reader = &mut serde_json::Deserializer::from_slice(body);
+    let wire: Wire = serde_path_to_error::deserialize(reader).map_err(|error| WebhookError::Invalid {
+        path: error.path().to_string(),
+        cause: error.into_inner().to_string(),
+    })?;
+    if wire.group_key.is_empty() {
+        return Err(WebhookError::Invalid { path: "groupKey".to_owned(), cause: "it is empty".to_owned() });
     }
-    let wire: Wire = serde_json::from_slice(body).map_err(WebhookError::Shape)?;
-    if wire.version != "4" {
-        return Err(WebhookError::Version(wire.version.chars().take(MOST_QUOTED).collect()));
-    }
-    Ok(Delivery {
-        group_key: wire.group_key,
-        alerts: wire.alerts.into_iter().map(alert).collect::<Result<_, _>>()?,
-        truncated: wire.truncated_alerts,
-    })
+    let alerts = wire.alerts.into_iter().enumerate().map(|(at, alert)| alert.read(at)).collect::<Result<_, _>>()?;
+    Ok(Delivery { group_key: wire.group_key, receiver: wire.receiver, alerts, truncated: wire.truncated_alerts })
 }
 
-fn alert(wire: WireAlert) -> Result<Alert, WebhookError> {
-    let labels = Labels::new(wire.labels);
-    // Computed, not taken over: it is our key, and the sender's word for it is not needed.
-    let fingerprint = fingerprint(&labels);
-    let starts_at = clock::parse_rfc3339(&wire.starts_at).ok_or_else(|| WebhookError::Time {
-        fingerprint: fingerprint.clone(),
-        text: wire.starts_at.chars().take(MOST_QUOTED).collect(),
-    })?;
-    Ok(Alert {
-        fingerprint,
-        labels,
-        annotations: Labels::new(wire.annotations),
-        starts_at,
-        firing: wire.status == Status::Firing,
-    })
+fn is_version_4(body: &[u8]) -> Result<(), WebhookError> {
+    #[derive(Deserialize)]
+    struct Probe {
+        version: Option<serde_json::Value>,
+    }
+    let probe: Probe = serde_json::from_slice(body).map_err(|cause| WebhookError::NotJson(cause.to_string()))?;
+    match probe.version {
+        Some(serde_json::Value::String(version)) if version == "4" => Ok(()),
+        None => Err(WebhookError::NotVersion4 { found: "missing".to_owned() }),
+        Some(other) => {
+            let found: String = other.to_string().chars().take(40).collect();
+            Err(WebhookError::NotVersion4 { found })
+        }
+    }
+}
+
+impl WireAlert {
+    fn read(self, at: usize) -> Result<Alert, WebhookError> {
+        let invalid = |field: &str, cause: String| WebhookError::Invalid { path: format!("alerts[{at}].{field}"), cause };
+        let starts_at: jiff::Timestamp =
+            self.starts_at.parse().map_err(|cause: jiff::Error| invalid("startsAt", cause.to_string()))?;
+        let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if self.fingerprint.len() != 16 || !self.fingerprint.bytes().all(hexadecimal) {
+            let cause = format!("{:.40?} is not 16 hexadecimal digits", self.fingerprint);
+            return Err(invalid("fingerprint", cause));
+        }
+        Ok(Alert {
+            fingerprint: self.fingerprint,
+            labels: self.labels,
+            annotations: self.annotations,
+            starts_at: Timestamp(starts_at.as_millisecond()),
+            firing: self.status == Status::Firing,
+        })
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    macro_rules! captured {
-        ($name:literal) => {
-            ($name, include_bytes!(concat!("webhook/testdata/", $name, ".json")).as_slice())
-        };
-    }
-
-    #[test]
-    fn captured_deliveries_of_every_version_are_read() {
-        for ((name, body), firing, resolved, truncated) in [
-            (captured!("am-0.25.0-webhook-firing"), 1, 0, 0),
-            (captured!("am-0.28.1-webhook-firing"), 1, 0, 0),
-            (captured!("am-0.33.1-webhook-firing-group"), 2, 0, 0),
-            (captured!("am-0.33.1-webhook-resolved-group"), 0, 2, 0),
-            (captured!("am-0.33.1-webhook-mixed-firing-resolved"), 1, 1, 0),
-            (captured!("am-0.33.1-webhook-no-alertname"), 1, 0, 0),
-            (captured!("am-0.33.1-webhook-truncated"), 2, 0, 3),
-            (captured!("am-0.33.1-webhook-utf8"), 1, 0, 0),
-            (captured!("am-0.33.1-webhook-groupby-all"), 1, 0, 0),
-            (captured!("am-0.33.1-webhook-groupby-none"), 1, 0, 0),
-            (captured!("am-0.33.1-webhook-repeat"), 1, 0, 0),
-        ] {
-            let delivery = parse(body).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let counted = delivery.alerts.iter().filter(|alert| alert.firing).count();
-            assert_eq!((counted, delivery.alerts.len() - counted, delivery.truncated), (firing, resolved, truncated), "{name}");
-            let wire: serde_json::Value = serde_json::from_slice(body).expect("JSON");
-            for (alert, sent) in delivery.alerts.iter().zip(wire["alerts"].as_array().expect("alerts")) {
-                assert_eq!(Some(alert.fingerprint.as_str()), sent["fingerprint"].as_str(), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn everything_else_is_refused_with_a_reason() {
-        let deep = "[".repeat(100_000);
-        let cases: &[(&[u8], &str)] = &[
-            (b"", "not a webhook delivery"),
-            (b"{", "not a webhook delivery"),
-            (b"alert=1", "not a webhook delivery"),
-            (b"\xff\xfe", "not a webhook delivery"),
-            (deep.as_bytes(), "not a webhook delivery"),
-            (captured!("am-0.33.1-webhook-custom-payload").1, "custom `payload`"),
-            (captured!("prometheus-3.5.3-post-to-alertmanager").1, "not a webhook delivery"),
-            (br#"{"version":"5","groupKey":"g","alerts":[]}"#, "version \"5\""),
-            (br#"{"version":"3"}"#, "version \"3\""),
-            (br#"{"version":4,"groupKey":"g","alerts":[]}"#, "not a webhook delivery"),
-            (br#"{"version":"4","alerts":[]}"#, "groupKey"),
-            (br#"{"version":"4","groupKey":"g"}"#, "alerts"),
-            (br#"{"version":"4","groupKey":"g","alerts":[{"status":"maybe","labels":{},"startsAt":"x"}]}"#, "maybe"),
-            (br#"{"version":"4","groupKey":"g","alerts":[{"status":"firing","labels":{"a":1},"startsAt":"x"}]}"#, "integer"),
-            (br#"{"version":"4","groupKey":"g","alerts":[{"status":"firing","labels":{},"startsAt":"noon"}]}"#, "\"noon\""),
-        ];
-        for (body, said) in cases {
-            let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
-            let error = parse(body).expect_err(&shown).to_string();
-            assert!(error.contains(said), "{shown}: {error}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,44 @@
+//! `POST /webhook/alertmanager`: Alertmanager delivers at least once, and stops at the first 2xx. So: durable first,
+//! then the answer; the work comes later.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tidegate_domain::input::Input;
+
+use super::{Problem, Shared};
+use crate::{clock, webhook};
+
+pub(super) async fn deliver(
+    State(host): Shared,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    let refuse = |code: StatusCode, why: String| {
+        host.metrics.count_webhook("refused");
+        tracing::warn!(%address, why, "a delivery to /webhook/alertmanager was refused");
+        Problem::new(code, why)
+    };
+    let body = body.map_err(|rejection| {
+        let why = format!("the body could not be read ({rejection}); at most {} bytes are taken", super::MOST_WEBHOOK_BYTES);
+        refuse(rejection.status(), why)
+    })?;
+    let delivery = webhook::parse(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let fingerprints: Vec<String> = delivery.alerts.iter().map(|alert| alert.fingerprint.clone()).collect();
+    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts };
+    if let Err(error) = host.keeper.submit(input).await {
+        host.metrics.count_webhook("failed");
+        return Err(Problem::journal(&error));
+    }
+    host.metrics.count_webhook("accepted");
+    let book = host.keeper.book();
+    for open in book.open_incidents().filter(|open| fingerprints.iter().any(|f| open.alerts.contains_key(f))) {
+        host.pulse.alerted(&open.id, clock::now());
+    }
+    Ok(Json(json!({ "accepted": fingerprints.len() })))
+}

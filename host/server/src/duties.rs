@@ -1,0 +1,243 @@
+//! Carrying out what the book says is owed: asking policies, telling people, running actions, looking things up.
+//!
+//! What is owed is computed from the book, so a crash forgets nothing. Only the start of an action is more than a
+//! repeatable duty: it happens after, and only after, the journal holds `execution_started`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tidegate_domain::book::{Incident, Request};
+use tidegate_domain::event::{Event, Fact, IncidentId, RequestId};
+use tidegate_domain::input::{Input, Silence};
+use tidegate_domain::owed::{Duty, next_deadline, owed};
+use tidegate_sandbox::{InstantSample, Label, MetricsSource};
+use tokio::task::JoinSet;
+
+use crate::consult;
+use crate::host::Host;
+use crate::prometheus::{self, InstantValue};
+use crate::{actions, clock, slack};
+
+/// The pause before a duty that is still owed after it was done is done again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Alerts are looked up less often: each look is a request to Alertmanager for each open incident.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(15);
+/// How long a stopping host waits for actions that run. What is not done by then is unknown after the next start.
+const LAST_WAIT: Duration = Duration::from_secs(30);
+
+/// Duties that are being done, or were done too lately to be done again.
+type Resting = Arc<Mutex<HashMap<Duty, Option<Instant>>>>;
+
+/// Does what is owed, until the host stops.
+pub(crate) async fn run(host: Arc<Host>) {
+    let resting: Resting = Arc::default();
+    let mut tasks = JoinSet::new();
+    while !host.is_stopping() {
+        host.keeper.insist(Input::Tick).await;
+        let now = clock::now();
+        let duties = owed(&host.keeper.book(), now);
+        for duty in take_rested(&resting, duties) {
+            let (host, resting) = (host.clone(), resting.clone());
+            tasks.spawn(async move {
+                perform(&host, &duty).await;
+                let pause = if matches!(duty, Duty::LookUpAlerts(_)) { LOOK_UP_EVERY } else { AGAIN };
+                lock(&resting).insert(duty, Some(Instant::now() + pause));
+            });
+        }
+        let wait = next_deadline(&host.keeper.book(), host.keeper.rules(), now).map_or(AGAIN, |at| at.since(now));
+        tokio::select! {
+            () = host.stopped() => break,
+            () = host.keeper.changed() => {}
+            () = tokio::time::sleep(wait.clamp(Duration::from_millis(20), Duration::from_secs(1))) => {}
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+    let finish = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_WAIT, finish).await.is_err() {
+        tracing::warn!("an action was still running when the host stopped; its outcome will be unknown");
+    }
+}
+
+fn lock(resting: &Resting) -> std::sync::MutexGuard<'_, HashMap<Duty, Option<Instant>>> {
+    resting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The duties that are neither being done nor were done a moment ago; they count as being done from now on.
+fn take_rested(resting: &Resting, duties: Vec<Duty>) -> Vec<Duty> {
+    let mut resting = lock(resting);
+    resting.retain(|_, until| until.is_none_or(|until| until > Instant::now()));
+    let rested: Vec<Duty> = duties.into_iter().filter(|duty| !resting.contains_key(duty)).collect();
+    resting.extend(rested.iter().map(|duty| (duty.clone(), None)));
+    rested
+}
+
+async fn perform(host: &Arc<Host>, duty: &Duty) {
+    match duty {
+        Duty::Consult(incident) => ask_policy(host, incident).await,
+        Duty::Announce(request) => announce(host, request).await,
+        Duty::Start(request) => start(host, request).await,
+        Duty::CheckRequirements(request) => check_requirements(host, request).await,
+        Duty::LookUpAlerts(incident) => look_up_alerts(host, incident).await,
+    }
+}
+
+fn incident(host: &Host, id: &IncidentId) -> Option<Incident> {
+    host.keeper.book().incident(id).cloned()
+}
+
+/// A request and its incident, as they are now.
+fn request(host: &Host, id: &RequestId) -> Option<(Request, Incident)> {
+    let book = host.keeper.book();
+    let request = book.request(id)?;
+    Some((request.clone(), book.incident(&request.incident)?.clone()))
+}
+
+async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
+    let Some(open) = incident(host, id) else { return };
+    let last_sample = host.pulse.last(&open);
+    let max_age = host.keeper.rules().gate.max_age;
+    if last_sample.is_none_or(|at| clock::now().since(at) > max_age) {
+        // Late is not now: wait until the trouble is seen again.
+        return;
+    }
+    let Some(policy) = host.policies.of(&open.origin).cloned() else {
+        tracing::error!(incident = %id, "the incident names a policy that the config no longer has");
+        return;
+    };
+    let told = consult::describe(&host.keeper.book(), &open);
+    let metrics = HostMetrics { host: host.clone(), runtime: tokio::runtime::Handle::current() };
+    let policy_digest = policy.digest().to_owned();
+    let asked = tokio::task::spawn_blocking(move || consult::ask(&policy, &told, &metrics)).await;
+    let answer = asked.unwrap_or_else(|panic| {
+        tidegate_domain::input::PolicyAnswer::Failed(format!("the host failed while asking: {panic}"))
+    });
+    let input = Input::PolicyAnswered { incident: id.clone(), policy_digest, answer, last_sample };
+    host.keeper.insist(input).await;
+}
+
+/// Prometheus for policies that were granted it.
+struct HostMetrics {
+    host: Arc<Host>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl MetricsSource for HostMetrics {
+    fn query(&self, expr: &str) -> Result<Vec<InstantSample>, String> {
+        let answer = self.runtime.block_on(self.host.prometheus.query(expr)).map_err(|error| error.to_string())?;
+        match answer.value {
+            InstantValue::Vector(samples) => Ok(samples.iter().map(sample).collect()),
+            InstantValue::Scalar(value) => {
+                Ok(vec![InstantSample { labels: Vec::new(), timestamp: clock::now().0, value }])
+            }
+        }
+    }
+}
+
+fn sample(sample: &prometheus::InstantSample) -> InstantSample {
+    let labels = sample.labels.iter().map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() });
+    InstantSample { labels: labels.collect(), timestamp: sample.at.0, value: sample.value }
+}
+
+async fn announce(host: &Host, id: &RequestId) {
+    let Some((request, incident)) = request(host, id) else { return };
+    let Some(slack) = &host.slack else {
+        // The log has it already, with the event.
+        host.keeper.insist(Input::Announced { request: id.clone(), via: "log".to_owned() }).await;
+        return;
+    };
+    let sent = slack.post(&slack::request_message(&request, &incident)).await;
+    host.metrics.count_notification("slack", sent.is_ok());
+    match sent {
+        Ok(()) => {
+            host.keeper.insist(Input::Announced { request: id.clone(), via: "slack".to_owned() }).await;
+        }
+        Err(error) => tracing::error!(request = %id, %error, "Slack did not take the message; trying again"),
+    }
+}
+
+async fn start(host: &Arc<Host>, id: &RequestId) {
+    let Some((request, open)) = request(host, id) else { return };
+    let silence = silence(host, &open).await;
+    let last_sample = host.pulse.last(&open);
+    let input = Input::StartRequested { request: id.clone(), silence, last_sample };
+    let granted = match host.keeper.submit(input).await {
+        Ok(events) => events.iter().any(|event| is_start_of(event, id)),
+        // Not durable, so not started: still owed.
+        Err(error) => return tracing::error!(request = %id, %error, "the start could not be recorded; not started"),
+    };
+    if !granted {
+        return;
+    }
+    let action = &request.proposal.action;
+    let result = actions::run(action, &request.id.0).await;
+    host.metrics.count_execution(&action.name, &result);
+    host.keeper.insist(Input::Ran { request: id.clone(), result }).await;
+}
+
+fn is_start_of(event: &Event, id: &RequestId) -> bool {
+    matches!(&event.fact, Fact::ExecutionStarted { request, .. } if request == id)
+}
+
+/// Does Alertmanager hold the incident back? Its own alert does not count, only what stands over it.
+async fn silence(host: &Host, open: &Incident) -> Silence {
+    let Some(alertmanager) = &host.alertmanager else { return Silence::None };
+    let alerts = match alertmanager.alerts().await {
+        Ok(alerts) => alerts,
+        Err(error) => return Silence::Unknown(error.to_string()),
+    };
+    let ours = crate::notices::fingerprints(host, open);
+    let held = alerts.iter().filter(|alert| ours.contains(&alert.fingerprint)).find_map(|alert| alert.held_by());
+    held.map_or(Silence::None, Silence::By)
+}
+
+async fn check_requirements(host: &Host, id: &RequestId) {
+    let required = match host.keeper.book().request(id) {
+        Some(request) => request.proposal.action.verify.require.clone(),
+        None => return,
+    };
+    let mut unmet = BTreeMap::new();
+    for expr in required {
+        match host.prometheus.query(&expr).await {
+            Ok(answer) if holds(&answer.value) => {}
+            Ok(_) => {
+                unmet.insert(expr, "it gives no element".to_owned());
+            }
+            Err(error) => {
+                unmet.insert(expr, format!("it could not be evaluated: {error}"));
+            }
+        }
+    }
+    host.keeper.insist(Input::RequirementsChecked { request: id.clone(), unmet }).await;
+}
+
+/// As an alert rule reads it: a vector holds when it has an element, a scalar when it is not zero.
+fn holds(value: &InstantValue) -> bool {
+    match value {
+        InstantValue::Vector(samples) => !samples.is_empty(),
+        InstantValue::Scalar(value) => *value != 0.0 && !value.is_nan(),
+    }
+}
+
+async fn look_up_alerts(host: &Host, id: &IncidentId) {
+    let (Some(open), Some(alertmanager)) = (incident(host, id), &host.alertmanager) else { return };
+    let listed = match alertmanager.alerts().await {
+        Ok(alerts) => alerts,
+        Err(error) => return tracing::warn!(incident = %id, %error, "Alertmanager could not be asked for the alerts"),
+    };
+    let here = listed.iter().any(|alert| open.alerts.get(&alert.fingerprint).is_some_and(|known| known.firing));
+    let verifying = host.keeper.book().verifying(&open).is_some();
+    // Alertmanager also drops the alerts of a Prometheus that died, so a repair is judged at the source as well.
+    let gone = !here && (!verifying || gone_from_prometheus(host, &open).await);
+    host.pulse.alerted(id, clock::now());
+    if gone || verifying {
+        host.keeper.insist(Input::AlertsObserved { incident: id.clone(), gone }).await;
+    }
+}
+
+async fn gone_from_prometheus(host: &Host, open: &Incident) -> bool {
+    match host.prometheus.alerts().await {
+        Ok(firing) => !open.alerts.values().any(|alert| firing.iter().any(|labels| labels.within(&alert.labels))),
+        Err(_) => false,
+    }
+}

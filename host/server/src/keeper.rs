@@ -1,0 +1,162 @@
+//! The keeper of the book: the one place where inputs become events, durable before anything follows from them.
+//!
+//! It knows the domain and the journal, no other edge.
+
+use std::sync::{Arc, RwLock, RwLockReadGuard};
+
+use tidegate_domain::book::Book;
+use tidegate_domain::decide::{DecisionError, check_decision, decide};
+use tidegate_domain::event::{DecidedBy, Event, Fact, IncidentId, RequestId};
+use tidegate_domain::input::{Input, Verdict};
+use tidegate_domain::rules::Rules;
+use tokio::sync::{Mutex, Notify};
+
+use crate::clock;
+use crate::journal::{Entry, Journal, JournalError, Stored};
+use crate::metrics::Metrics;
+use crate::story;
+
+/// How often `Tick` may follow from itself. Each round ends something, so a few are enough; a bug must not spin.
+const MOST_ROUNDS: usize = 32;
+
+/// Shared by everything that has an input to give or a question to ask.
+pub(crate) struct Keeper {
+    book: RwLock<Book>,
+    journal: Journal,
+    /// Held while an input is decided and recorded: one after the other.
+    deciding: Mutex<()>,
+    rules: Rules,
+    metrics: Arc<Metrics>,
+    /// Wakes whoever carries out what is owed.
+    changed: Notify,
+}
+
+/// Why a decision was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecideError {
+    /// It does not count.
+    #[error(transparent)]
+    Refused(#[from] DecisionError),
+    /// It could not be made durable.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Keeper {
+    /// Folds the journal into the book.
+    pub(crate) async fn open(journal: Journal, rules: Rules, metrics: Arc<Metrics>) -> Result<Keeper, JournalError> {
+        let mut book = Book::default();
+        journal.load_all(|stored| book.apply(&stored.event)).await?;
+        let (book, deciding, changed) = (RwLock::new(book), Mutex::default(), Notify::new());
+        Ok(Keeper { book, journal, deciding, rules, metrics, changed })
+    }
+
+    /// The book as it is now. Held for as short as it takes to read from it.
+    pub(crate) fn book(&self) -> RwLockReadGuard<'_, Book> {
+        // A poisoned lock means a panic while folding; what was folded before it is still the journal's.
+        self.book.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What the config allows.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The events of one incident, oldest first.
+    pub(crate) async fn timeline(&self, incident: &IncidentId) -> Result<Vec<Stored>, JournalError> {
+        self.journal.timeline(incident).await
+    }
+
+    /// Waits until the book has changed since the last call.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Decides an input and what follows from it. The events are durable when this returns.
+    pub(crate) async fn submit(&self, input: Input) -> Result<Vec<Event>, JournalError> {
+        let _alone = self.deciding.lock().await;
+        self.decide_all(input).await
+    }
+
+    /// As [`Self::submit`], until the journal can be written. For what must not get lost.
+    pub(crate) async fn insist(&self, input: Input) -> Vec<Event> {
+        let mut pause = std::time::Duration::from_millis(500);
+        loop {
+            match self.submit(input.clone()).await {
+                Ok(events) => return events,
+                Err(error) => {
+                    tracing::error!(%error, "the journal cannot be written; trying again in {pause:?}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(std::time::Duration::from_secs(30));
+                }
+            }
+        }
+    }
+
+    /// A person's decision. The error says why it does not count; nothing was changed then.
+    pub(crate) async fn decision(
+        &self,
+        request: &RequestId,
+        by: DecidedBy,
+        verdict: Verdict,
+    ) -> Result<(), DecideError> {
+        let _alone = self.deciding.lock().await;
+        // A request whose deadline has just passed is first recorded as expired.
+        self.decide_all(Input::Tick).await?;
+        check_decision(&self.book(), &self.rules, request, &by, &verdict, clock::now())?;
+        self.decide_all(Input::Decided { request: request.clone(), by, verdict }).await?;
+        Ok(())
+    }
+
+    async fn decide_all(&self, input: Input) -> Result<Vec<Event>, JournalError> {
+        let mut all = Vec::new();
+        let mut next = input;
+        for _ in 0..MOST_ROUNDS {
+            let was_tick = matches!(next, Input::Tick);
+            let events = decide(&self.book(), &self.rules, &next, clock::now());
+            if events.is_empty() && was_tick {
+                break;
+            }
+            if !events.is_empty() {
+                self.commit(&events).await?;
+                all.extend(events);
+            }
+            next = Input::Tick;
+        }
+        if !all.is_empty() {
+            self.changed.notify_one();
+        }
+        Ok(all)
+    }
+
+    /// Journal first, book second: what is in the book is durable.
+    async fn commit(&self, events: &[Event]) -> Result<(), JournalError> {
+        let concerned: Vec<Option<IncidentId>> = {
+            let book = self.book();
+            events.iter().map(|event| concerned(&book, events, &event.fact)).collect()
+        };
+        let entries: Vec<Entry<'_>> =
+            events.iter().zip(&concerned).map(|(event, incident)| Entry { event, incident: incident.as_ref() }).collect();
+        self.journal.append(&entries).await?;
+        let mut book = self.book.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for event in events {
+            book.apply(event);
+            self.metrics.count_event(&event.fact);
+            tracing::info!(event = story::kind(&event.fact), "{}", story::tell(&book, &event.fact));
+        }
+        Ok(())
+    }
+}
+
+/// The incident that a fact is about; of a request just opened it is in the same batch.
+fn concerned(book: &Book, batch: &[Event], fact: &Fact) -> Option<IncidentId> {
+    let (incident, request) = story::subject(fact);
+    incident.cloned().or_else(|| {
+        let request = request?;
+        let opened = batch.iter().find_map(|event| match &event.fact {
+            Fact::RequestOpened { request: opened, incident, .. } if opened == request => Some(incident.clone()),
+            _ => None,
+        });
+        opened.or_else(|| book.request(request).map(|known| known.incident.clone()))
+    })
+}

@@ -1,0 +1,165 @@
+//! `tidegate run`: puts the parts together, runs them, and takes them apart again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tidegate_domain::input::Input;
+use tidegate_pipeline::fold::WatchFold;
+use tidegate_pipeline::scorer::{Configured, Scorer};
+use tidegate_sandbox::Sandbox;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::consult::Policies;
+use crate::guest_folder::LoadedGuests;
+use crate::host::Host;
+use crate::http_client::HttpClientOptions;
+use crate::journal::Journal;
+use crate::keeper::Keeper;
+use crate::metrics::Metrics;
+use crate::pulse::Pulse;
+use crate::series_store::SeriesStore;
+use crate::watching::Watching;
+use crate::{alertmanager, api, duties, notices, prometheus, slack, survey};
+
+/// Runs until SIGINT or SIGTERM. The config and the guests are valid and loaded.
+pub(crate) async fn run(config: Config, sandbox: Sandbox, guests: LoadedGuests) -> anyhow::Result<()> {
+    let listen = config.server.listen;
+    // Bound before anything else: a second host on the same port must not touch the journal.
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}: is another program using it? see `listen` in [server]"))?;
+    let data_dir = config.server.data_dir.clone();
+    let journal = Journal::open(&data_dir).await?;
+    let store = Arc::new(SeriesStore::open(&data_dir).await?);
+    let metrics = Arc::new(Metrics::new());
+    metrics.config_loaded();
+    let keeper = Keeper::open(journal, config.rules.clone(), metrics.clone()).await?;
+    keeper.submit(Input::Started { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
+    let (host, folds) = assemble(config, sandbox, guests, keeper, metrics)?;
+    let watchings = open_watches(&host, folds, store).await?;
+
+    tracing::info!(listen = %listener.local_addr()?, "tidegate is running; Ctrl-C stops it");
+    let mut tasks = JoinSet::new();
+    for watching in watchings {
+        tasks.spawn(watching.run());
+    }
+    tasks.spawn(duties::run(host.clone()));
+    tasks.spawn(notices::run(host.clone()));
+    tasks.spawn(survey::run(host.clone()));
+    let service = api::router(host.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop_of(host.clone()));
+    tasks.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the HTTP server failed");
+        }
+    });
+
+    interrupted().await?;
+    tracing::info!("stopping: running actions may end, the series table is written");
+    host.stopping.send_replace(true);
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part of the host broke");
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn stop_of(host: Arc<Host>) {
+    host.stopped().await;
+}
+
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+type Folds = Vec<(WatchFold, String)>;
+
+/// The shared parts, and one fold with its model key for each watch, in the order of the config.
+fn assemble(
+    config: Config,
+    sandbox: Sandbox,
+    mut guests: LoadedGuests,
+    keeper: Keeper,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<(Arc<Host>, Folds)> {
+    let threads = NonZero::new(config.server.workers).unwrap_or(NonZero::<usize>::MIN);
+    let mut folds = Vec::new();
+    for watch in &config.watches {
+        let rules = config.rules.watches.get(&watch.name).context("a watch without rules")?;
+        let detectors = guests.detectors.remove(&watch.name).unwrap_or_default();
+        let key = model_key(&config, watch, &detectors);
+        let scorers = detectors.into_iter().map(|d| Box::new(d) as Box<dyn Scorer>).collect();
+        folds.push((WatchFold::new(rules.clone(), scorers, threads), key));
+    }
+    let prometheus = prometheus::Client::new(
+        config.prometheus.url.clone(),
+        config.prometheus.http.build()?,
+        prometheus::QueryLimits {
+            timeout: config.prometheus.timeout,
+            max_body: config.prometheus.max_response_bytes,
+            ..prometheus::QueryLimits::default()
+        },
+    );
+    let alertmanager = match &config.alertmanager {
+        Some(am) => Some(alertmanager::Client::new(am.url.clone(), am.http.build()?, am.timeout)),
+        None => None,
+    };
+    let slack = match &config.slack {
+        Some(slack) => Some(slack::IncomingWebhook::new(HttpClientOptions::default().build()?, slack.webhook_url.expose().clone())),
+        None => None,
+    };
+    let waiting = format!("Prometheus at {} has not answered a query yet", config.prometheus.url);
+    let host = Host {
+        keeper,
+        metrics,
+        pulse: Pulse::default(),
+        policies: Policies { watches: guests.watch_policies, routes: guests.route_policies },
+        sandbox,
+        prometheus,
+        alertmanager,
+        slack,
+        unready: tokio::sync::watch::Sender::new(Some(waiting)),
+        stopping: tokio::sync::watch::Sender::new(false),
+        config,
+    };
+    Ok((Arc::new(host), folds))
+}
+
+/// What the states of a watch depend on. Under another key they are not read: the series are learnt again.
+fn model_key(config: &Config, watch: &crate::config::WatchConfig, detectors: &[Configured]) -> String {
+    let models: BTreeMap<&str, serde_json::Value> = detectors
+        .iter()
+        .map(|d| {
+            let settings = config.detectors.get(&d.name).map(|detector| detector.settings.clone());
+            (d.name.as_str(), serde_json::json!({ "digest": d.digest(), "settings": settings }))
+        })
+        .collect();
+    let names: Vec<&str> = detectors.iter().map(|d| d.name.as_str()).collect();
+    let parts = serde_json::json!([watch.expr, watch.step.as_millis().to_string(), names, models]);
+    parts.to_string()
+}
+
+async fn open_watches(host: &Arc<Host>, folds: Folds, store: Arc<SeriesStore>) -> anyhow::Result<Vec<Watching>> {
+    let computing = Arc::new(Semaphore::new(1));
+    let mut watchings = Vec::new();
+    for (watch, (mut fold, key)) in host.config.watches.iter().zip(folds) {
+        let rows = store.load(&watch.name, &key).await?;
+        let known = rows.len();
+        let unreadable = fold.restore(rows);
+        tracing::info!(watch = watch.name, series = known - unreadable, unreadable, "series table read");
+        watchings.push(Watching::new(host.clone(), watch.clone(), fold, store.clone(), computing.clone()));
+    }
+    Ok(watchings)
+}

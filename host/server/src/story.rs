@@ -1,0 +1,249 @@
+//! Events in plain words: for the log, the timeline and the terminal.
+
+use tidegate_domain::book::Book;
+use tidegate_domain::event::{
+    CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, Refusal, RequestId, RunResult, Verified,
+};
+use tidegate_domain::time::{Timestamp, format_duration};
+
+use crate::clock;
+
+/// The snake-case name of a fact, as in the journal.
+pub(crate) fn kind(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::HostStarted { .. } => "host_started",
+        Fact::IncidentOpened { .. } => "incident_opened",
+        Fact::MemberJoined { .. } => "member_joined",
+        Fact::MemberEnded { .. } => "member_ended",
+        Fact::AlertsChanged { .. } => "alerts_changed",
+        Fact::SeverityRaised { .. } => "severity_raised",
+        Fact::IncidentClosed { .. } => "incident_closed",
+        Fact::PolicyLeft { .. } => "policy_left",
+        Fact::PolicyFailed { .. } => "policy_failed",
+        Fact::ProposalObserved { .. } => "proposal_observed",
+        Fact::ProposalRefused { .. } => "proposal_refused",
+        Fact::IncidentJoined { .. } => "incident_joined",
+        Fact::RequestOpened { .. } => "request_opened",
+        Fact::RequestAnnounced { .. } => "request_announced",
+        Fact::RequestApproved { .. } => "request_approved",
+        Fact::RequestAutoApproved { .. } => "request_auto_approved",
+        Fact::RequestDenied { .. } => "request_denied",
+        Fact::RequestExpired { .. } => "request_expired",
+        Fact::RequestWithdrawn { .. } => "request_withdrawn",
+        Fact::ExecutionRefused { .. } => "execution_refused",
+        Fact::ExecutionStarted { .. } => "execution_started",
+        Fact::ExecutionFinished { .. } => "execution_finished",
+        Fact::VerificationObserved { .. } => "verification_observed",
+        Fact::RequirementsChecked { .. } => "requirements_checked",
+        Fact::VerificationFinished { .. } => "verification_finished",
+        Fact::FixRevoked { .. } => "fix_revoked",
+        Fact::StormStarted { .. } => "storm_started",
+        Fact::StormContinued {} => "storm_continued",
+        Fact::StormEnded {} => "storm_ended",
+        Fact::Paused { .. } => "paused",
+        Fact::Resumed { .. } => "resumed",
+    }
+}
+
+/// What a fact is about.
+pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) {
+    match fact {
+        Fact::IncidentOpened { incident, .. }
+        | Fact::MemberJoined { incident, .. }
+        | Fact::MemberEnded { incident, .. }
+        | Fact::AlertsChanged { incident, .. }
+        | Fact::SeverityRaised { incident, .. }
+        | Fact::IncidentClosed { incident, .. }
+        | Fact::PolicyLeft { incident, .. }
+        | Fact::PolicyFailed { incident, .. }
+        | Fact::ProposalObserved { incident, .. }
+        | Fact::ProposalRefused { incident, .. } => (Some(incident), None),
+        Fact::IncidentJoined { incident, request }
+        | Fact::RequestOpened { incident, request, .. }
+        | Fact::FixRevoked { incident, request } => (Some(incident), Some(request)),
+        Fact::RequestAnnounced { request, .. }
+        | Fact::RequestApproved { request, .. }
+        | Fact::RequestAutoApproved { request, .. }
+        | Fact::RequestDenied { request, .. }
+        | Fact::RequestExpired { request, .. }
+        | Fact::RequestWithdrawn { request, .. }
+        | Fact::ExecutionRefused { request, .. }
+        | Fact::ExecutionStarted { request, .. }
+        | Fact::ExecutionFinished { request, .. }
+        | Fact::VerificationObserved { request, .. }
+        | Fact::RequirementsChecked { request, .. }
+        | Fact::VerificationFinished { request, .. } => (None, Some(request)),
+        Fact::HostStarted { .. }
+        | Fact::StormStarted { .. }
+        | Fact::StormContinued {}
+        | Fact::StormEnded {}
+        | Fact::Paused { .. }
+        | Fact::Resumed { .. } => (None, None),
+    }
+}
+
+/// One sentence. The book is the one after the fact.
+pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
+    match fact {
+        Fact::HostStarted { version } => format!("tidegate {version} started"),
+        Fact::IncidentOpened { incident, origin, labels, severity, since, .. } => format!(
+            "incident {incident} opened: {} on {} {labels}, severity {}, since {}",
+            origin.kind(),
+            if origin.name().is_empty() { "no route" } else { origin.name() },
+            severity.name(),
+            clock::rfc3339(*since),
+        ),
+        Fact::MemberJoined { incident, evidence } => {
+            format!("incident {incident}: {} is anomalous as well", evidence.series)
+        }
+        Fact::MemberEnded { incident, series, how } => format!(
+            "incident {incident}: {series} {}",
+            match how {
+                MemberEnd::Recovered => "recovered",
+                MemberEnd::Accepted => "has lasted so long that it is accepted as the new normal",
+                MemberEnd::Vanished => "is gone for good",
+            }
+        ),
+        Fact::AlertsChanged { incident, alerts } => {
+            let firing = alerts.iter().filter(|alert| alert.firing).count();
+            format!("incident {incident}: {firing} alerts began to fire, {} resolved", alerts.len() - firing)
+        }
+        Fact::SeverityRaised { incident, severity } => {
+            format!("incident {incident} got worse: severity {}", severity.name())
+        }
+        Fact::IncidentClosed { incident, reason } => format!(
+            "incident {incident} closed: {}",
+            match reason {
+                CloseReason::Recovered => "it recovered by itself",
+                CloseReason::Fixed => "it was fixed",
+                CloseReason::Accepted => "its level is the new normal",
+                CloseReason::Resolved => "all its alerts resolved",
+                CloseReason::Returned => "the group came back",
+                CloseReason::Vanished => "its series are gone for good",
+            }
+        ),
+        Fact::PolicyLeft { incident, reason, .. } => format!("the policy leaves incident {incident} alone: {reason}"),
+        Fact::PolicyFailed { incident, error, retry_at } => {
+            format!("the policy could not answer incident {incident}: {error}; asked again at {}", at(retry_at))
+        }
+        Fact::ProposalObserved { incident, proposal } => format!(
+            "incident {incident}: would have proposed {} on {} ({}); mode is observe",
+            proposal.action.name, proposal.action.target, proposal.summary
+        ),
+        Fact::ProposalRefused { incident, action, refusal, retry_at } => {
+            let again = retry_at.map(|retry| format!("; asked again at {}", at(&retry))).unwrap_or_default();
+            format!("incident {incident}: the proposal {action} was refused: {}{again}", refused(refusal))
+        }
+        Fact::IncidentJoined { incident, request } => {
+            format!("incident {incident} waits for request {request}, which holds the same target")
+        }
+        Fact::RequestOpened { request, incident, proposal } => format!(
+            "request {request} for incident {incident} waits for a decision until {}: {} on {} ({})",
+            at(&proposal.deadline),
+            proposal.action.name,
+            proposal.action.target,
+            proposal.summary
+        ),
+        Fact::RequestAnnounced { request, via } => format!("request {request} was announced by {via}"),
+        Fact::RequestApproved { request, by } => format!("request {request} was approved by {}", who(by)),
+        Fact::RequestAutoApproved { request, level, limit } => format!(
+            "request {request} passed by itself: {} is at most {}",
+            level.name(),
+            limit.name()
+        ),
+        Fact::RequestDenied { request, by, reason } => {
+            format!("request {request} was denied by {}: {reason}", who(by))
+        }
+        Fact::RequestExpired { request, .. } => format!("request {request} expired: nobody answered in time"),
+        Fact::RequestWithdrawn { request, .. } => format!("request {request} was withdrawn: the incident is over"),
+        Fact::ExecutionRefused { request, guard, .. } => {
+            format!("request {request} was not carried out: {}", guarded(guard))
+        }
+        Fact::ExecutionStarted { request, run } => {
+            let action = book.request(request).map_or("", |open| open.proposal.action.name.as_str());
+            let again = if *run > 1 { format!(" (run {run})") } else { String::new() };
+            format!("request {request}: {action} started{again}")
+        }
+        Fact::ExecutionFinished { request, result } => format!(
+            "request {request}: {}",
+            match result {
+                RunResult::Succeeded { .. } => "the action ran and reported success".to_owned(),
+                RunResult::Failed { error } => format!("the action failed: {error}"),
+                RunResult::Unknown { error } => format!("nobody knows whether the action worked: {error}"),
+                RunResult::DryRun => "dry run, nothing was carried out".to_owned(),
+            }
+        ),
+        Fact::VerificationObserved { request, health, .. } => format!(
+            "request {request}: the group looks {}",
+            match health {
+                Health::Healthy => "healthy",
+                Health::Unhealthy => "unhealthy",
+                Health::Unjudged => "like nothing that can be judged",
+            }
+        ),
+        Fact::RequirementsChecked { request, unmet } if unmet.is_empty() => {
+            format!("request {request}: everything required holds")
+        }
+        Fact::RequirementsChecked { request, unmet } => {
+            let all: Vec<String> = unmet.iter().map(|(expr, why)| format!("{expr} ({why})")).collect();
+            format!("request {request}: required and not met: {}", all.join("; "))
+        }
+        Fact::VerificationFinished { request, outcome, reason } => format!(
+            "request {request}: the repair is {}: {reason}",
+            match outcome {
+                Verified::Fixed => "verified, fixed",
+                Verified::Ineffective => "ineffective",
+                Verified::Inconclusive => "inconclusive",
+            }
+        ),
+        Fact::FixRevoked { request, incident } => {
+            format!("request {request} is no longer called fixed: incident {incident} is the same trouble again")
+        }
+        Fact::StormStarted { reason } => format!("storm: {reason}; every proposal is held"),
+        Fact::StormContinued {} => "the storm goes on".to_owned(),
+        Fact::StormEnded {} => "the storm is over; proposals go on".to_owned(),
+        Fact::Paused { by } => format!("all repairs paused by {}", who(by)),
+        Fact::Resumed { by } => format!("repairs resumed by {}", who(by)),
+    }
+}
+
+fn who(by: &DecidedBy) -> String {
+    format!("{} ({} from {})", by.approver, by.surface, by.address)
+}
+
+fn at(time: &Timestamp) -> String {
+    clock::rfc3339(*time)
+}
+
+fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::UnknownAction { action } => format!("no action {action:?} is offered here"),
+        Refusal::BadArguments { error } => error.clone(),
+        Refusal::NoTarget { label } => format!("no_target: the incident has no label {label:?}"),
+        Refusal::Guarded { guard } => guarded(guard),
+    }
+}
+
+/// A guard in words, its name first.
+pub(crate) fn guarded(guard: &Guard) -> String {
+    let why = match guard {
+        Guard::NotActive => "the incident is over".to_owned(),
+        Guard::Silenced { by } => format!("Alertmanager holds it back ({by})"),
+        Guard::SilencesUnknown { error } => format!("Alertmanager could not be asked for silences: {error}"),
+        Guard::DigestChanged => "the action's config is no longer what was shown".to_owned(),
+        Guard::Stale => "the approval was not started in time".to_owned(),
+        Guard::Late => "there are no samples fresh enough to act on".to_owned(),
+        Guard::TargetBusy { request } => format!("request {request} holds the target"),
+        Guard::Cooldown { until } => format!("this target was treated so lately; free from {}", at(until)),
+        Guard::Rate { until } => format!("too many runs on this target in an hour; free from {}", at(until)),
+        Guard::BlastRadius { targets } => format!("{targets} targets are under repair already"),
+        Guard::Paused { by } => format!("{by} paused all repairs"),
+        Guard::Storm => "many things are breaking at once".to_owned(),
+    };
+    format!("{}: {why}", guard.name())
+}
+
+/// How long something lasted, rounded to seconds.
+pub(crate) fn lasted(from: Timestamp, to: Timestamp) -> String {
+    format_duration(std::time::Duration::from_secs(to.since(from).as_secs()))
+}

@@ -1,0 +1,215 @@
+//! One task a watch: query, fold, tell the keeper, and now and then write the series table.
+//!
+//! A slow or failing query delays nobody else. Guest calls run on blocking threads, one watch at a time, so that as
+//! many threads compute as the config says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_domain::input::Input;
+use tidegate_domain::time::Timestamp;
+use tidegate_pipeline::fold::WatchFold;
+use tidegate_pipeline::frame::Frame;
+use tidegate_pipeline::report::Report;
+use tidegate_pipeline::view::BookView;
+use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
+
+use crate::clock;
+use crate::config::WatchConfig;
+use crate::host::Host;
+use crate::prometheus::{QueryError, plan_chunks};
+use crate::series_store::SeriesStore;
+
+/// The pause between two backfills of one watch: each one queries all of its series, new or not.
+const BACKFILL_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// One watch, running.
+pub(crate) struct Watching {
+    host: Arc<Host>,
+    config: WatchConfig,
+    /// None only while a cycle has it.
+    fold: Option<WatchFold>,
+    store: Arc<SeriesStore>,
+    /// One permit: the fold uses all worker threads by itself.
+    computing: Arc<Semaphore>,
+    backfilled: Option<Instant>,
+    /// The last error told, so that a lasting one is logged once.
+    told: Option<String>,
+}
+
+impl Watching {
+    pub(crate) fn new(
+        host: Arc<Host>,
+        config: WatchConfig,
+        fold: WatchFold,
+        store: Arc<SeriesStore>,
+        computing: Arc<Semaphore>,
+    ) -> Watching {
+        Watching { host, config, fold: Some(fold), store, computing, backfilled: None, told: None }
+    }
+
+    /// Runs until the host stops, then writes the series table once more.
+    pub(crate) async fn run(mut self) {
+        let mut ticks = tokio::time::interval(self.config.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut snapshots = tokio::time::interval(self.host.config.server.snapshot_interval);
+        snapshots.reset();
+        let host = self.host.clone();
+        loop {
+            tokio::select! {
+                () = host.stopped() => break,
+                _ = snapshots.tick() => self.snapshot().await,
+                _ = ticks.tick() => tokio::select! {
+                    // A query may take minutes; stopping must not wait for it.
+                    () = host.stopped() => break,
+                    () = self.cycle() => {}
+                },
+            }
+        }
+        self.snapshot().await;
+    }
+
+    async fn cycle(&mut self) {
+        let started = Instant::now();
+        let end = clock::now().minus(self.config.query_offset).align_down(self.config.step);
+        let newest = self.fold.as_ref().and_then(WatchFold::newest);
+        let start = newest.map_or(end, |newest| newest.plus(self.config.step).align_down(self.config.step));
+        if start > end {
+            return;
+        }
+        let series = self.fold.as_ref().map_or(0, WatchFold::len);
+        for (start, end) in plan_chunks(start, end, self.config.step, series) {
+            let frame = match self.fetch(start, end).await {
+                Ok(Some(frame)) => frame,
+                // Held back: the next cycle asks for the same stretch again.
+                Ok(None) => return,
+                Err(error) => return self.failed(&error),
+            };
+            let Some(report) = self.judge(Arc::new(frame), end).await else { return };
+            self.deliver(report, started, end).await;
+        }
+        self.recovered();
+    }
+
+    /// The samples of one stretch; None where Prometheus warns that they may be partial.
+    async fn fetch(&self, start: Timestamp, end: Timestamp) -> Result<Option<Frame>, QueryError> {
+        let watch = &self.config.name;
+        let answer = self.host.prometheus.query_range(&self.config.expr, start, end, self.config.step).await;
+        self.host.metrics.count_query(watch, answer.as_ref().map_or_else(QueryError::kind, |_| "success"));
+        let answer = answer?;
+        self.host.metrics.count_histograms(watch, answer.histograms_skipped);
+        if answer.warnings.is_empty() {
+            return Ok(Some(answer.frame));
+        }
+        self.host.metrics.count_warning(watch);
+        tracing::warn!(watch, warnings = ?answer.warnings, "held back: Prometheus warns that the data may be partial");
+        Ok(None)
+    }
+
+    /// Folds one stretch in, history first where a series needs it.
+    async fn judge(&mut self, frame: Arc<Frame>, end: Timestamp) -> Option<Report> {
+        let view = BookView::of(&self.host.keeper.book(), &self.config.name);
+        let (met, known) = (frame.clone(), view.clone());
+        self.compute(move |fold| fold.meet(&met, &known)).await?;
+        let wanted = self.fold.as_ref()?.awaiting_history(end);
+        let paused = self.backfilled.is_some_and(|at| at.elapsed() < BACKFILL_PAUSE.min(self.config.interval * 30));
+        if let Some(from) = wanted.filter(|_| !paused) {
+            self.backfilled = Some(Instant::now());
+            if let Err(error) = self.backfill(from.align_down(self.config.step), end, frame.series.len()).await {
+                self.failed(&error);
+            }
+        }
+        self.compute(move |fold| fold.cycle(&frame, &view, end)).await
+    }
+
+    async fn backfill(&mut self, from: Timestamp, end: Timestamp, series: usize) -> Result<(), QueryError> {
+        let started = Instant::now();
+        let mut learnt = 0;
+        for (start, until) in plan_chunks(from, end, self.config.step, series) {
+            let Some(history) = self.fetch(start, until).await? else { return Ok(()) };
+            let Some(report) = self.compute(move |fold| fold.backfill(&history)).await else { return Ok(()) };
+            learnt += report.counts.learnt;
+            for ((detector, _), error) in &report.failures {
+                tracing::warn!(watch = self.config.name, detector, error, "history could not be learnt");
+            }
+        }
+        self.compute(move |fold| fold.end_backfill(end)).await;
+        tracing::info!(
+            watch = self.config.name,
+            samples = learnt,
+            from = clock::rfc3339(from),
+            seconds = started.elapsed().as_secs_f64(),
+            "history learnt"
+        );
+        Ok(())
+    }
+
+    /// Runs something on the fold, away from the async threads. None when it panicked: the watch starts anew then.
+    async fn compute<T: Send + 'static>(&mut self, work: impl FnOnce(&mut WatchFold) -> T + Send + 'static) -> Option<T> {
+        let _permit = self.computing.acquire().await.ok()?;
+        let mut fold = self.fold.take()?;
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&mut fold);
+            (fold, result)
+        });
+        match done.await {
+            Ok((fold, result)) => {
+                self.fold = Some(fold);
+                Some(result)
+            }
+            Err(panic) => {
+                tracing::error!(watch = self.config.name, %panic, "the watch broke and is stopped; restart the host");
+                None
+            }
+        }
+    }
+
+    async fn deliver(&mut self, report: Report, started: Instant, end: Timestamp) {
+        let watch = &self.config.name;
+        self.host.metrics.cycle(watch, started.elapsed().as_secs_f64(), &report.counts);
+        self.host.pulse.watched(watch, end, report.newest);
+        for ((detector, kind), error) in &report.failures {
+            tracing::warn!(watch, detector, kind, error, "a detector could not judge; its series are unjudged");
+        }
+        for change in report.changes {
+            // Durable before the next cycle, so that the table never knows more than the book.
+            self.host.keeper.insist(Input::Watched { watch: watch.clone(), change }).await;
+        }
+    }
+
+    fn failed(&mut self, error: &QueryError) {
+        let text = error.to_string();
+        if self.told.as_ref() != Some(&text) {
+            tracing::warn!(watch = self.config.name, error = text, "query failed; no verdict until it answers again");
+            self.told = Some(text);
+        }
+    }
+
+    fn recovered(&mut self) {
+        self.host.unready.send_if_modified(|why| why.take().is_some());
+        if self.told.take().is_some() {
+            tracing::info!(watch = self.config.name, "the query answers again");
+        }
+    }
+
+    async fn snapshot(&mut self) {
+        let started = Instant::now();
+        let Some(snapshot) = self.compute(WatchFold::snapshot).await else { return };
+        let rows = snapshot.changed.len();
+        let saved = self.store.save(&self.config.name, &snapshot.changed, &snapshot.removed).await;
+        match saved {
+            Ok(()) => tracing::debug!(
+                watch = self.config.name,
+                rows,
+                seconds = started.elapsed().as_secs_f64(),
+                "series table written"
+            ),
+            Err(error) => tracing::warn!(
+                watch = self.config.name,
+                %error,
+                "the series table could not be written; a restart would learn these series again"
+            ),
+        }
+    }
+}
