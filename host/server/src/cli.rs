@@ -1,6 +1,7 @@
 //! The command line: what can be asked of this program, and which exit code says what.
 //!
-//! Commands that decide or ask speak HTTP to the running host, as any other client does; they never open its journal.
+//! Commands that decide or ask speak HTTP to the running host, as any other client does, and never open its journal; `journal` does that, while
+//! nobody else has it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use crate::config::{self, Config};
 mod client;
 mod decide;
 mod exit;
+mod journal;
 mod log;
 mod show;
 mod table;
@@ -106,6 +108,9 @@ enum Command {
         #[command(flatten)]
         host: Host,
     },
+    /// Read the journal of this machine, while no host holds it
+    #[command(subcommand)]
+    Journal(Journal),
     /// Print a completion script, for example: tidegate completions bash > /etc/bash_completion.d/tidegate
     Completions {
         /// For which shell
@@ -143,6 +148,14 @@ enum Approval {
         #[command(flatten)]
         view: View,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Journal {
+    /// Recompute the chain of hashes over all events
+    Verify,
+    /// Print every event as a line of JSON, oldest first
+    Export,
 }
 
 /// Which host to talk to, and as whom.
@@ -200,6 +213,8 @@ fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Resul
         Command::Deny { id, reason, host } => decide::deny(&host.client(file)?, &id, &reason),
         Command::Pause { host } => decide::pause(&host.client(file)?),
         Command::Resume { host } => decide::resume(&host.client(file)?),
+        Command::Journal(Journal::Verify) => journal::verify(file),
+        Command::Journal(Journal::Export) => journal::export(file),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut std::io::stdout());
             Ok(())

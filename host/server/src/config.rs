@@ -220,18 +220,18 @@ pub(crate) fn load(path: &Path) -> Result<Config, ConfigErrors> {
     }
 }
 
-/// Reads where the host listens and nothing else, for those who talk to it and may not read its secrets.
+/// Reads `[server]` and nothing else: where the host is. For those who may not read the secrets of others.
 ///
 /// # Errors
 ///
 /// Faults of the files as a whole and of `[server]`.
-pub(crate) fn listen(path: &Path) -> Result<SocketAddr, ConfigErrors> {
+pub(crate) fn server(path: &Path) -> Result<Server, ConfigErrors> {
     let findings = Findings::default();
     let root = include::read(path, &findings);
     let server = root.and_then(|root| host::read(&Section::root(&root, resolve::KEYS, &findings)?, path));
     match (server, findings.into_result()) {
         (_, Err(errors)) => Err(errors),
-        (Some(server), Ok(_)) => Ok(server.listen),
+        (Some(server), Ok(_)) => Ok(server),
         (None, Ok(warnings)) => Err(ConfigErrors { errors: vec![unexplained(path)], warnings }),
     }
 }

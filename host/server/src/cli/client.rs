@@ -103,7 +103,7 @@ impl Client {
 }
 
 fn base_from(config: &Path) -> Result<BaseUrl, Failure> {
-    let mut listen = config::listen(config)?;
+    let mut listen = config::server(config)?.listen;
     if listen.ip().is_unspecified() {
         listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }

@@ -11,7 +11,7 @@ use super::Output;
 use super::client::Client;
 use super::exit::Failure;
 use super::table::{columns, fields};
-use super::wire::{Approval, Approvals, Incident, Incidents};
+use super::wire::{Approval, Approvals, Incident, Incidents, Moment, Request};
 
 pub(super) fn incidents(client: &Client, output: Output) -> Result<(), Failure> {
     print(client.get("/api/v1/incidents")?, output, |Incidents { incidents }| {
@@ -81,7 +81,7 @@ pub(super) fn understood<T: DeserializeOwned>(answer: Value) -> Result<T, Failur
     })
 }
 
-fn describe_incident(incident: &Incident) -> String {
+pub(super) fn describe_incident(incident: &Incident) -> String {
     let band = match (incident.lower, incident.upper) {
         (Some(lower), Some(upper)) if !lower.0.is_nan() || !upper.0.is_nan() => {
             format!(" ({} to {})", number(Some(lower)), number(Some(upper)))
@@ -100,11 +100,11 @@ fn describe_incident(incident: &Incident) -> String {
         ("opened", incident.opened_at.clone()),
         ("value", number(incident.value)),
         ("expected", if expected.is_empty() { expected } else { expected + &band }),
-        ("approvals", incident.requests.join(", ")),
+        ("approvals", incident.requests.iter().map(request).collect::<Vec<_>>().join("\n")),
         ("closed", incident.closed.as_ref().map(|end| with_reason(&end.at, end.reason.as_deref())).unwrap_or_default()),
     ]);
     if !incident.timeline.is_empty() {
-        let row = |moment: &super::wire::Moment| vec![moment.at.clone(), moment.kind.clone(), moment.text.clone()];
+        let row = |moment: &Moment| vec![moment.at.clone(), moment.kind.clone(), moment.text.clone()];
         let rows: Vec<Vec<String>> = incident.timeline.iter().map(row).collect();
         text.push('\n');
         text.push_str(&columns(&["AT", "WHAT", ""], &rows));
@@ -112,23 +112,34 @@ fn describe_incident(incident: &Incident) -> String {
     text
 }
 
+fn request(request: &Request) -> String {
+    match request {
+        Request::Id(id) => id.clone(),
+        Request::Whole(approval) => format!("{} ({}): {}", approval.id, approval.status, approval.summary),
+    }
+}
+
 /// What a person needs to see before deciding.
 pub(super) fn describe_approval(approval: &Approval) -> String {
     let action = &approval.action;
     let arguments = action.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
     let decided = approval.decided.as_ref().map(|decided| {
-        with_reason(&format!("by {} ({}) at {}", decided.by, decided.surface, decided.at), decided.reason.as_deref())
+        let by = match (&decided.by, &decided.surface) {
+            (Some(by), Some(surface)) => format!("by {by} ({surface}) "),
+            (Some(by), None) => format!("by {by} "),
+            (None, _) => String::new(),
+        };
+        with_reason(&format!("{by}at {}", decided.at), decided.reason.as_deref())
     });
     let execution = approval.execution.as_ref().map(|execution| {
-        let result = execution.result.as_ref().filter(|result| !result.is_null()).map(|result| match result {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
+        let ended = execution.outcome.as_deref().unwrap_or(&execution.status);
         let output = execution.output.as_deref().filter(|output| !output.is_empty());
-        let lines = [Some(with_reason(&execution.status, result.as_deref())), output.map(str::to_owned)];
+        let lines = [Some(with_reason(ended, execution.reason.as_deref())), output.map(str::to_owned)];
         lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
     });
-    let verification = approval.verification.as_ref().map(|end| with_reason(&end.outcome, end.reason.as_deref()));
+    let verification = approval.verification.as_ref().map(|verification| {
+        with_reason(verification.outcome.as_deref().unwrap_or("being watched"), verification.reason.as_deref())
+    });
     fields(&[
         ("approval", approval.id.clone()),
         ("status", approval.status.clone()),

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::client::Client;
 use super::exit::Failure;
-use super::show::{describe_approval, understood};
-use super::wire::Approval;
-use super::*;
+use super::show::{describe_approval, describe_incident, understood};
+use super::wire::{Approval, Incident};
+use super::{Cli, CommandFactory as _, Output, decide, show};
 
 #[test]
 fn the_grammar_is_sound() {
@@ -26,6 +26,7 @@ fn the_grammar_is_sound() {
         "tidegate approval show r-1 --token-file t",
         "tidegate approve r-1",
         "tidegate deny r-1 --reason no",
+        "tidegate journal verify",
         "tidegate completions fish",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -166,6 +167,52 @@ fn the_host_is_found_by_the_config_without_reading_its_secrets() {
     write("server = { listen = 'here' }");
     assert!(matches!(Client::new(None, None, &file).err(), Some(Failure::Config(_))));
     assert!(matches!(Client::new(None, None, Path::new("nowhere.toml")).err(), Some(Failure::Config(_))));
+}
+
+#[test]
+fn an_incident_reads_well_with_whole_requests_or_their_ids() {
+    let incident = json!({
+        "id": "i-1", "status": "open", "source": "anomaly", "watch": "queue", "labels": {"service": "checkout"},
+        "severity": "high", "since": "2026-01-01T00:00:00Z", "opened_at": "2026-01-01T00:02:00Z",
+        "value": 400.5, "expected": 12, "lower": "NaN", "upper": 30.0,
+        "requests": ["r-0", approval("denied")], "closed": null,
+        "timeline": [{"seq": 1, "at": "2026-01-01T00:02:00Z", "kind": "opened", "text": "queue is 400.5"}],
+    });
+    let incident: Incident = understood(incident).unwrap_or_else(|failure| panic!("{failure}"));
+    expect![[r#"
+        incident:   i-1
+        status:     open
+        severity:   high
+        source:     anomaly
+        watch:      queue
+        labels:     {service="checkout"}
+        since:      2026-01-01T00:00:00Z
+        opened:     2026-01-01T00:02:00Z
+        value:      400.5
+        expected:   12 ( to 30)
+        approvals:  r-0
+                    r-1 (denied): Restart checkout
+
+        AT                    WHAT
+        2026-01-01T00:02:00Z  opened  queue is 400.5
+    "#]].assert_eq(&describe_incident(&incident));
+}
+
+#[test]
+fn what_became_of_an_approval_reads_well() {
+    let mut approval = approval("approved");
+    approval["decided"] = json!({"by": "alice", "surface": "cli", "at": "2026-01-01T00:01:00Z"});
+    approval["execution"] = json!({"status": "finished", "outcome": "failed", "output": "exit 1\nno such unit"});
+    approval["verification"] = json!({"healthy": 1, "needed": 3});
+    let approval: Approval = understood(approval).unwrap_or_else(|failure| panic!("{failure}"));
+    let text = describe_approval(&approval);
+    let end: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("decided")).collect();
+    expect![[r#"
+        decided:    by alice (cli) at 2026-01-01T00:01:00Z
+        execution:  failed
+                    exit 1
+                    no such unit
+        outcome:    being watched"#]].assert_eq(&end.join("\n"));
 }
 
 #[test]

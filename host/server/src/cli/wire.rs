@@ -25,10 +25,18 @@ pub(super) struct Incident {
     pub(super) lower: Option<Number>,
     pub(super) upper: Option<Number>,
     #[serde(default)]
-    pub(super) requests: Vec<String>,
+    pub(super) requests: Vec<Request>,
     pub(super) closed: Option<Closed>,
     #[serde(default)]
     pub(super) timeline: Vec<Moment>,
+}
+
+/// A list of incidents names its requests, a single incident holds them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Request {
+    Id(String),
+    Whole(Box<Approval>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,8 +88,9 @@ pub(super) struct Action {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Decided {
-    pub(super) by: String,
-    pub(super) surface: String,
+    /// Nobody, where it passed by itself or nobody answered.
+    pub(super) by: Option<String>,
+    pub(super) surface: Option<String>,
     pub(super) at: String,
     pub(super) reason: Option<String>,
 }
@@ -89,12 +98,14 @@ pub(super) struct Decided {
 #[derive(Debug, Deserialize)]
 pub(super) struct Execution {
     pub(super) status: String,
-    pub(super) result: Option<serde_json::Value>,
+    pub(super) outcome: Option<String>,
+    pub(super) reason: Option<String>,
     pub(super) output: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Verification {
-    pub(super) outcome: String,
+    /// Not there yet while it is being watched.
+    pub(super) outcome: Option<String>,
     pub(super) reason: Option<String>,
 }

@@ -70,7 +70,7 @@ fn every_guest_that_cannot_be_had_is_named_with_its_place() {
             build the guest again, or take the file from where it was released
         error: tidegate.toml:20:1: detector.module.guest: guest "module" is not a WebAssembly component: it is a core module, which has yet to be made a component; build it with `cargo xtask guests` or any toolchain that emits components
             build the guest again, or take the file from where it was released
-        error: tidegate.toml:23:1: detector.large.guest: guest "large" has 1025 bytes, more than the 1024 allowed (max_wasm_bytes)
+        error: tidegate.toml:23:1: detector.large.guest: guests/large.wasm is larger than the 1024 bytes allowed
             use a smaller build, or set max_wasm_size in [guest.large]
         error: tidegate.toml:30:17: watch["latency"].remediation.guest: there is no guest "runbook": guests/runbook.wasm does not exist
             there is: large, module, text, zscore
