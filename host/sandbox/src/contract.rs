@@ -1,5 +1,6 @@
 //! Reads off a compiled component what it is and what it wants, before anything of it runs.
 
+use wasmparser::{Validator, WasmFeatures};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
@@ -40,6 +41,17 @@ pub(crate) fn check_header(guest: &str, wasm: &[u8]) -> Result<(), LoadError> {
         _ => "it does not begin as WebAssembly does",
     };
     Err(LoadError::NotAComponent { guest: guest.to_owned(), what })
+}
+
+/// Validates the whole component, function bodies included, before a compiler sees any of it. The compiler validates once
+/// more, but one function at a time, between compiling the others.
+pub(crate) fn validate(guest: &str, wasm: &[u8]) -> Result<(), LoadError> {
+    // At least what the engine accepts; what it does not, it refuses itself.
+    let features = WasmFeatures::WASM3 | WasmFeatures::COMPONENT_MODEL;
+    match Validator::new_with_features(features).validate_all(wasm) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(LoadError::Invalid { guest: guest.to_owned(), reason: error.to_string() }),
+    }
 }
 
 /// Finds the component's kind and holds its imports against what is granted.

@@ -83,6 +83,7 @@ impl Sandbox {
         if let Some(compiled) = cached {
             return Ok(compiled);
         }
+        contract::validate(name, wasm)?;
         // The lock is not held meanwhile: one slow guest must not keep others from loading. Compiling the same bytes
         // twice at once is rare and harmless.
         let component = Component::from_binary(&self.0.engine, wasm)

@@ -24,7 +24,7 @@ pub struct Scored {
 
 /// The judgement of each fresh sample, as columns of equal length.
 ///
-/// A score is 0 or above, and above 1 means anomalous; NaN means not judged. Where a score is a number, so are
+/// A score is 0 or above, infinity included, and above 1 means anomalous; NaN means not judged. Where a score is a number, so are
 /// `expected`, `lower` and `upper`, and `lower` is at most `upper`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdicts {

@@ -16,6 +16,23 @@ pub(crate) fn truncated(mut text: String, max: usize) -> String {
     text
 }
 
+/// Text for people, of at most `max` bytes. Control characters other than the end of a line and the tabulator are
+/// replaced, and so are those that turn the direction of writing: what a person reads and approves must not be drawn
+/// over or read backwards.
+pub(crate) fn for_people(text: String, max: usize) -> String {
+    let text = truncated(text, max);
+    if !text.contains(is_deceptive) {
+        return text;
+    }
+    truncated(text.replace(is_deceptive, "\u{fffd}"), max)
+}
+
+fn is_deceptive(character: char) -> bool {
+    let turns_direction =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns_direction || (character.is_control() && character != '\n' && character != '\t')
+}
+
 /// One printable line of at most about `max` bytes. Control characters are written as escapes: a guest must not be able
 /// to forge a second log line or to steer a terminal.
 pub(crate) fn one_line(text: &str, max: usize) -> String {
@@ -25,7 +42,7 @@ pub(crate) fn one_line(text: &str, max: usize) -> String {
         if line.len() > max {
             break;
         }
-        if character.is_control() {
+        if character == '\n' || character == '\t' || is_deceptive(character) {
             // Writing to a string cannot fail.
             let _ = write!(line, "{}", character.escape_default());
         } else {
@@ -37,7 +54,7 @@ pub(crate) fn one_line(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{one_line, truncated};
+    use super::{for_people, one_line, truncated};
 
     #[test]
     fn cuts_at_a_character_boundary_and_says_so() {
@@ -61,5 +78,18 @@ mod tests {
         assert_eq!(one_line("a\nb\x1b[31mc\n", 100), "a\\nb\\u{1b}[31mc");
         assert_eq!(one_line(&"x".repeat(1000), 10), "xxxxxxx…");
         assert!(one_line(&"\n".repeat(1000), 10).len() <= 10);
+    }
+
+    #[test]
+    fn nobody_is_deceived() {
+        for (text, expected) in [
+            ("two\nlines\tand a tab, é 日本", "two\nlines\tand a tab, é 日本"),
+            ("\x1b[2Jgone\r\0", "\u{fffd}[2Jgone\u{fffd}\u{fffd}"),
+            ("abc\u{202e}cba", "abc\u{fffd}cba"),
+        ] {
+            assert_eq!(for_people(text.to_owned(), 100), expected);
+        }
+        // A replacement is longer than what it replaces.
+        assert!(for_people("\0".repeat(100), 100).len() <= 100);
     }
 }

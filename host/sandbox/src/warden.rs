@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::quarantine::Quarantine;
 use crate::sandbox::Compiled;
 use crate::store::{Cap, HostState};
-use crate::text::{one_line, truncated};
+use crate::text::{for_people, one_line};
 
 /// How many bytes more than a guest should send are still taken in, so that long texts can be cut and a state that is
 /// too large can be told its size. What goes beyond ends the call before anything is copied.
@@ -128,8 +128,8 @@ impl Warden {
         })
     }
 
-    /// A guest's text for people, cut to size.
+    /// A guest's text for people, cut to size and without anything that deceives.
     pub(crate) fn text(&self, text: String) -> String {
-        truncated(text, self.limits.max_text_bytes)
+        for_people(text, self.limits.max_text_bytes)
     }
 }

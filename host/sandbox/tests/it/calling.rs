@@ -369,6 +369,18 @@ fn instances_are_bounded_over_all_guests() {
 }
 
 #[test]
+fn where_address_space_is_short_instances_are_made_on_demand() {
+    // Four million times four gigabytes is more than any processor can address.
+    let options = SandboxOptions { max_instances: 4_000_000, ..SandboxOptions::default() };
+    let sandbox = Sandbox::new(options).expect("an engine without a reservation");
+    let detector = opened(&sandbox, &ForgedDetector::default(), &Limits::default());
+    one(&detector).expect("an answer");
+    let greedy = ForgedDetector { score: GREEDY, ..ForgedDetector::default() };
+    let error = one(&opened(&sandbox, &greedy, &Limits::default())).expect_err("no answer");
+    assert_eq!(error.kind(), "out_of_memory", "{error}");
+}
+
+#[test]
 fn a_quarantined_neighbour_does_not_stop_a_shipped_guest() {
     let sandbox = sandbox();
     let shipped = open(&found::load(&sandbox, "zscore"), &json!({}));

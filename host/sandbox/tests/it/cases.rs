@@ -10,7 +10,7 @@ use tidegate_guest::{Detector as _, Error, Needs, Samples, Scored, Verdicts};
 use tidegate_sandbox::{CallError, Detector, Guest, GuestError, OpenError};
 use zscore::ZScore;
 
-use crate::found::{load, shared};
+use crate::found::{load, shared, texts_of};
 
 /// A component as the guests' own tests see a detector.
 struct Component(Detector);
@@ -67,22 +67,14 @@ fn folder(guest: &str) -> PathBuf {
 fn check_cases(name: &str) {
     let guest = load(&shared(), name);
     let folder = folder(name);
-    let mut paths: Vec<_> = std::fs::read_dir(&folder)
-        .expect("a folder of cases")
-        .map(|entry| entry.expect("a file").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
-    // In the order of `cases::read`.
-    paths.sort();
     let cases = cases::read(&folder).expect("cases");
-    assert_eq!(cases.len(), paths.len());
-    for (case, path) in cases.iter().zip(&paths) {
-        let text = std::fs::read(path).expect("a case");
-        let json: Value = serde_json::from_slice(&text).expect("a case");
+    let texts = texts_of(&folder);
+    assert_eq!(cases.len(), texts.len());
+    for (case, json) in cases.iter().zip(&texts) {
         if json["expect"]["refused"].is_string() {
             let step_ms = json["step_ms"].as_u64().expect("a step");
             let refused = open(&guest, &json["settings"].to_string(), step_ms).err();
-            assert!(matches!(refused, Some(Error::InvalidSettings(_))), "{}: {refused:?}", path.display());
+            assert!(matches!(refused, Some(Error::InvalidSettings(_))), "{}: {refused:?}", json["what"]);
         } else {
             case.check(|settings, step_ms| open(&guest, settings, step_ms)).unwrap_or_else(|wrong| panic!("{wrong}"));
         }
