@@ -40,8 +40,6 @@ use section::Section;
 /// A whole config, found valid.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The main file, as it was named.
-    pub(crate) file: PathBuf,
     /// The host itself.
     pub(crate) server: Server,
     /// Where samples come from.
@@ -142,8 +140,6 @@ pub(crate) struct Approver {
     pub(crate) name: String,
     /// Proves it over HTTP; at least 16 characters, unique.
     pub(crate) token: Secret,
-    /// Slack's user id.
-    pub(crate) slack_user: Option<String>,
 }
 
 /// `[guest.NAME]`: what is special about one guest.

@@ -82,11 +82,11 @@ pub(super) fn understood<T: DeserializeOwned>(answer: Value) -> Result<T, Failur
 }
 
 pub(super) fn describe_incident(incident: &Incident) -> String {
-    let band = match (incident.lower, incident.upper) {
-        (Some(lower), Some(upper)) if !lower.0.is_nan() || !upper.0.is_nan() => {
-            format!(" ({} to {})", number(Some(lower)), number(Some(upper)))
-        }
-        _ => String::new(),
+    let band = match (number(incident.lower), number(incident.upper)) {
+        (lower, upper) if lower.is_empty() && upper.is_empty() => String::new(),
+        (lower, upper) if lower.is_empty() => format!(" (up to {upper})"),
+        (lower, upper) if upper.is_empty() => format!(" (from {lower})"),
+        (lower, upper) => format!(" ({lower} to {upper})"),
     };
     let expected = number(incident.expected);
     let mut text = fields(&[

@@ -1,6 +1,6 @@
 //! The command line's grammar, and commands against a host made of canned answers.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc;
@@ -189,13 +189,14 @@ fn an_incident_reads_well_with_whole_requests_or_their_ids() {
         since:      2026-01-01T00:00:00Z
         opened:     2026-01-01T00:02:00Z
         value:      400.5
-        expected:   12 ( to 30)
+        expected:   12 (up to 30)
         approvals:  r-0
                     r-1 (denied): Restart checkout
 
         AT                    WHAT
         2026-01-01T00:02:00Z  opened  queue is 400.5
-    "#]].assert_eq(&describe_incident(&incident));
+    "#]]
+    .assert_eq(&describe_incident(&incident));
 }
 
 #[test]
@@ -212,7 +213,8 @@ fn what_became_of_an_approval_reads_well() {
         execution:  failed
                     exit 1
                     no such unit
-        outcome:    being watched"#]].assert_eq(&end.join("\n"));
+        outcome:    being watched"#]]
+    .assert_eq(&end.join("\n"));
 }
 
 #[test]

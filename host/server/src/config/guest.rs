@@ -71,9 +71,8 @@ pub(super) fn guest_and_settings(section: &Section<'_>) -> Option<(At<String>, s
     let guest = section.text("guest");
     let guest = section.require(guest, "guest", "name a file of guest_dir without its .wasm, for example \"zscore\"");
     let settings = if section.has("settings") {
-        if section.section("settings", None).is_none() {
-            return None;
-        }
+        // Settings are an object, whatever is in it.
+        section.section("settings", None)?;
         section.json("settings")?.value
     } else {
         serde_json::Value::Object(serde_json::Map::new())

@@ -30,22 +30,20 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Approver> {
             }
             long_enough && printable
         });
-        if let Some(token) = &token {
-            if let Some(earlier) = tokens.insert(token.value.expose().to_owned(), token.spot.clone()) {
-                let what = format!("the token is the same as at {}, so nobody could say who decided", earlier.place);
-                section.findings.error(&token.spot, what, "give everyone a token of their own");
-            }
+        if let Some(token) = &token
+            && let Some(earlier) = tokens.insert(token.value.expose().to_owned(), token.spot.clone())
+        {
+            let what = format!("the token is the same as at {}, so nobody could say who decided", earlier.place);
+            section.findings.error(&token.spot, what, "give everyone a token of their own");
         }
-        let slack_user = section.text("slack_user");
-        if let Some(user) = &slack_user {
-            if let Some(earlier) = slack_users.insert(user.value.clone(), user.spot.clone()) {
-                let what = format!("the Slack user is the same as at {}", earlier.place);
-                section.findings.error(&user.spot, what, "give everyone their own Slack user id");
-            }
+        if let Some(user) = section.text("slack_user")
+            && let Some(earlier) = slack_users.insert(user.value, user.spot.clone())
+        {
+            let what = format!("the Slack user is the same as at {}", earlier.place);
+            section.findings.error(&user.spot, what, "give everyone their own Slack user id");
         }
         if let (Some(name), Some(token)) = (name, token) {
-            let slack_user = slack_user.map(|user| user.value);
-            approvers.push(Approver { name, token: token.value, slack_user });
+            approvers.push(Approver { name, token: token.value });
         }
     }
     approvers

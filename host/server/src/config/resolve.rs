@@ -67,7 +67,6 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     }
     warn_of_unused(&section, &rules, findings);
     Some(Config {
-        file: main.to_owned(),
         server: server?,
         prometheus: prometheus?,
         alertmanager,

@@ -218,3 +218,39 @@ fn bytes_that_are_no_text_are_refused() {
     let said = folder.said(&load(&file));
     assert!(said.contains("tidegate.toml:1:1: cannot read the config file"), "{said}");
 }
+
+#[test]
+fn every_key_is_documented() {
+    use super::{action, alert_route, endpoints, gate, guest, host, people, proposals, resolve, watch};
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md"));
+    let text = text.expect("the documentation");
+    let keys = [
+        resolve::KEYS,
+        host::KEYS,
+        endpoints::PROMETHEUS_KEYS,
+        endpoints::ALERTMANAGER_KEYS,
+        endpoints::SLACK_KEYS,
+        endpoints::HTTP_KEYS,
+        people::KEYS,
+        gate::GATE_KEYS,
+        gate::STORM_KEYS,
+        guest::GUEST_KEYS,
+        guest::DETECTOR_KEYS,
+        proposals::REMEDIATION_KEYS,
+        watch::OWN_KEYS,
+        watch::SHARED_KEYS,
+        watch::COLD_START_KEYS,
+        watch::SEVERITY_KEYS,
+        watch::COMBINE_KEYS,
+        alert_route::KEYS,
+        action::COMMON_KEYS,
+        action::HTTP_KEYS,
+        action::COMMAND_KEYS,
+        action::VERIFY_KEYS,
+        action::ARGUMENT_KEYS,
+    ];
+    for key in keys.concat() {
+        let forms = [format!("`{key}`"), format!("[{key}"), format!("{{ {key} =")];
+        assert!(forms.iter().any(|form| text.contains(form.as_str())), "docs/configuration.md says nothing of {key}");
+    }
+}

@@ -294,11 +294,11 @@ fn severity(section: &Section<'_>, keys: &Keys) -> SeverityScores {
 }
 
 fn cold_start_bounds(section: &Section<'_>, keys: &Keys) {
-    if let (Some(above), Some(below)) = (&keys.above, &keys.below) {
-        if above.value <= below.value {
-            let what = format!("every value is above {} or below {}", above.value, below.value);
-            section.findings.error(&above.spot, what, "choose cold_start.above larger than cold_start.below");
-        }
+    if let (Some(above), Some(below)) = (&keys.above, &keys.below)
+        && above.value <= below.value
+    {
+        let what = format!("every value is above {} or below {}", above.value, below.value);
+        section.findings.error(&above.spot, what, "choose cold_start.above larger than cold_start.below");
     }
 }
 
