@@ -245,3 +245,46 @@ macro_rules! export_detector {
         };
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Duration;
+
+    #[test]
+    fn steps_are_counted_to_the_nearest() {
+        for (span, step, samples) in [
+            (120, 60, 2),
+            (119, 60, 2),
+            (90, 60, 2),
+            (89, 60, 1),
+            (0, 60, 0),
+            (29, 60, 0),
+            (7, 1, 7),
+            (u64::MAX, 1, u64::MAX),
+        ] {
+            let step = Step { millis: step };
+            assert_eq!(step.samples_in(Duration::from_millis(span)), samples, "{span} ms at {step:?}");
+        }
+    }
+
+    #[test]
+    fn a_band_scores_by_its_edge() {
+        for (value, expected, half, score) in [
+            (10.0, 10.0, 2.0, 0.0),
+            (12.0, 10.0, 2.0, 1.0),
+            (6.0, 10.0, 2.0, 2.0),
+            (10.0, 10.0, 0.0, 0.0),
+            (0.0, 0.0, 0.0, 0.0),
+            (1e-300, 0.0, 0.0, Verdict::MAX_SCORE),
+            (f64::MAX, 0.0, 1e-3, Verdict::MAX_SCORE),
+            (f64::MAX, f64::MIN, 1.0, Verdict::MAX_SCORE),
+            (1e300, 0.0, f64::INFINITY, 0.0),
+        ] {
+            assert_eq!(Verdict::of_band(value, expected, half).score, score, "{value} of {expected} +/- {half}");
+        }
+        // 0.1 + 0.2 is not 0.3, and no anomaly either.
+        assert!(!Verdict::of_band(0.1 + 0.2, 0.3, 0.0).is_anomalous());
+        assert!(!Verdict::not_judged().is_anomalous());
+    }
+}
