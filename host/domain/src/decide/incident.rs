@@ -1,8 +1,8 @@
 //! Incidents from watched queries: opened, joined, worsened, ended.
 
 use super::{Context, brakes, verification};
-use crate::book::{Approval, Book, Incident, Run};
-use crate::event::{CloseReason, Evidence, Fact, Guard, IncidentId, MemberEnd, Origin, Verified, WithdrawReason};
+use crate::book::{Book, Incident};
+use crate::event::{Evidence, Fact, IncidentId, MemberEnd, Origin, Verified};
 use crate::input::WatchChange;
 use crate::labels::Labels;
 use crate::rules::{OnAbsent, Severity};
@@ -126,22 +126,5 @@ fn ended(context: &Context<'_>, incident: &Incident, series: &Labels, how: Membe
     {
         facts.push(verification::accepted(&request.id));
     }
-    facts
-}
-
-/// Closing an incident ends its undecided and its not yet started requests. One that runs, runs on.
-pub(super) fn close(context: &Context<'_>, incident: &Incident, reason: CloseReason) -> Vec<Fact> {
-    let mut facts = vec![Fact::IncidentClosed { incident: incident.id.clone(), reason }];
-    facts.extend(context.book.requests_of(incident).filter_map(|open| {
-        let request = open.id.clone();
-        match (&open.approval, &open.run) {
-            (Approval::Pending, _) => Some(Fact::RequestWithdrawn { request, reason: WithdrawReason::IncidentClosed }),
-            // What was decided stays decided.
-            (Approval::Approved { .. }, Run::NotStarted) => {
-                Some(Fact::ExecutionRefused { request, guard: Guard::NotActive, retry_at: context.now })
-            }
-            _ => None,
-        }
-    }));
     facts
 }

@@ -1,8 +1,8 @@
 //! What follows from time going by, and from what earlier events left to do.
 
-use super::{Context, brakes, execution, incident, verification};
+use super::{Context, brakes, execution, verification};
 use crate::book::{Approval, Incident, Request, Run};
-use crate::event::{CloseReason, Fact, MemberEnd, Origin, Verified};
+use crate::event::{CloseReason, Fact, Guard, MemberEnd, Origin, Verified, WithdrawReason};
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -11,8 +11,8 @@ pub(super) fn tick(context: &Context<'_>) -> Vec<Fact> {
     if facts.is_empty() {
         // Only once nothing is left to say about requests: an incident closes by what became of them.
         for open in context.book.open_incidents() {
-            facts
-                .extend(ending(context, open).map(|reason| incident::close(context, open, reason)).unwrap_or_default());
+            let incident = open.id.clone();
+            facts.extend(ending(context, open).map(|reason| Fact::IncidentClosed { incident, reason }));
         }
     }
     facts.extend(brakes::calm_down(context));
@@ -20,7 +20,16 @@ pub(super) fn tick(context: &Context<'_>) -> Vec<Fact> {
 }
 
 fn request(context: &Context<'_>, request: &Request) -> Option<Fact> {
+    let over = context.book.incident(&request.incident).is_none_or(|incident| !incident.is_open());
     match (&request.approval, &request.run) {
+        // Closing an incident ends what has not been decided and what has not been started. What runs, runs on.
+        (Approval::Pending, _) if over => {
+            Some(Fact::RequestWithdrawn { request: request.id.clone(), reason: WithdrawReason::IncidentClosed })
+        }
+        // What was decided stays decided.
+        (Approval::Approved { .. }, Run::NotStarted) if over => {
+            Some(Fact::ExecutionRefused { request: request.id.clone(), guard: Guard::NotActive, retry_at: context.now })
+        }
         (Approval::Pending, _) if context.now >= request.proposal.deadline => Some(Fact::RequestExpired {
             request: request.id.clone(),
             retry_at: context.now.plus(context.rules.gate.ask_again),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, incident};
+use super::Context;
 use crate::book::{Incident, Request, Verification};
 use crate::event::{CloseReason, Fact, Health, RequestId, Verified};
 use crate::time::Timestamp;
@@ -71,15 +71,17 @@ pub(super) fn accepted(request: &RequestId) -> Fact {
 /// brought it back.
 pub(super) fn returned(context: &Context<'_>, absent: &Incident) -> Vec<Fact> {
     let Some((request, _)) = running(context, absent) else {
-        return incident::close(context, absent, CloseReason::Returned);
+        return vec![Fact::IncidentClosed { incident: absent.id.clone(), reason: CloseReason::Returned }];
     };
     let (outcome, reason, close) = if request.proposal.action.verify.require.is_empty() {
         (Verified::Fixed, "the group is back", CloseReason::Fixed)
     } else {
         (Verified::Inconclusive, "the group is back; what is required besides was not checked", CloseReason::Returned)
     };
-    let finished = Fact::VerificationFinished { request: request.id.clone(), outcome, reason: reason.to_owned() };
-    [vec![finished], incident::close(context, absent, close)].concat()
+    vec![
+        Fact::VerificationFinished { request: request.id.clone(), outcome, reason: reason.to_owned() },
+        Fact::IncidentClosed { incident: absent.id.clone(), reason: close },
+    ]
 }
 
 /// Called as time goes by: verification ends at its limit, whatever was seen.

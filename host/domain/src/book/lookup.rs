@@ -1,0 +1,140 @@
+//! Ways into the book that need not look at everything: a book keeps every incident that there ever was.
+
+use std::collections::BTreeMap;
+
+use super::{Book, Incident, Request, Run, Storm};
+use crate::event::{DecidedBy, Event, IncidentId, Origin, RequestId};
+use crate::labels::Labels;
+
+/// Follows from the rest of the book; made by the same fold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Index {
+    /// Incidents in the order in which they were opened.
+    pub(crate) opened: Vec<IncidentId>,
+    /// Requests in the order in which they were opened.
+    pub(crate) asked: Vec<RequestId>,
+    /// The incidents of one origin, oldest first.
+    pub(crate) by_origin: BTreeMap<Origin, Vec<IncidentId>>,
+    /// The latest incident that had an alert, by fingerprint.
+    pub(crate) by_alert: BTreeMap<String, IncidentId>,
+    /// The requests for one target, oldest first.
+    pub(crate) by_target: BTreeMap<Labels, Vec<RequestId>>,
+}
+
+impl Book {
+    /// Folds events, oldest first.
+    pub fn fold<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
+        for event in events {
+            self.apply(event);
+        }
+    }
+
+    /// One incident.
+    #[must_use]
+    pub fn incident(&self, id: &IncidentId) -> Option<&Incident> {
+        self.incidents.get(id)
+    }
+
+    /// One request.
+    #[must_use]
+    pub fn request(&self, id: &RequestId) -> Option<&Request> {
+        self.requests.get(id)
+    }
+
+    /// Every incident, oldest first.
+    #[must_use]
+    pub fn incidents(&self) -> Vec<&Incident> {
+        self.index.opened.iter().filter_map(|id| self.incidents.get(id)).collect()
+    }
+
+    /// Every request, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<&Request> {
+        self.index.asked.iter().filter_map(|id| self.requests.get(id)).collect()
+    }
+
+    /// The incidents that are open.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.open.iter().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The requests that have not come to their end.
+    pub fn active_requests(&self) -> impl Iterator<Item = &Request> {
+        self.active.iter().filter_map(|id| self.requests.get(id))
+    }
+
+    /// Many things are breaking at once.
+    #[must_use]
+    pub fn storm(&self) -> Option<&Storm> {
+        self.storm.as_ref()
+    }
+
+    /// Who stopped all repairs, while they are stopped.
+    #[must_use]
+    pub fn paused_by(&self) -> Option<&DecidedBy> {
+        self.paused.as_ref()
+    }
+
+    /// The open incident of this origin.
+    #[must_use]
+    pub fn open_for(&self, origin: &Origin) -> Option<&Incident> {
+        self.incidents_of(origin).next().filter(|incident| incident.is_open())
+    }
+
+    /// Every incident of this origin, the latest first.
+    pub fn incidents_of<'a>(&'a self, origin: &Origin) -> impl Iterator<Item = &'a Incident> {
+        let ids = self.index.by_origin.get(origin).map_or(&[][..], Vec::as_slice);
+        ids.iter().rev().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The latest incident that had this alert, by Alertmanager's fingerprint.
+    #[must_use]
+    pub fn latest_with_alert(&self, fingerprint: &str) -> Option<&Incident> {
+        self.incidents.get(self.index.by_alert.get(fingerprint)?)
+    }
+
+    /// The active request that holds a target, or a part of it.
+    #[must_use]
+    pub fn holder(&self, target: &Labels) -> Option<&Request> {
+        self.active_requests().find(|request| request.proposal.action.target.overlaps(target))
+    }
+
+    /// The request whose unmet requirements keep this incident open.
+    #[must_use]
+    pub fn unmet<'a>(&'a self, incident: &'a Incident) -> Option<&'a Request> {
+        let mut verified = self.requests_of(incident).rev().filter(|request| request.verification.is_some());
+        verified.find(|request| incident.unmet && !request.is_verifying())
+    }
+
+    /// Every request for exactly this target, oldest first.
+    pub fn requests_for(&self, target: &Labels) -> impl Iterator<Item = &Request> {
+        let ids = self.index.by_target.get(target).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.requests.get(id))
+    }
+
+    /// The requests of one incident, oldest first.
+    pub fn requests_of<'a>(&'a self, incident: &'a Incident) -> impl DoubleEndedIterator<Item = &'a Request> {
+        incident.requests.iter().filter_map(|id| self.requests.get(id))
+    }
+
+    /// The request of this incident that is being verified.
+    #[must_use]
+    pub fn verifying<'a>(&'a self, incident: &'a Incident) -> Option<&'a Request> {
+        self.requests_of(incident).next_back().filter(|request| request.is_verifying())
+    }
+
+    /// Is anything of this incident being run or verified?
+    pub(crate) fn is_busy(&self, incident: &Incident) -> bool {
+        self.requests_of(incident).next_back().is_some_and(|request| {
+            request.is_verifying() || matches!(request.run, Run::Running { .. } | Run::Lost { .. })
+        })
+    }
+
+    pub(crate) fn next_incident(&self) -> IncidentId {
+        IncidentId(format!("i{}", self.incidents.len() + 1))
+    }
+
+    pub(crate) fn next_request(&self, digest: &str) -> RequestId {
+        RequestId(format!("r{}-{}", self.requests.len() + 1, &digest[..4]))
+    }
+}

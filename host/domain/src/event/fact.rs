@@ -1,0 +1,258 @@
+//! The kinds of facts, in the order of an incident's life.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Alert, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Refusal,
+    RequestId, RunResult, Verified, WithdrawReason,
+};
+use crate::labels::Labels;
+use crate::rules::{Mode, Severity};
+use crate::time::Timestamp;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// The host came up; runs that were going on are lost from sight.
+    HostStarted {
+        /// Its version.
+        version: String,
+    },
+    /// Something is wrong with a group.
+    IncidentOpened {
+        /// Its name.
+        incident: IncidentId,
+        /// What it is about.
+        #[serde(flatten)]
+        origin: Origin,
+        /// Labels of the group.
+        labels: Labels,
+        /// How bad it is.
+        severity: Severity,
+        /// When the trouble began.
+        since: Timestamp,
+        /// What happens to proposals.
+        mode: Mode,
+        /// True where a policy will be asked.
+        has_policy: bool,
+        /// True where nothing is run.
+        dry_run: bool,
+        /// The first member series, for anomalies.
+        evidence: Option<Box<Evidence>>,
+        /// The first alerts, for alerts.
+        alerts: Vec<Alert>,
+    },
+    /// Another series of the group became anomalous.
+    MemberJoined {
+        /// The incident.
+        incident: IncidentId,
+        /// What was seen.
+        evidence: Box<Evidence>,
+    },
+    /// A series of the group is no longer part of the trouble.
+    MemberEnded {
+        /// The incident.
+        incident: IncidentId,
+        /// The series.
+        series: Labels,
+        /// In which way.
+        how: MemberEnd,
+    },
+    /// Alerts of the group began to fire or resolved.
+    AlertsChanged {
+        /// The incident.
+        incident: IncidentId,
+        /// Their state as delivered.
+        alerts: Vec<Alert>,
+    },
+    /// It got worse.
+    SeverityRaised {
+        /// The incident.
+        incident: IncidentId,
+        /// The new severity.
+        severity: Severity,
+    },
+    /// It is over.
+    IncidentClosed {
+        /// The incident.
+        incident: IncidentId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The policy chose to do nothing.
+    PolicyLeft {
+        /// The incident.
+        incident: IncidentId,
+        /// In the policy's words.
+        reason: String,
+        /// SHA-256 of the policy component.
+        policy_digest: String,
+    },
+    /// The policy could not answer.
+    PolicyFailed {
+        /// The incident.
+        incident: IncidentId,
+        /// What went wrong.
+        error: String,
+        /// When it is asked again.
+        retry_at: Timestamp,
+    },
+    /// In mode `observe`: what would have been asked.
+    ProposalObserved {
+        /// The incident.
+        incident: IncidentId,
+        /// What would have been asked.
+        proposal: Box<Proposal>,
+    },
+    /// A plan did not become a request.
+    ProposalRefused {
+        /// The incident.
+        incident: IncidentId,
+        /// The action that the plan named.
+        action: String,
+        /// Why.
+        refusal: Refusal,
+        /// When the policy is asked again; never where that could not change anything.
+        retry_at: Option<Timestamp>,
+    },
+    /// The target is held by another incident's request; this one waits for its outcome.
+    IncidentJoined {
+        /// The incident.
+        incident: IncidentId,
+        /// The request that holds the target.
+        request: RequestId,
+    },
+    /// A repair waits for a decision.
+    RequestOpened {
+        /// Its name.
+        request: RequestId,
+        /// The incident.
+        incident: IncidentId,
+        /// What is asked.
+        proposal: Box<Proposal>,
+    },
+    /// People were told that it waits.
+    RequestAnnounced {
+        /// The request.
+        request: RequestId,
+        /// By which channel.
+        via: String,
+    },
+    /// A person said yes.
+    RequestApproved {
+        /// The request.
+        request: RequestId,
+        /// Who.
+        by: DecidedBy,
+    },
+    /// The config let it pass.
+    RequestAutoApproved {
+        /// The request.
+        request: RequestId,
+        /// The higher of severity and risk.
+        level: Severity,
+        /// Up to where the config lets pass.
+        limit: Severity,
+    },
+    /// A person said no.
+    RequestDenied {
+        /// The request.
+        request: RequestId,
+        /// Who.
+        by: DecidedBy,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody answered in time.
+    RequestExpired {
+        /// The request.
+        request: RequestId,
+        /// When the policy is asked again, while the incident lasts.
+        retry_at: Timestamp,
+    },
+    /// It was taken back before anybody decided.
+    RequestWithdrawn {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        reason: WithdrawReason,
+    },
+    /// A guard stopped it just before it ran.
+    ExecutionRefused {
+        /// The request.
+        request: RequestId,
+        /// Which guard.
+        guard: Guard,
+        /// When the policy is asked again.
+        retry_at: Timestamp,
+    },
+    /// It is being run. Committed before the attempt.
+    ExecutionStarted {
+        /// The request.
+        request: RequestId,
+        /// 1, or more where an idempotent action is run again after it was lost from sight.
+        run: u32,
+    },
+    /// It ran.
+    ExecutionFinished {
+        /// The request.
+        request: RequestId,
+        /// How it ended.
+        #[serde(flatten)]
+        result: RunResult,
+    },
+    /// The group was looked at while a repair is being verified.
+    VerificationObserved {
+        /// The request.
+        request: RequestId,
+        /// Time of the newest sample.
+        sample_at: Timestamp,
+        /// What was seen.
+        health: Health,
+    },
+    /// The required expressions were evaluated.
+    RequirementsChecked {
+        /// The request.
+        request: RequestId,
+        /// The expressions that do not hold, each with what came back; empty when all hold.
+        unmet: BTreeMap<String, String>,
+    },
+    /// Verification came to its end.
+    VerificationFinished {
+        /// The request.
+        request: RequestId,
+        /// What it found.
+        outcome: Verified,
+        /// Why, in a few words.
+        reason: String,
+    },
+    /// The same group broke again too soon.
+    FixRevoked {
+        /// The request that had been called fixed.
+        request: RequestId,
+        /// The new incident.
+        incident: IncidentId,
+    },
+    /// Many things are breaking at once; every proposal is held.
+    StormStarted {
+        /// What it was recognised by.
+        reason: String,
+    },
+    /// It goes on.
+    StormContinued {},
+    /// It has been quiet for long enough.
+    StormEnded {},
+    /// Somebody stopped all repairs.
+    Paused {
+        /// Who.
+        by: DecidedBy,
+    },
+    /// Somebody let them go on.
+    Resumed {
+        /// Who.
+        by: DecidedBy,
+    },
+}
