@@ -1,0 +1,307 @@
+//! What the journal looks like. A change of these bytes is a change of the format: old journals must stay readable.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use expect_test::expect;
+use serde_json::json;
+use tidegate_domain::event::{
+    Alert, CloseReason, Event, Fact, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Refusal, RequestId,
+    ResolvedAction, RunResult, Verified, WithdrawReason,
+};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
+use tidegate_domain::time::Timestamp;
+
+use crate::script::{by, evidence};
+use crate::world::{START, group, series};
+
+fn incident() -> IncidentId {
+    IncidentId("i7".to_owned())
+}
+
+fn request() -> RequestId {
+    RequestId("r12-9f3a".to_owned())
+}
+
+fn proposal(spec: ActionKind) -> Box<Proposal> {
+    let serde_json::Value::Object(arguments) = json!({"replicas": 3, "share": 0.1, "fast": true, "zone": "a"}) else {
+        unreachable!()
+    };
+    Box::new(Proposal {
+        action: ResolvedAction {
+            name: "scale".to_owned(),
+            spec,
+            target: group("shop"),
+            arguments,
+            risk: Severity::High,
+            timeout: Duration::from_secs(30),
+            idempotent: true,
+            dry_run: false,
+            verify: Verify { require: vec!["up == 1".to_owned()], ..Verify::default() },
+        },
+        summary: "scale the shop".to_owned(),
+        rationale: "\"quotes\", größer & <b>".to_owned(),
+        policy_digest: "77aa".to_owned(),
+        shown: vec!["web {service=\"shop\"}".to_owned()],
+        digest: "9f3a00".to_owned(),
+        deadline: Timestamp(START.0 + 300_000),
+        start_within: Duration::from_millis(120_500),
+        earlier: 2,
+    })
+}
+
+fn command() -> ActionKind {
+    ActionKind::Command {
+        program: "/usr/bin/kubectl".to_owned(),
+        args: vec!["restart".to_owned(), "{service}".to_owned()],
+        env: [("LANG".to_owned(), "C".to_owned())].into(),
+    }
+}
+
+fn http() -> ActionKind {
+    ActionKind::Http {
+        url: "http://127.0.0.1:8080/admin".to_owned(),
+        method: "POST".to_owned(),
+        headers: [("x-kind".to_owned(), "kind".to_owned())].into(),
+        bearer_token_file: None,
+    }
+}
+
+fn alert() -> Alert {
+    Alert {
+        fingerprint: "00ff00ff00ff00ff".to_owned(),
+        labels: Labels::new([("alertname", "Slow"), ("kind", "guard")]),
+        annotations: Labels::new([("summary", "it burns")]),
+        starts_at: Timestamp(-62_135_596_800_000),
+        firing: true,
+    }
+}
+
+fn opened(origin: Origin) -> Fact {
+    Fact::IncidentOpened {
+        incident: incident(),
+        origin,
+        labels: group("shop"),
+        severity: Severity::Critical,
+        since: START,
+        mode: Mode::Observe,
+        has_policy: true,
+        dry_run: false,
+        evidence: Some(Box::new(evidence(series("shop", "a"), START, START))),
+        alerts: vec![alert()],
+    }
+}
+
+fn guards() -> Vec<Guard> {
+    let until = START;
+    vec![
+        Guard::NotActive,
+        Guard::Silenced { by: "silence 7".to_owned() },
+        Guard::SilencesUnknown { error: "connection refused".to_owned() },
+        Guard::DigestChanged,
+        Guard::Stale,
+        Guard::Late,
+        Guard::TargetBusy { request: RequestId("r3-0000".to_owned()) },
+        Guard::Cooldown { until },
+        Guard::Rate { until },
+        Guard::BlastRadius { targets: 3 },
+        Guard::Paused { by: "bob".to_owned() },
+        Guard::Storm,
+    ]
+}
+
+/// Every kind of fact, every kind of what is in it, at least once.
+fn facts() -> Vec<Fact> {
+    let (watch, reason) = ("web".to_owned(), "because".to_owned());
+    let mut facts = vec![
+        Fact::HostStarted { version: "0.1.0".to_owned() },
+        opened(Origin::Anomaly { watch: watch.clone(), group: group("shop") }),
+        opened(Origin::Absence { watch, group: Labels::empty() }),
+        opened(Origin::Alert { route: String::new(), group_key: "{}:{alertname=\"Slow\"}".to_owned() }),
+        Fact::MemberJoined { incident: incident(), evidence: Box::new(evidence(series("shop", "b"), START, START)) },
+        Fact::AlertsChanged { incident: incident(), alerts: vec![alert(), Alert { firing: false, ..alert() }] },
+        Fact::SeverityRaised { incident: incident(), severity: Severity::Low },
+        Fact::PolicyLeft { incident: incident(), reason: reason.clone(), policy_digest: "77aa".to_owned() },
+        Fact::PolicyFailed { incident: incident(), error: reason.clone(), retry_at: START },
+        Fact::ProposalObserved { incident: incident(), proposal: proposal(http()) },
+        Fact::IncidentJoined { incident: incident(), request: request() },
+        Fact::RequestOpened { request: request(), incident: incident(), proposal: proposal(command()) },
+        Fact::RequestAnnounced { request: request(), via: "slack".to_owned() },
+        Fact::RequestApproved { request: request(), by: by("alice") },
+        Fact::RequestAutoApproved { request: request(), level: Severity::Low, limit: Severity::Medium },
+        Fact::RequestDenied { request: request(), by: by("bob"), reason },
+        Fact::RequestExpired { request: request(), retry_at: START },
+        Fact::RequestWithdrawn { request: request(), reason: WithdrawReason::IncidentClosed },
+        Fact::ExecutionStarted { request: request(), run: 2 },
+        Fact::RequirementsChecked { request: request(), unmet: BTreeMap::new() },
+        Fact::RequirementsChecked { request: request(), unmet: [("up".to_owned(), "nothing".to_owned())].into() },
+        Fact::FixRevoked { request: request(), incident: incident() },
+        Fact::StormStarted { reason: "3 of 10".to_owned() },
+        Fact::StormContinued {},
+        Fact::StormEnded {},
+        Fact::Paused { by: by("alice") },
+        Fact::Resumed { by: by("bob") },
+    ];
+    let ends = [MemberEnd::Recovered, MemberEnd::Accepted, MemberEnd::Vanished];
+    facts.extend(ends.map(|how| Fact::MemberEnded { incident: incident(), series: series("shop", "a"), how }));
+    let reasons = [
+        CloseReason::Recovered,
+        CloseReason::Fixed,
+        CloseReason::Accepted,
+        CloseReason::Resolved,
+        CloseReason::Returned,
+        CloseReason::Vanished,
+    ];
+    facts.extend(reasons.map(|reason| Fact::IncidentClosed { incident: incident(), reason }));
+    let refusals = [
+        Refusal::UnknownAction { action: "reboot".to_owned() },
+        Refusal::BadArguments { error: "too many".to_owned() },
+        Refusal::NoTarget { label: "zone".to_owned() },
+    ];
+    let guarded = guards().into_iter().map(|guard| Refusal::Guarded { guard });
+    facts.extend(refusals.into_iter().chain(guarded).map(|refusal| Fact::ProposalRefused {
+        incident: incident(),
+        action: "scale".to_owned(),
+        retry_at: matches!(refusal, Refusal::Guarded { .. }).then_some(START),
+        refusal,
+    }));
+    facts.extend(guards().into_iter().map(|guard| Fact::ExecutionRefused {
+        request: request(),
+        guard,
+        retry_at: START,
+    }));
+    let results = [
+        RunResult::Succeeded { output: "line\n\u{1b}[0m".to_owned() },
+        RunResult::Failed { error: String::new() },
+        RunResult::Unknown { error: "timed out".to_owned() },
+        RunResult::DryRun,
+    ];
+    facts.extend(results.map(|result| Fact::ExecutionFinished { request: request(), result }));
+    let seen = [Health::Healthy, Health::Unhealthy, Health::Unjudged];
+    facts.extend(seen.map(|health| Fact::VerificationObserved { request: request(), sample_at: START, health }));
+    let outcomes = [Verified::Fixed, Verified::Ineffective, Verified::Inconclusive];
+    facts.extend(outcomes.map(|outcome| Fact::VerificationFinished {
+        request: request(),
+        outcome,
+        reason: "seen".to_owned(),
+    }));
+    facts
+}
+
+#[test]
+fn every_fact_survives_the_journal() {
+    for fact in facts() {
+        let event = Event { at: START, fact };
+        let line = serde_json::to_string(&event).expect("an event is JSON");
+        let back: Event = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(back, event, "{line}");
+        assert_eq!(serde_json::to_string(&back).expect("an event is JSON"), line);
+    }
+}
+
+#[test]
+fn the_format_stays_as_it_is() {
+    let lines: Vec<String> = facts()
+        .into_iter()
+        .map(|fact| serde_json::to_string(&Event { at: START, fact }).expect("an event is JSON"))
+        .collect();
+    expect![[r#"
+        {"at":1700000000000,"kind":"host_started","version":"0.1.0"}
+        {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"anomaly","watch":"web","group":{"service":"shop"},"labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
+        {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"absence","watch":"web","group":{},"labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
+        {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"alert","route":"","group_key":"{}:{alertname=\"Slow\"}","labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
+        {"at":1700000000000,"kind":"member_joined","incident":"i7","evidence":{"series":{"pod":"b","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]}}
+        {"at":1700000000000,"kind":"alerts_changed","incident":"i7","alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true},{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":false}]}
+        {"at":1700000000000,"kind":"severity_raised","incident":"i7","severity":"low"}
+        {"at":1700000000000,"kind":"policy_left","incident":"i7","reason":"because","policy_digest":"77aa"}
+        {"at":1700000000000,"kind":"policy_failed","incident":"i7","error":"because","retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_observed","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"http","url":"http://127.0.0.1:8080/admin","method":"POST","headers":{"x-kind":"kind"},"bearer_token_file":null},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2}}
+        {"at":1700000000000,"kind":"incident_joined","incident":"i7","request":"r12-9f3a"}
+        {"at":1700000000000,"kind":"request_opened","request":"r12-9f3a","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"command","program":"/usr/bin/kubectl","args":["restart","{service}"],"env":{"LANG":"C"}},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2}}
+        {"at":1700000000000,"kind":"request_announced","request":"r12-9f3a","via":"slack"}
+        {"at":1700000000000,"kind":"request_approved","request":"r12-9f3a","by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"}}
+        {"at":1700000000000,"kind":"request_auto_approved","request":"r12-9f3a","level":"low","limit":"medium"}
+        {"at":1700000000000,"kind":"request_denied","request":"r12-9f3a","by":{"approver":"bob","surface":"http","address":"10.0.0.1:9"},"reason":"because"}
+        {"at":1700000000000,"kind":"request_expired","request":"r12-9f3a","retry_at":1700000000000}
+        {"at":1700000000000,"kind":"request_withdrawn","request":"r12-9f3a","reason":"incident_closed"}
+        {"at":1700000000000,"kind":"execution_started","request":"r12-9f3a","run":2}
+        {"at":1700000000000,"kind":"requirements_checked","request":"r12-9f3a","unmet":{}}
+        {"at":1700000000000,"kind":"requirements_checked","request":"r12-9f3a","unmet":{"up":"nothing"}}
+        {"at":1700000000000,"kind":"fix_revoked","request":"r12-9f3a","incident":"i7"}
+        {"at":1700000000000,"kind":"storm_started","reason":"3 of 10"}
+        {"at":1700000000000,"kind":"storm_continued"}
+        {"at":1700000000000,"kind":"storm_ended"}
+        {"at":1700000000000,"kind":"paused","by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"}}
+        {"at":1700000000000,"kind":"resumed","by":{"approver":"bob","surface":"http","address":"10.0.0.1:9"}}
+        {"at":1700000000000,"kind":"member_ended","incident":"i7","series":{"pod":"a","service":"shop"},"how":"recovered"}
+        {"at":1700000000000,"kind":"member_ended","incident":"i7","series":{"pod":"a","service":"shop"},"how":"accepted"}
+        {"at":1700000000000,"kind":"member_ended","incident":"i7","series":{"pod":"a","service":"shop"},"how":"vanished"}
+        {"at":1700000000000,"kind":"incident_closed","incident":"i7","reason":"recovered"}
+        {"at":1700000000000,"kind":"incident_closed","incident":"i7","reason":"fixed"}
+        {"at":1700000000000,"kind":"incident_closed","incident":"i7","reason":"accepted"}
+        {"at":1700000000000,"kind":"incident_closed","incident":"i7","reason":"resolved"}
+        {"at":1700000000000,"kind":"incident_closed","incident":"i7","reason":"returned"}
+        {"at":1700000000000,"kind":"incident_closed","incident":"i7","reason":"vanished"}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"unknown_action","action":"reboot"},"retry_at":null}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"bad_arguments","error":"too many"},"retry_at":null}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"no_target","label":"zone"},"retry_at":null}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"not_active"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"silenced","by":"silence 7"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"silences_unknown","error":"connection refused"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"digest_changed"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"stale"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"late"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"target_busy","request":"r3-0000"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"cooldown","until":1700000000000}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"rate","until":1700000000000}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"blast_radius","targets":3}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"paused","by":"bob"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"storm"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"not_active"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"silenced","by":"silence 7"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"silences_unknown","error":"connection refused"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"digest_changed"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"stale"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"late"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"target_busy","request":"r3-0000"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"cooldown","until":1700000000000},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"rate","until":1700000000000},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"blast_radius","targets":3},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"paused","by":"bob"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"storm"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_finished","request":"r12-9f3a","result":"succeeded","output":"line\n\u001b[0m"}
+        {"at":1700000000000,"kind":"execution_finished","request":"r12-9f3a","result":"failed","error":""}
+        {"at":1700000000000,"kind":"execution_finished","request":"r12-9f3a","result":"unknown","error":"timed out"}
+        {"at":1700000000000,"kind":"execution_finished","request":"r12-9f3a","result":"dry_run"}
+        {"at":1700000000000,"kind":"verification_observed","request":"r12-9f3a","sample_at":1700000000000,"health":"healthy"}
+        {"at":1700000000000,"kind":"verification_observed","request":"r12-9f3a","sample_at":1700000000000,"health":"unhealthy"}
+        {"at":1700000000000,"kind":"verification_observed","request":"r12-9f3a","sample_at":1700000000000,"health":"unjudged"}
+        {"at":1700000000000,"kind":"verification_finished","request":"r12-9f3a","outcome":"fixed","reason":"seen"}
+        {"at":1700000000000,"kind":"verification_finished","request":"r12-9f3a","outcome":"ineffective","reason":"seen"}
+        {"at":1700000000000,"kind":"verification_finished","request":"r12-9f3a","outcome":"inconclusive","reason":"seen"}
+    "#]].assert_eq(&(lines.join("\n") + "\n"));
+}
+
+#[test]
+fn lines_that_are_cut_or_of_another_kind_are_refused() {
+    let line = serde_json::to_string(&Event { at: START, fact: facts().swap_remove(1) }).expect("an event is JSON");
+    for cut in [0, 1, line.len() / 2, line.len() - 1] {
+        assert!(serde_json::from_str::<Event>(&line[..cut]).is_err(), "{}", &line[..cut]);
+    }
+    for text in [r#"{"at":1,"kind":"moon_landed"}"#, r#"{"kind":"storm_ended"}"#, r#"{"at":1}"#, "null", "[]"] {
+        assert!(serde_json::from_str::<Event>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_fact_about_something_unknown_changes_nothing_but_its_own() {
+    let mut book = tidegate_domain::book::Book::default();
+    for fact in facts() {
+        let opens = matches!(fact, Fact::IncidentOpened { .. } | Fact::RequestOpened { .. });
+        if !opens {
+            book.apply(&Event { at: START, fact });
+        }
+    }
+    assert!(book.incidents().is_empty() && book.requests().is_empty());
+}

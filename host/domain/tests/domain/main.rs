@@ -1,0 +1,15 @@
+//! Scenarios, properties and the journal's format. Nothing in here needs a clock or a runtime.
+
+mod alerts;
+mod decisions;
+mod guards;
+mod journal;
+mod judge;
+mod random;
+mod repairs;
+mod restarts;
+mod script;
+mod step;
+mod storms;
+mod track;
+mod world;

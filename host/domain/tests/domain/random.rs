@@ -1,0 +1,476 @@
+//! Whatever happens in whatever order, crashes included: the promises of the gate hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tidegate_domain::book::{Approval, Run};
+use tidegate_domain::decide::decide;
+use tidegate_domain::event::{
+    Alert, Event, Fact, Health, IncidentId, MemberEnd, Origin, RequestId, RunResult, Verified,
+};
+use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::owed::{Duty, owed};
+use tidegate_domain::rules::{Mode, Severity};
+use tidegate_domain::time::Timestamp;
+
+use crate::script::{by, evidence};
+use crate::world::{START, World, group, minutes, rules, series};
+
+/// Something that may happen. Numbers pick among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(u64),
+    /// Something that is owed or waited for, as a host and people would do it.
+    Follow {
+        pick: usize,
+        action: usize,
+        well: bool,
+    },
+    Opened {
+        service: u8,
+        pod: u8,
+        severe: bool,
+    },
+    Again {
+        service: u8,
+        pod: u8,
+        back: u64,
+    },
+    Ended {
+        service: u8,
+        pod: u8,
+        how: MemberEnd,
+    },
+    Worse {
+        service: u8,
+    },
+    Absent {
+        service: u8,
+    },
+    Returned {
+        service: u8,
+    },
+    Look {
+        service: u8,
+        health: Health,
+    },
+    Survey {
+        anomalous: usize,
+    },
+    Alerts {
+        key: u8,
+        alerts: Vec<(u8, u8, bool)>,
+    },
+    LookedUp {
+        pick: usize,
+        gone: bool,
+    },
+    Answer {
+        pick: usize,
+        action: usize,
+        fresh: bool,
+    },
+    Leave {
+        pick: usize,
+    },
+    Decide {
+        pick: usize,
+        who: usize,
+        yes: bool,
+    },
+    Start {
+        pick: usize,
+        silenced: bool,
+    },
+    Ran {
+        pick: usize,
+        result: usize,
+    },
+    Required {
+        pick: usize,
+        met: bool,
+    },
+    Pause(bool),
+    Reconfigure {
+        restart_risk: bool,
+        watch: bool,
+    },
+    /// The host dies after everything was stored.
+    Crash,
+    /// The host dies while it stores what follows from the step: only so many of its events are kept.
+    CrashWithin {
+        step: Box<Step>,
+        kept: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (service, pod, pick) = (0..3u8, 0..2u8, 0..4usize);
+    let how = prop_oneof![Just(MemberEnd::Recovered), Just(MemberEnd::Accepted), Just(MemberEnd::Vanished)];
+    let health = prop_oneof![3 => Just(Health::Healthy), 1 => Just(Health::Unhealthy), 1 => Just(Health::Unjudged)];
+    let alerts = vec((0..3u8, 0..4u8, any::<bool>()), 1..4);
+    let plain = prop_oneof![
+        20 => prop_oneof![12 => 0..3u64, 1 => 4..90u64].prop_map(Step::Pass),
+        60 => (0..8usize, 0..7usize, prop::bool::weighted(0.8))
+            .prop_map(|(pick, action, well)| Step::Follow { pick, action, well }),
+        5 => (service.clone(), pod.clone(), any::<bool>())
+            .prop_map(|(service, pod, severe)| Step::Opened { service, pod, severe }),
+        1 => (service.clone(), pod.clone(), 0..60u64).prop_map(|(service, pod, back)| Step::Again { service, pod, back }),
+        2 => (service.clone(), pod, how).prop_map(|(service, pod, how)| Step::Ended { service, pod, how }),
+        1 => service.clone().prop_map(|service| Step::Worse { service }),
+        1 => service.clone().prop_map(|service| Step::Absent { service }),
+        1 => service.clone().prop_map(|service| Step::Returned { service }),
+        8 => (service, health).prop_map(|(service, health)| Step::Look { service, health }),
+        1 => (0..20usize).prop_map(|anomalous| Step::Survey { anomalous }),
+        3 => (0..2u8, alerts).prop_map(|(key, alerts)| Step::Alerts { key, alerts }),
+        3 => (pick.clone(), any::<bool>()).prop_map(|(pick, gone)| Step::LookedUp { pick, gone }),
+        10 => (pick.clone(), 0..7usize, prop::bool::weighted(0.9))
+            .prop_map(|(pick, action, fresh)| Step::Answer { pick, action, fresh }),
+        1 => pick.clone().prop_map(|pick| Step::Leave { pick }),
+        8 => (pick.clone(), 0..3usize, prop::bool::weighted(0.8))
+            .prop_map(|(pick, who, yes)| Step::Decide { pick, who, yes }),
+        10 => (pick.clone(), prop::bool::weighted(0.1)).prop_map(|(pick, silenced)| Step::Start { pick, silenced }),
+        8 => (pick.clone(), 0..6usize).prop_map(|(pick, result)| Step::Ran { pick, result }),
+        3 => (pick, any::<bool>()).prop_map(|(pick, met)| Step::Required { pick, met }),
+        1 => prop::bool::weighted(0.2).prop_map(Step::Pause),
+        1 => (any::<bool>(), prop::bool::weighted(0.8))
+            .prop_map(|(restart_risk, watch)| Step::Reconfigure { restart_risk, watch }),
+    ];
+    let plain = plain.boxed();
+    prop_oneof![
+        50 => plain.clone(),
+        1 => Just(Step::Crash),
+        1 => (plain, 0..3usize).prop_map(|(step, kept)| Step::CrashWithin { step: Box::new(step), kept }),
+    ]
+}
+
+const ACTIONS: [&str; 7] = ["restart", "flush", "scale", "again", "again", "pretend", "proven"];
+
+/// The world, and what it did to the outside: that is not undone by a crash.
+struct Life {
+    world: World,
+    all: tidegate_domain::rules::Rules,
+    /// How often each request was attempted.
+    attempts: BTreeMap<RequestId, u32>,
+    /// What is being attempted now.
+    running: BTreeSet<RequestId>,
+}
+
+impl Life {
+    fn new(mode: Mode) -> Life {
+        let mut rules = rules();
+        rules.gate.auto_approve = Severity::Medium;
+        rules.storm.incidents = 5;
+        let web = rules.watches.get_mut("web").expect("there is one watch");
+        web.mode = mode;
+        Life { world: World::new(rules.clone()), all: rules, attempts: BTreeMap::new(), running: BTreeSet::new() }
+    }
+
+    fn live(&mut self, step: &Step) {
+        match step {
+            Step::Pass(length) => {
+                self.world.now = self.world.now.plus(minutes(*length));
+                self.world.give(&Input::Tick);
+            }
+            Step::Reconfigure { restart_risk, watch } => {
+                self.world.rules = self.all.clone();
+                let restart = self.world.rules.actions.get_mut("restart").expect("configured");
+                restart.risk = if *restart_risk { Severity::High } else { Severity::Medium };
+                if !watch {
+                    self.world.rules.watches.clear();
+                }
+                self.world.give(&Input::Tick);
+            }
+            Step::Crash => self.crash(self.world.journal.len()),
+            Step::CrashWithin { step, kept } => {
+                if let Some(input) = self.input(step) {
+                    let events = decide(&self.world.book, &self.world.rules, &input, self.world.now);
+                    let lines = events.iter().take(*kept).map(|event| serde_json::to_string(event).expect("JSON"));
+                    self.world.journal.extend(lines);
+                }
+                self.crash(self.world.journal.len());
+            }
+            other => {
+                if let Some(input) = self.input(other) {
+                    let events = self.world.give(&input);
+                    self.act(&input, &events);
+                }
+            }
+        }
+        self.check();
+    }
+
+    fn crash(&mut self, lines: usize) {
+        self.running.clear();
+        self.world.crash(lines);
+    }
+
+    /// What the shell does to the outside, after the events are stored.
+    fn act(&mut self, input: &Input, events: &[Event]) {
+        for event in events {
+            match &event.fact {
+                Fact::ExecutionStarted { request, .. } => {
+                    *self.attempts.entry(request.clone()).or_default() += 1;
+                    assert!(self.running.insert(request.clone()), "{request} runs twice at once");
+                }
+                Fact::ExecutionFinished { request, .. } => {
+                    self.running.remove(request);
+                }
+                Fact::VerificationFinished { outcome: Verified::Fixed, request, .. } => {
+                    assert!(!says_nothing(input), "{request} was fixed by {input:?}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn input(&self, step: &Step) -> Option<Input> {
+        let (book, now) = (&self.world.book, self.world.now);
+        let service = |number: &u8| ["a", "b", "c"][usize::from(*number)];
+        let pod = |number: &u8| ["x", "y"][usize::from(*number)];
+        let watched = |change| Some(Input::Watched { watch: "web".to_owned(), change });
+        let opened = |name: &u8, pod_name: &u8, severity: Severity, since: Timestamp| {
+            let evidence = evidence(series(service(name), pod(pod_name)), since, now);
+            watched(WatchChange::Opened { group: group(service(name)), severity, evidence: Box::new(evidence) })
+        };
+        let incident = |pick: usize| {
+            let open: Vec<IncidentId> = book.open_incidents().map(|incident| incident.id.clone()).collect();
+            (!open.is_empty()).then(|| open[pick % open.len()].clone())
+        };
+        let request = |pick: usize, wanted: &dyn Fn(&tidegate_domain::book::Request) -> bool| {
+            let all: Vec<RequestId> = book.requests().iter().filter(|r| wanted(r)).map(|r| r.id.clone()).collect();
+            (!all.is_empty()).then(|| all[all.len() - 1 - pick % all.len()].clone())
+        };
+        let policy_digest = "77aa".to_owned();
+        match step {
+            Step::Opened { service, pod, severe } => {
+                opened(service, pod, if *severe { Severity::High } else { Severity::Medium }, now)
+            }
+            Step::Again { service, pod, back } => opened(service, pod, Severity::Medium, now.minus(minutes(*back))),
+            Step::Ended { service: name, pod: pod_name, how } => watched(WatchChange::Ended {
+                group: group(service(name)),
+                series: series(service(name), pod(pod_name)),
+                how: *how,
+            }),
+            Step::Worse { service: name } => {
+                watched(WatchChange::Worsened { group: group(service(name)), severity: Severity::Critical })
+            }
+            Step::Absent { service: name } => {
+                watched(WatchChange::Absent { group: group(service(name)), since: now.minus(minutes(5)) })
+            }
+            Step::Returned { service: name } => watched(WatchChange::Returned { group: group(service(name)) }),
+            Step::Look { service: name, health } => {
+                watched(WatchChange::Observed { group: group(service(name)), sample_at: now, health: *health })
+            }
+            Step::Survey { anomalous } => watched(WatchChange::Surveyed { anomalous: *anomalous, total: 100 }),
+            Step::Alerts { key, alerts } => Some(Input::AlertsDelivered {
+                group_key: format!("g{key}"),
+                alerts: alerts.iter().map(|(name, start, firing)| alert(service(name), *start, *firing)).collect(),
+            }),
+            Step::LookedUp { pick, gone } => Some(Input::AlertsObserved { incident: incident(*pick)?, gone: *gone }),
+            Step::Answer { pick, action, fresh } => Some(Input::PolicyAnswered {
+                incident: incident(*pick)?,
+                policy_digest,
+                answer: plan(*action),
+                last_sample: fresh.then_some(now),
+            }),
+            Step::Leave { pick } => Some(Input::PolicyAnswered {
+                incident: incident(*pick)?,
+                policy_digest,
+                answer: PolicyAnswer::Leave("no".to_owned()),
+                last_sample: Some(now),
+            }),
+            Step::Decide { pick, who, yes } => Some(Input::Decided {
+                request: request(*pick, &|_| true)?,
+                by: by(["alice", "bob", "mallory"][*who]),
+                verdict: if *yes {
+                    Verdict::Approve { digest: None }
+                } else {
+                    Verdict::Deny { reason: "no".to_owned() }
+                },
+            }),
+            Step::Start { pick, silenced } => Some(Input::StartRequested {
+                request: request(*pick, &|_| true)?,
+                silence: if *silenced { Silence::By("somebody".to_owned()) } else { Silence::None },
+                last_sample: Some(now),
+            }),
+            Step::Ran { pick, result } => Some(Input::Ran {
+                request: request(*pick, &|request| self.running.contains(&request.id))?,
+                result: match result {
+                    0 => RunResult::Failed { error: String::new() },
+                    1 => RunResult::Unknown { error: String::new() },
+                    2 => RunResult::DryRun,
+                    _ => RunResult::Succeeded { output: String::new() },
+                },
+            }),
+            Step::Required { pick, met } => {
+                let unmet = [("traffic > 0".to_owned(), "0".to_owned())].into();
+                let request = request(*pick, &|request| request.verification.is_some())?;
+                Some(Input::RequirementsChecked { request, unmet: if *met { BTreeMap::new() } else { unmet } })
+            }
+            Step::Pause(true) => Some(Input::Pause { by: by("alice") }),
+            Step::Pause(false) => Some(Input::Resume { by: by("bob") }),
+            Step::Follow { pick, action, well } => {
+                let mut next = self.awaited(*action, *well);
+                (!next.is_empty()).then(|| next.swap_remove(pick % next.len()))
+            }
+            Step::Pass(_) | Step::Reconfigure { .. } | Step::Crash | Step::CrashWithin { .. } => None,
+        }
+    }
+
+    fn awaited(&self, action: usize, well: bool) -> Vec<Input> {
+        let (book, now) = (&self.world.book, self.world.now);
+        let mut next = Vec::new();
+        for duty in owed(book, now) {
+            match duty {
+                Duty::Consult(incident) => next.push(Input::PolicyAnswered {
+                    incident,
+                    policy_digest: "77aa".to_owned(),
+                    answer: plan(action),
+                    last_sample: Some(now),
+                }),
+                Duty::Announce(request) => next.push(Input::Announced { request, via: "slack".to_owned() }),
+                Duty::Start(request) => {
+                    next.push(Input::StartRequested { request, silence: Silence::None, last_sample: Some(now) });
+                }
+                Duty::CheckRequirements(request) => {
+                    let unmet = [("traffic > 0".to_owned(), "0".to_owned())].into();
+                    let unmet = if well { BTreeMap::new() } else { unmet };
+                    next.push(Input::RequirementsChecked { request, unmet });
+                }
+                Duty::LookUpAlerts(incident) => next.push(Input::AlertsObserved { incident, gone: false }),
+            }
+        }
+        for request in book.active_requests() {
+            let id = request.id.clone();
+            let incident = book.incident(&request.incident);
+            if request.approval == Approval::Pending {
+                next.push(Input::Decided { request: id, by: by("alice"), verdict: Verdict::Approve { digest: None } });
+            } else if self.running.contains(&id) {
+                next.push(Input::Ran { request: id, result: RunResult::Succeeded { output: String::new() } });
+            } else if let (true, Some(incident)) = (request.is_verifying(), incident) {
+                let health = if well { Health::Healthy } else { Health::Unhealthy };
+                next.push(match &incident.origin {
+                    Origin::Anomaly { watch, group } => Input::Watched {
+                        watch: watch.clone(),
+                        change: WatchChange::Observed { group: group.clone(), sample_at: now, health },
+                    },
+                    Origin::Absence { watch, group } => {
+                        Input::Watched { watch: watch.clone(), change: WatchChange::Returned { group: group.clone() } }
+                    }
+                    Origin::Alert { .. } => Input::AlertsObserved { incident: incident.id.clone(), gone: well },
+                });
+            }
+        }
+        next
+    }
+
+    /// What must hold at any time.
+    fn check(&self) {
+        let book = &self.world.book;
+        let requests = book.requests();
+        let active: BTreeSet<&RequestId> = book.active_requests().map(|request| &request.id).collect();
+        for request in &requests {
+            assert_eq!(active.contains(&request.id), request.is_active(), "{} is or is not active", request.id);
+            let attempts = self.attempts.get(&request.id).copied().unwrap_or(0);
+            let most = if request.proposal.action.idempotent { 3 } else { 1 };
+            assert!(attempts <= most, "{} was attempted {attempts} times", request.id);
+            let approved = matches!(request.approval, Approval::Approved { .. });
+            assert!(approved || attempts == 0, "{} was attempted without an approval", request.id);
+            assert!(approved || request.run == Run::NotStarted, "{}: {:?}", request.id, request.run);
+        }
+        let held: Vec<_> = book.active_requests().map(|request| &request.proposal.action.target).collect();
+        for (at, target) in held.iter().enumerate() {
+            assert!(held[..at].iter().all(|other| !other.overlaps(target)), "{target} is held twice");
+        }
+        for duty in owed(book, self.world.now) {
+            if let Duty::Start(request) = duty {
+                let start = Input::StartRequested { request, silence: Silence::None, last_sample: None };
+                let follows = decide(book, &self.world.rules, &start, self.world.now);
+                assert!(!follows.is_empty(), "a duty that nothing follows from would be owed for ever: {start:?}");
+            }
+        }
+    }
+
+    /// What must hold in the end: the journal says the same as the book, one outcome a request, and no lock for ever.
+    fn end(mut self, mode: Mode) {
+        self.world.check_journal();
+        let mut outcomes: BTreeMap<&str, u32> = BTreeMap::new();
+        let lines: Vec<serde_json::Value> =
+            self.world.journal.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        for line in &lines {
+            let kind = line["kind"].as_str().unwrap_or_default();
+            let decided = ["approved", "auto_approved", "denied", "expired", "withdrawn"];
+            if kind.strip_prefix("request_").is_some_and(|kind| decided.contains(&kind)) {
+                *outcomes.entry(line["request"].as_str().unwrap_or_default()).or_default() += 1;
+            }
+            assert!(mode == Mode::Auto || kind != "request_auto_approved");
+        }
+        assert!(outcomes.values().all(|count| *count == 1), "{outcomes:?}");
+
+        // Whatever runs ends, and time passes.
+        for request in std::mem::take(&mut self.running) {
+            self.world.give(&Input::Ran { request, result: RunResult::Succeeded { output: String::new() } });
+        }
+        for _ in 0..3 {
+            self.world.now = self.world.now.plus(minutes(24 * 60));
+            self.world.give(&Input::Tick);
+            for duty in owed(&self.world.book, self.world.now) {
+                if let Duty::Start(request) = duty {
+                    self.world.give(&Input::StartRequested { request, silence: Silence::None, last_sample: None });
+                }
+            }
+        }
+        let held: Vec<_> = self.world.book.active_requests().collect();
+        assert!(held.is_empty(), "held for ever: {held:#?}");
+    }
+}
+
+fn plan(action: usize) -> PolicyAnswer {
+    PolicyAnswer::Propose(Plan {
+        summary: "run it".to_owned(),
+        rationale: String::new(),
+        action: ACTIONS[action].to_owned(),
+        arguments: if ACTIONS[action] == "scale" { r#"{"replicas":2}"# } else { "" }.to_owned(),
+    })
+}
+
+/// Inputs that bring no news of anybody's health.
+fn says_nothing(input: &Input) -> bool {
+    match input {
+        Input::Watched { change: WatchChange::Observed { health, .. }, .. } => *health != Health::Healthy,
+        Input::AlertsObserved { gone, .. } => !gone,
+        Input::RequirementsChecked { unmet, .. } => !unmet.is_empty(),
+        Input::Watched { change: WatchChange::Returned { .. }, .. } => false,
+        _ => true,
+    }
+}
+
+fn alert(name: &str, start: u8, firing: bool) -> Alert {
+    Alert {
+        fingerprint: name.to_owned(),
+        labels: Labels::new([("alertname", name), ("team", "web"), ("service", name), ("severity", "warning")]),
+        annotations: Labels::empty(),
+        starts_at: START.plus(minutes(20 * u64::from(start))),
+        firing,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_gate_holds_in_any_order(
+        mode in prop_oneof![2 => Just(Mode::Ask), 1 => Just(Mode::Auto), 1 => Just(Mode::Observe)],
+        steps in vec(step(), 1..120),
+    ) {
+        let mut life = Life::new(mode);
+        life.world.give(&Input::Started { version: "0.1.0".to_owned() });
+        for step in &steps {
+            life.live(step);
+        }
+        life.end(mode);
+    }
+}
