@@ -1,6 +1,6 @@
 //! The seasonal detector: compares a sample with the samples at the same time of earlier periods, of a day or a week.
 //!
-//! This module holds the settings and the judgement; what is remembered lives in [`season`].
+//! This module holds the settings and the judgement; what is remembered lives in `season`.
 
 mod season;
 

@@ -1,6 +1,6 @@
 //! The z-score detector: how many standard deviations a sample lies from the mean of the samples before it.
 //!
-//! This module holds the settings and the judgement; what is remembered lives in [`window`].
+//! This module holds the settings and the judgement; what is remembered lives in `window`.
 
 mod moments;
 mod window;

@@ -1,7 +1,7 @@
 //! The runbook policy: rules from label matchers and severity to an action, first match wins; the next rule when an
 //! attempt did not help.
 //!
-//! This module holds the settings and the choice among rules; [`rule`] knows when one rule applies and what it proposes.
+//! This module holds the settings and the choice among rules; `rule` knows when one rule applies and what it proposes.
 
 mod labels;
 mod matcher;
