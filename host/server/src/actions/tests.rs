@@ -1,3 +1,5 @@
+//! Actions on real programs and loopback servers; each must say no more than is known.
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -7,9 +9,9 @@ use axum::routing::post;
 use serde_json::json;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{Severity, Verify};
-use tokio::net::TcpListener;
 
 use super::*;
+use crate::http_client::tests::{refused, serve, serve_raw, serve_silence};
 
 fn action(spec: ActionKind, timeout: Duration) -> ResolvedAction {
     ResolvedAction {
@@ -28,7 +30,13 @@ fn action(spec: ActionKind, timeout: Duration) -> ResolvedAction {
 fn sh(script: &str) -> ActionKind {
     ActionKind::Command {
         program: "/bin/sh".to_owned(),
-        args: vec!["-c".to_owned(), script.to_owned(), "sh".to_owned(), "{service}".to_owned(), "{replicas}".to_owned()],
+        args: vec![
+            "-c".to_owned(),
+            script.to_owned(),
+            "sh".to_owned(),
+            "{service}".to_owned(),
+            "{replicas}".to_owned(),
+        ],
         env: BTreeMap::from([("ONLY".to_owned(), "this".to_owned())]),
     }
 }
@@ -66,18 +74,53 @@ async fn a_command_past_its_time_is_killed_with_all_it_started() {
 }
 
 #[tokio::test]
+async fn what_a_command_leaves_running_neither_delays_nor_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let script = format!("(sleep 1; echo alive > {}) & echo started", mark.display());
+    let begun = Instant::now();
+    let result = run(&action(sh(&script), LONG), "r1").await;
+    assert_eq!(result, RunResult::Succeeded { output: "started".to_owned() });
+    assert!(begun.elapsed() < LONG);
+    while !mark.exists() {
+        assert!(begun.elapsed() < LONG, "it was killed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_nobody_waits_for_is_killed_with_all_it_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let (begun, done) = (folder.path().join("begun"), folder.path().join("done"));
+    let script = format!("touch {}; (sleep 1; touch {}) & sleep 60", begun.display(), done.display());
+    let action = action(sh(&script), LONG);
+    tokio::select! {
+        result = run(&action, "r1") => panic!("{result:?}"),
+        () = async { while !begun.exists() { tokio::time::sleep(Duration::from_millis(5)).await } } => {}
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(!done.exists());
+}
+
+#[tokio::test]
+async fn a_command_killed_by_somebody_is_unknown() {
+    let result = run(&action(sh("kill -TERM $$"), LONG), "r1").await;
+    assert!(matches!(&result, RunResult::Unknown { error } if error.contains("signal: 15")), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_command_with_a_zero_byte_is_never_started() {
+    let mut action = action(sh("true"), LONG);
+    action.target = Labels::new([("service", "a\0b")]);
+    assert!(matches!(run(&action, "r1").await, RunResult::Failed { .. }));
+}
+
+#[tokio::test]
 async fn endless_output_is_cut() {
     let RunResult::Succeeded { output } = run(&action(sh("yes | head -c 3000000; echo end"), LONG), "r1").await else {
         panic!("it must have succeeded");
     };
     assert!(output.len() <= MOST_OUTPUT && output.ends_with("end"));
-}
-
-async fn serve(router: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    format!("http://{address}/")
 }
 
 #[tokio::test]
@@ -109,26 +152,49 @@ async fn answers_that_are_no_yes_are_a_no() {
 
 #[tokio::test]
 async fn what_was_sent_and_not_answered_is_unknown() {
-    let slow = Router::new().route("/", post(|| async { tokio::time::sleep(LONG).await }));
-    let result = run(&action(call(serve(slow).await), Duration::from_millis(200)), "r1").await;
+    let silent = serve_silence().await;
+    let result = run(&action(call(silent), Duration::from_millis(200)), "r1").await;
     assert!(matches!(result, RunResult::Unknown { .. }), "{result:?}");
-
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}/", listener.local_addr().expect("bound"));
-    tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.expect("a connection");
-        let mut some = [0; 64];
-        let _ = tokio::io::AsyncReadExt::read(&mut socket, &mut some).await;
-    });
-    let result = run(&action(call(url), LONG), "r1").await;
+    let result = run(&action(call(serve_raw(Vec::new()).await), LONG), "r1").await;
     assert!(matches!(result, RunResult::Unknown { .. }), "hung up on: {result:?}");
 }
 
 #[tokio::test]
+async fn a_success_that_breaks_off_and_a_lost_gateway_are_unknown() {
+    let half = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nbegun".to_vec();
+    let result = run(&action(call(serve_raw(half).await), LONG), "r1").await;
+    assert!(matches!(&result, RunResult::Unknown { error } if error.contains("200")), "{result:?}");
+    for code in [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT] {
+        let routes = Router::new().route("/", post(move || async move { code }));
+        let result = run(&action(call(serve(routes).await), LONG), "r1").await;
+        assert!(matches!(result, RunResult::Unknown { .. }), "{code}: {result:?}");
+    }
+    let garbage = serve_raw(b"garbage".to_vec()).await;
+    assert!(matches!(run(&action(call(garbage), LONG), "r1").await, RunResult::Unknown { .. }));
+}
+
+#[tokio::test]
+async fn a_token_is_sent_and_a_missing_one_stops_everything() {
+    let echo = |headers: HeaderMap| async move { headers["authorization"].to_str().unwrap().to_owned() };
+    let url = serve(Router::new().route("/", post(echo))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let spec = ActionKind::Http {
+        url,
+        method: "POST".to_owned(),
+        headers: BTreeMap::from([("X-Team".to_owned(), "a".to_owned())]),
+        bearer_token_file: Some(file.to_string_lossy().into_owned()),
+    };
+    let action = action(spec, LONG);
+    let missing = run(&action, "r1").await;
+    assert!(matches!(&missing, RunResult::Failed { error } if error.starts_with("nothing was sent")), "{missing:?}");
+    std::fs::write(&file, "abc\n").unwrap();
+    assert_eq!(run(&action, "r1").await, RunResult::Succeeded { output: "Bearer abc".to_owned() });
+}
+
+#[tokio::test]
 async fn what_was_never_sent_has_failed() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}/", listener.local_addr().expect("bound"));
-    drop(listener);
+    let url = refused().await;
     let RunResult::Failed { error } = run(&action(call(url), LONG), "r1").await else {
         panic!("refused is not unknown");
     };
@@ -152,6 +218,17 @@ fn placeholders_are_filled_once() {
         ("{{replicas}}", "{3}"),
         ("plain", "plain"),
     ] {
-        assert_eq!(fill(template, &action), filled);
+        assert_eq!(fill(template, &action).as_deref(), Ok(filled));
     }
+}
+
+#[test]
+fn a_label_names_the_target_and_nothing_else() {
+    let mut action = action(sh(""), LONG);
+    action.target = Labels::new([("service", "--force")]);
+    action.arguments = json!({ "service": "other", "change": -1 }).as_object().cloned().unwrap();
+    assert!(fill("{service}", &action).unwrap_err().contains("take for an option"));
+    // An argument cannot stand in for a label of the same name; a number may be negative.
+    assert_eq!(fill("--service={service}", &action).as_deref(), Ok("--service=--force"));
+    assert_eq!(fill("{change}", &action).as_deref(), Ok("-1"));
 }
