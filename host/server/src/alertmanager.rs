@@ -19,6 +19,8 @@ pub(crate) use fingerprint::fingerprint;
 
 /// Longest list of alerts that is read: some hundred thousand of them.
 const MOST_BYTES: usize = 64 << 20;
+/// Longest body of an error that is read.
+const MOST_ERROR_BYTES: usize = 1 << 20;
 /// Longest error text that is kept.
 const MOST_ERROR: usize = 500;
 
@@ -142,7 +144,9 @@ impl Client {
                 for alert in alerts {
                     match self.post_batch(std::slice::from_ref(alert)).await {
                         Ok(()) => {}
-                        Err(error @ AlertmanagerError::Refused { status: 400, .. }) => refused.push((alert.clone(), error)),
+                        Err(error @ AlertmanagerError::Refused { status: 400, .. }) => {
+                            refused.push((alert.clone(), error))
+                        }
                         Err(error) => return Err(error),
                     }
                 }
@@ -168,7 +172,7 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let body = read_capped(response, MOST_BYTES).await.map_err(|cause| self.transport(cause))?;
+        let body = read_capped(response, MOST_ERROR_BYTES).await.map_err(|cause| self.transport(cause))?;
         Err(AlertmanagerError::Refused { url: self.base.to_string(), status: status.as_u16(), said: said(&body) })
     }
 
@@ -200,49 +204,4 @@ fn said(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn held_alerts_name_what_holds_them() {
-        let listed: Vec<ListedAlert> =
-            serde_json::from_str(include_str!("alertmanager/testdata/am-0.33.1-alerts-get-silenced.json"))
-                .expect("a captured answer");
-        assert_eq!(listed[0].fingerprint, "fc1fcaeebfeb4440");
-        assert_eq!(listed[0].held_by().as_deref(), Some("silence 102ca2d3-df82-437b-84f4-8dfbc7bedc02"));
-        let free = r#"{"fingerprint":"a","status":{"state":"active","silencedBy":[],"inhibitedBy":[]}}"#;
-        assert_eq!(serde_json::from_str::<ListedAlert>(free).expect("0.25 has no mutedBy").held_by(), None);
-    }
-
-    #[test]
-    fn errors_are_read_in_every_form() {
-        for (body, text) in [
-            (&br#"{"code":601,"message":"labels in body is required"}"#[..], "labels in body is required"),
-            (br#""bad matcher""#, "bad matcher"),
-            (b"plain text\n", "plain text"),
-            (b"{\"code\":1}", "{\"code\":1}"),
-            (b"\xff", "\u{fffd}"),
-        ] {
-            assert_eq!(said(body), text);
-        }
-    }
-
-    #[test]
-    fn an_alert_has_both_times() {
-        let alert = OutgoingAlert {
-            labels: Labels::new([("alertname", "A")]),
-            annotations: Labels::empty(),
-            starts_at: Timestamp(0),
-            ends_at: Timestamp(60_000),
-        };
-        assert_eq!(
-            wire(&alert),
-            json!({
-                "labels": {"alertname": "A"},
-                "annotations": {},
-                "startsAt": "1970-01-01T00:00:00.000Z",
-                "endsAt": "1970-01-01T00:01:00.000Z",
-            })
-        );
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidegate_domain::event::IncidentId;
+use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
 use super::OutgoingAlert;
@@ -16,59 +17,96 @@ const STANDS: Duration = Duration::from_secs(4 * 60);
 const KEEP_RESOLVED: Duration = Duration::from_secs(15 * 60);
 
 /// The alerts of this host's own incidents.
+///
+/// Kept by labels, which are an alert's identity: when a group breaks again while its last incident is still being
+/// resolved, the two would otherwise take turns in Alertmanager.
 #[derive(Debug, Default)]
 pub(crate) struct AlertBoard {
-    alerts: BTreeMap<IncidentId, Posted>,
+    alerts: BTreeMap<Labels, Posted>,
 }
 
 #[derive(Debug)]
 struct Posted {
+    incident: IncidentId,
     alert: OutgoingAlert,
-    resolved_at: Option<Timestamp>,
+    state: State,
     sent_at: Option<Timestamp>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Firing,
+    /// The incident goes on under other labels; resolved from the next time it is sent.
+    Replaced,
+    Resolved(Timestamp),
+}
+
 impl AlertBoard {
-    /// An incident is open. Changed labels are another alert: the old one is left to lapse.
+    /// An incident is open. With other labels than before, because its severity rose for example, it is another alert,
+    /// and the one before is resolved.
     pub(crate) fn raise(&mut self, incident: &IncidentId, alert: OutgoingAlert) {
-        let changed = |posted: &Posted| {
-            (&posted.alert.labels, &posted.alert.annotations) != (&alert.labels, &alert.annotations)
-                || posted.resolved_at.is_some()
-        };
-        if self.alerts.get(incident).is_none_or(changed) {
-            self.alerts.insert(incident.clone(), Posted { alert, resolved_at: None, sent_at: None });
+        if let Some(standing) = self.alerts.get(&alert.labels) {
+            let same = standing.incident == *incident;
+            let firing = standing.state == State::Firing;
+            let said = same && firing && standing.alert.annotations == alert.annotations;
+            let (theirs, ours) = (standing.alert.starts_at, alert.starts_at);
+            if said || (!same && (theirs > ours || (theirs == ours && firing))) {
+                // Said already, or these labels belong to a later incident of the same group by now.
+                return;
+            }
         }
+        for posted in self.alerts.values_mut().filter(|posted| posted.incident == *incident) {
+            if posted.state == State::Firing && posted.alert.labels != alert.labels {
+                posted.state = State::Replaced;
+                posted.sent_at = None;
+            }
+        }
+        let posted = Posted { incident: incident.clone(), alert, state: State::Firing, sent_at: None };
+        self.alerts.insert(posted.alert.labels.clone(), posted);
     }
 
     /// An incident is closed, at this time. Unknown ones are none of ours, or long forgotten.
     pub(crate) fn resolve(&mut self, incident: &IncidentId, at: Timestamp) {
-        if let Some(posted) = self.alerts.get_mut(incident).filter(|posted| posted.resolved_at.is_none()) {
-            posted.resolved_at = Some(at);
-            posted.sent_at = None;
+        for posted in self.alerts.values_mut().filter(|posted| posted.incident == *incident) {
+            if !matches!(posted.state, State::Resolved(_)) {
+                posted.state = State::Resolved(at);
+                posted.sent_at = None;
+            }
         }
     }
 
-    /// Is the alert of this incident on the board?
+    /// Is an alert of this incident on the board?
     pub(crate) fn knows(&self, incident: &IncidentId) -> bool {
-        self.alerts.contains_key(incident)
+        self.alerts.values().any(|posted| posted.incident == *incident)
     }
 
     /// What is to be sent now, with the time until which it stands.
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(IncidentId, OutgoingAlert)> {
-        self.alerts.retain(|_, posted| posted.resolved_at.is_none_or(|at| now.since(at) < KEEP_RESOLVED));
-        let due = self.alerts.iter().filter(|(_, p)| p.sent_at.is_none_or(|sent| now.since(sent) >= RESEND));
-        due.map(|(incident, posted)| {
-            let ends_at = posted.resolved_at.unwrap_or_else(|| now.plus(STANDS));
-            (incident.clone(), OutgoingAlert { ends_at, ..posted.alert.clone() })
-        })
-        .collect()
+        for posted in self.alerts.values_mut().filter(|posted| posted.state == State::Replaced) {
+            posted.state = State::Resolved(now);
+        }
+        self.alerts.retain(|_, posted| match posted.state {
+            State::Resolved(at) => now.since(at) < KEEP_RESOLVED,
+            State::Firing | State::Replaced => true,
+        });
+        let rested = |posted: &&Posted| posted.sent_at.is_none_or(|sent| now.since(sent) >= RESEND);
+        let due = self.alerts.values().filter(rested).map(|posted| {
+            let ends_at = match posted.state {
+                State::Resolved(at) => at,
+                State::Firing | State::Replaced => now.plus(STANDS),
+            };
+            (posted.incident.clone(), OutgoingAlert { ends_at, ..posted.alert.clone() })
+        });
+        due.collect()
     }
 
-    /// These were sent.
+    /// The alerts of these incidents that were due were sent.
     pub(crate) fn sent<'a>(&mut self, incidents: impl IntoIterator<Item = &'a IncidentId>, now: Timestamp) {
         for incident in incidents {
-            if let Some(posted) = self.alerts.get_mut(incident) {
-                posted.sent_at = Some(now);
+            for posted in self.alerts.values_mut().filter(|posted| posted.incident == *incident) {
+                if posted.sent_at.is_none_or(|sent| now.since(sent) >= RESEND) {
+                    posted.sent_at = Some(now);
+                }
             }
         }
     }
@@ -76,38 +114,48 @@ impl AlertBoard {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_domain::labels::Labels;
-
     use super::*;
 
     const SECOND: i64 = 1000;
     const MINUTE: i64 = 60 * SECOND;
 
-    fn alert(service: &str) -> OutgoingAlert {
+    fn alert(severity: &str, starts_at: i64) -> OutgoingAlert {
         OutgoingAlert {
-            labels: Labels::new([("alertname", "TidegateAnomaly"), ("service", service)]),
+            labels: Labels::new([("alertname", "TidegateAnomaly"), ("severity", severity)]),
             annotations: Labels::empty(),
-            starts_at: Timestamp(0),
+            starts_at: Timestamp(starts_at),
             ends_at: Timestamp(0),
         }
     }
 
+    fn id(name: &str) -> IncidentId {
+        IncidentId(name.to_owned())
+    }
+
+    /// Everything due, as (incident, severity, ends at), and marks it as sent.
+    fn send(board: &mut AlertBoard, now: Timestamp) -> Vec<(String, String, Timestamp)> {
+        let due = board.due(now);
+        board.sent(due.iter().map(|(incident, _)| incident), now);
+        let short = |(incident, alert): (IncidentId, OutgoingAlert)| {
+            (incident.0, alert.labels.get("severity").unwrap_or("").to_owned(), alert.ends_at)
+        };
+        due.into_iter().map(short).collect()
+    }
+
     #[test]
     fn alerts_are_repeated_then_resolved_then_forgotten() {
-        let id = IncidentId("i1".to_owned());
         let mut board = AlertBoard::default();
         let mut sent_at = Vec::new();
         for now in (0..30 * MINUTE).step_by(10 * SECOND as usize).map(Timestamp) {
             if now < Timestamp(5 * MINUTE) {
-                board.raise(&id, alert("a"));
+                board.raise(&id("i1"), alert("high", 0));
             } else {
-                board.resolve(&id, Timestamp(5 * MINUTE));
+                board.resolve(&id("i1"), Timestamp(5 * MINUTE));
             }
-            for (_, alert) in board.due(now) {
-                let resolved = alert.ends_at <= now;
+            for (_, _, ends_at) in send(&mut board, now) {
+                let resolved = ends_at <= now;
                 assert_eq!(resolved, now >= Timestamp(5 * MINUTE), "at {now:?}");
-                assert!(resolved || alert.ends_at == now.plus(STANDS));
-                board.sent([&id], now);
+                assert!(resolved || ends_at == now.plus(STANDS));
                 sent_at.push(now.0 / MINUTE);
             }
         }
@@ -117,16 +165,60 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_stays_due() {
-        let id = IncidentId("i1".to_owned());
         let mut board = AlertBoard::default();
-        board.raise(&id, alert("a"));
+        board.raise(&id("i1"), alert("high", 0));
         assert_eq!(board.due(Timestamp(0)).len(), 1);
-        assert_eq!(board.due(Timestamp(SECOND)).len(), 1, "nobody said that it was sent");
-        board.sent([&id], Timestamp(SECOND));
+        assert_eq!(send(&mut board, Timestamp(SECOND)).len(), 1, "nobody said that it was sent");
         assert!(board.due(Timestamp(2 * SECOND)).is_empty());
-        board.raise(&id, alert("b"));
-        assert_eq!(board.due(Timestamp(2 * SECOND)).len(), 1, "what is said has changed");
-        board.resolve(&id, Timestamp(3 * SECOND));
+        let told = OutgoingAlert { annotations: Labels::new([("summary", "worse")]), ..alert("high", 0) };
+        board.raise(&id("i1"), told.clone());
+        assert_eq!(send(&mut board, Timestamp(2 * SECOND)).len(), 1, "what is said has changed");
+        board.raise(&id("i1"), told);
+        assert!(board.due(Timestamp(3 * SECOND)).is_empty(), "it has not");
+        board.resolve(&id("i1"), Timestamp(3 * SECOND));
         assert_eq!(board.due(Timestamp(3 * SECOND))[0].1.ends_at, Timestamp(3 * SECOND));
+        board.resolve(&id("unknown"), Timestamp(3 * SECOND));
+    }
+
+    #[test]
+    fn a_severity_that_rises_resolves_the_alert_before() {
+        let mut board = AlertBoard::default();
+        board.raise(&id("i1"), alert("medium", 0));
+        send(&mut board, Timestamp(0));
+        for second in 1..=59 {
+            let now = Timestamp(second * SECOND);
+            board.raise(&id("i1"), alert("high", 0));
+            let expected = if second == 1 {
+                vec![
+                    ("i1".to_owned(), "high".to_owned(), now.plus(STANDS)),
+                    ("i1".to_owned(), "medium".to_owned(), now),
+                ]
+            } else {
+                Vec::new()
+            };
+            assert_eq!(send(&mut board, now), expected, "at {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_breaks_again_fires_and_stays_firing() {
+        let mut board = AlertBoard::default();
+        board.raise(&id("i1"), alert("high", 0));
+        send(&mut board, Timestamp(0));
+        for second in 61..1200 {
+            let now = Timestamp(second * SECOND);
+            // Every second the book is compared with the board, the closed incident included.
+            if !board.knows(&id("i1")) {
+                board.raise(&id("i1"), alert("high", 0));
+            }
+            board.resolve(&id("i1"), Timestamp(60 * SECOND));
+            if second >= 120 {
+                board.raise(&id("i2"), alert("high", 100 * SECOND));
+            }
+            for (incident, _, ends_at) in send(&mut board, now) {
+                let expected = if second < 120 { ("i1", false) } else { ("i2", true) };
+                assert_eq!((incident.as_str(), ends_at > now), expected, "at {now:?}");
+            }
+        }
     }
 }

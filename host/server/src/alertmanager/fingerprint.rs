@@ -8,9 +8,7 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 /// FNV-1a with 64 bits over the labels sorted by name, `name 0xFF value 0xFF` each; 16 hexadecimal digits.
 /// As in `prometheus/common/model/signature.go`.
 pub(crate) fn fingerprint(labels: &Labels) -> String {
-    let bytes = labels.iter().flat_map(|(name, value)| {
-        name.bytes().chain([0xff]).chain(value.bytes()).chain([0xff])
-    });
+    let bytes = labels.iter().flat_map(|(name, value)| name.bytes().chain([0xff]).chain(value.bytes()).chain([0xff]));
     let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     format!("{hash:016x}")
 }

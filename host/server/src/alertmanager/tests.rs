@@ -1,0 +1,127 @@
+//! The client against loopback servers that behave as Alertmanager does, or does not.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::StatusCode;
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+
+use super::*;
+use crate::http_client::HttpClientOptions;
+use crate::http_client::tests::{refused, serve, serve_raw, serve_silence};
+
+#[test]
+fn held_alerts_name_what_holds_them() {
+    let listed: Vec<ListedAlert> =
+        serde_json::from_str(include_str!("testdata/am-0.33.1-alerts-get-silenced.json")).expect("a captured answer");
+    assert_eq!(listed[0].fingerprint, "fc1fcaeebfeb4440");
+    assert_eq!(listed[0].held_by().as_deref(), Some("silence 102ca2d3-df82-437b-84f4-8dfbc7bedc02"));
+    let free = r#"{"fingerprint":"a","status":{"state":"active","silencedBy":[],"inhibitedBy":[]}}"#;
+    assert_eq!(serde_json::from_str::<ListedAlert>(free).expect("0.25 has no mutedBy").held_by(), None);
+}
+
+#[test]
+fn errors_are_read_in_every_form() {
+    for (body, text) in [
+        (&br#"{"code":601,"message":"labels in body is required"}"#[..], "labels in body is required"),
+        (br#""bad matcher""#, "bad matcher"),
+        (b"plain text\n", "plain text"),
+        (b"{\"code\":1}", "{\"code\":1}"),
+        (b"\xff", "\u{fffd}"),
+    ] {
+        assert_eq!(said(body), text);
+    }
+}
+
+#[test]
+fn an_alert_has_both_times() {
+    let alert = OutgoingAlert {
+        labels: Labels::new([("alertname", "A")]),
+        annotations: Labels::empty(),
+        starts_at: Timestamp(0),
+        ends_at: Timestamp(60_000),
+    };
+    assert_eq!(
+        wire(&alert),
+        json!({
+            "labels": {"alertname": "A"},
+            "annotations": {},
+            "startsAt": "1970-01-01T00:00:00.000Z",
+            "endsAt": "1970-01-01T00:01:00.000Z",
+        })
+    );
+}
+
+fn client(base: &str) -> Client {
+    let http = HttpClientOptions::default().build().unwrap();
+    Client::new(BaseUrl::parse(base).unwrap(), http, Duration::from_millis(500))
+}
+
+fn alert(name: &str) -> OutgoingAlert {
+    let labels = Labels::new([("alertname", name)]);
+    OutgoingAlert { labels, annotations: Labels::empty(), starts_at: Timestamp(0), ends_at: Timestamp(60_000) }
+}
+
+/// Refuses every batch with a bad alert in it, as Alertmanager does, and notes how many alerts each batch had.
+async fn picky() -> (Client, Arc<Mutex<Vec<usize>>>) {
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let noted = batches.clone();
+    let take = |Json(alerts): Json<Vec<Value>>| async move {
+        noted.lock().unwrap().push(alerts.len());
+        let bad = alerts.iter().any(|alert| alert["labels"]["alertname"] == "bad");
+        if bad { (StatusCode::BAD_REQUEST, r#""invalid label set""#) } else { (StatusCode::OK, "") }
+    };
+    (client(&serve(Router::new().route("/api/v2/alerts", post(take))).await), batches)
+}
+
+#[tokio::test]
+async fn the_bad_alert_of_a_batch_is_found_and_the_others_arrive() {
+    let (client, batches) = picky().await;
+    let refused = client.post(&[alert("a"), alert("bad"), alert("b"), alert("bad")]).await.unwrap();
+    assert_eq!(refused.iter().map(|(alert, _)| alert.labels.get("alertname")).collect::<Vec<_>>(), [Some("bad"); 2]);
+    assert!(refused[0].1.to_string().contains("400: invalid label set"), "{}", refused[0].1);
+    assert_eq!(*batches.lock().unwrap(), [4, 1, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_single_bad_alert_is_sent_once() {
+    let (client, batches) = picky().await;
+    assert_eq!(client.post(&[alert("bad")]).await.unwrap().len(), 1);
+    assert!(client.post(&[]).await.unwrap().is_empty());
+    assert!(client.post(&[alert("a"), alert("b")]).await.unwrap().is_empty());
+    assert_eq!(*batches.lock().unwrap(), [1, 2]);
+}
+
+#[tokio::test]
+async fn other_errors_are_errors_and_not_tried_alert_by_alert() {
+    let count = Arc::new(Mutex::new(0));
+    let counted = count.clone();
+    let gone = || async move {
+        *counted.lock().unwrap() += 1;
+        (StatusCode::GONE, r#"{"code":410,"message":"v1 is gone"}"#)
+    };
+    let gone = client(&serve(Router::new().fallback(any(gone))).await);
+    let error = gone.post(&[alert("a"), alert("b")]).await.unwrap_err().to_string();
+    assert!(error.contains("410: v1 is gone"), "{error}");
+    assert_eq!(*count.lock().unwrap(), 1);
+    let half = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 90\r\n\r\nhalf".to_vec();
+    for base in [refused().await, serve_silence().await, serve_raw(half).await] {
+        let outcome = client(&base).post(&[alert("a"), alert("b")]).await;
+        assert!(matches!(outcome, Err(AlertmanagerError::Transport { .. })), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn listed_alerts_are_read_and_garbage_is_an_error() {
+    let listed = include_str!("testdata/am-0.33.1-alerts-get-silenced.json");
+    let alertmanager =
+        client(&serve(Router::new().route("/am/api/v2/alerts", get(move || async move { listed }))).await);
+    assert!(matches!(alertmanager.alerts().await, Err(AlertmanagerError::Refused { status: 404, .. })));
+    let base = serve(Router::new().route("/am/api/v2/alerts", get(move || async move { listed }))).await;
+    assert_eq!(client(&format!("{base}/am")).alerts().await.unwrap().len(), 1);
+    for garbage in ["", "null", "{}", "<html>", "[{}]", r#"[{"fingerprint":1,"status":{}}]"#, &listed[..200]] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{garbage}", garbage.len());
+        let outcome = client(&serve_raw(answer.into_bytes()).await).alerts().await;
+        assert!(matches!(outcome, Err(AlertmanagerError::Garbage { .. })), "{garbage:.40}: {outcome:?}");
+    }
+}
