@@ -15,7 +15,7 @@ use tidegate_sandbox::{Sandbox, SandboxOptions};
 use crate::clock;
 use crate::config::{self, Config, ConfigErrors, Findings, WatchConfig};
 use crate::guest_folder::{LoadedGuests, build_guests};
-use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, read_start};
+use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, TransportError, read_start};
 use crate::prometheus::{Client, QueryError, QueryLimits};
 
 /// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
@@ -222,7 +222,7 @@ async fn ready(http: &HttpClient, base: &BaseUrl, timeout: Duration) -> Result<(
     let url = base.at("/-/ready");
     let asked = format!("Alertmanager at {url}");
     let request = http.request(Method::GET, url).map_err(|error| error.to_string())?.timeout(timeout);
-    let response = request.send().await.map_err(|error| format!("{asked}: {}", error.without_url()))?;
+    let response = request.send().await.map_err(|error| format!("{asked}: {}", TransportError::from(error)))?;
     let status = response.status();
     if status.is_success() {
         say(&format!("{asked}: ready\n"));

@@ -9,16 +9,16 @@ use crate::config::ConfigErrors;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// Tried and did not work: nobody answers, a file cannot be read.
-    #[error("{0}")]
+    #[error("error: {0}")]
     Failed(String),
     /// The command line is at fault, beyond what its grammar tells.
-    #[error("{0}")]
+    #[error("error: {0}")]
     Usage(String),
     /// The config is at fault.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     /// The host understood and said no.
-    #[error("{0}")]
+    #[error("refused: {0}")]
     Refused(String),
 }
 

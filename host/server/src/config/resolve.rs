@@ -46,7 +46,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         detectors: names(&section, "detector"),
         action_names: names(&section, "action"),
         actions: &actions,
-        has_approvers: section.has("approver"),
+        has_approvers: section.has_elements("approver"),
     };
     let (watches, watch_configs): (Vec<_>, Vec<_>) = watch::read(&section, &offers, &gate).into_iter().unzip();
     let (routes, route_configs): (Vec<_>, Vec<_>) = alert_route::read(&section, &offers).into_iter().unzip();

@@ -313,6 +313,11 @@ impl<'a> Section<'a> {
         matches!(self.table.get(key), Some(Node { value: Value::Table(_), .. }))
     }
 
+    /// True when the key is there and is a list with something in it.
+    pub(super) fn has_elements(&self, key: &str) -> bool {
+        matches!(self.table.get(key), Some(Node { value: Value::List(list), .. }) if !list.is_empty())
+    }
+
     /// A table below this one. Without `keys`, any key may stand in it.
     pub(super) fn section(&self, key: &str, keys: Option<&[&str]>) -> Option<Section<'a>> {
         let node = self.table.get(key)?;

@@ -204,6 +204,14 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn an_empty_list_of_approvers_is_nobody() {
+    let nobody = fs::read_to_string(testdata().join("nobody.toml")).expect("a case");
+    let folder = Folder::new();
+    let said = folder.said(&folder.load(&format!("approver = []\n{nobody}")));
+    assert!(said.contains("nobody could decide what the policy proposes"), "{said}");
+}
+
+#[test]
 fn nesting_without_end_is_refused() {
     let folder = Folder::new();
     let said = folder.said(&folder.load(&format!("a = {}", "[".repeat(100_000))));
