@@ -20,6 +20,8 @@ pub(crate) async fn run(host: Arc<Host>) {
         }
         // No answer is no survey; that Prometheus is down shows elsewhere.
         if let Some((down, total)) = count(&host).await {
+            // A host without watches is ready as soon as Prometheus answers at all.
+            host.unready.send_if_modified(|why| why.take().is_some());
             host.keeper.insist(Input::TargetsSurveyed { down, total }).await;
         }
     }
