@@ -55,15 +55,23 @@ impl Verdict {
     }
 
     /// Judges by a band of `half_width` around what was expected: at its edge the score is 1, in the middle 0.
+    pub fn of_band(value: f64, expected: f64, half_width: f64) -> Self {
+        Self::between(value, expected, expected - half_width, expected + half_width)
+    }
+
+    /// Judges by a band around what was expected, of which it need not be the middle: at its edges the score is 1, at the
+    /// expected value 0, in proportion between and beyond.
     ///
     /// The band is never narrower than the rounding of numbers of this size, so that rounding alone is no anomaly. Around
     /// an expected 0 that can be no width at all: then 0 scores 0 and anything else [`Verdict::MAX_SCORE`].
-    pub fn of_band(value: f64, expected: f64, half_width: f64) -> Self {
-        const ROUNDING: f64 = 8.0 * f64::EPSILON;
-        let half_width = half_width.max(expected.abs() * ROUNDING);
+    pub fn between(value: f64, expected: f64, lower: f64, upper: f64) -> Self {
+        let rounding = 8.0 * f64::EPSILON * expected.abs();
+        let lower = lower.min(expected - rounding);
+        let upper = upper.max(expected + rounding);
+        let width = if value > expected { upper - expected } else { expected - lower };
         let distance = (value - expected).abs();
-        let score = if distance == 0.0 { 0.0 } else { (distance / half_width).min(Self::MAX_SCORE) };
-        Verdict { score, expected, lower: expected - half_width, upper: expected + half_width }
+        let score = if distance == 0.0 { 0.0 } else { (distance / width).min(Self::MAX_SCORE) };
+        Verdict { score, expected, lower, upper }
     }
 
     /// Whether the sample was judged and found anomalous.
@@ -282,6 +290,9 @@ mod tests {
             (1e300, 0.0, f64::INFINITY, 0.0),
         ] {
             assert_eq!(Verdict::of_band(value, expected, half).score, score, "{value} of {expected} +/- {half}");
+        }
+        for (value, score) in [(10.0, 0.0), (11.0, 0.25), (14.0, 1.0), (18.0, 2.0), (9.0, 1.0), (8.0, 2.0)] {
+            assert_eq!(Verdict::between(value, 10.0, 9.0, 14.0).score, score, "{value} of 10, between 9 and 14");
         }
         // 0.1 + 0.2 is not 0.3, and no anomaly either.
         assert!(!Verdict::of_band(0.1 + 0.2, 0.3, 0.0).is_anomalous());

@@ -2,17 +2,25 @@
 
 use crate::Verdict;
 
-/// A value beside what was expected of it, for example `0.930; expected 0.412 +/- 0.061`.
+/// A value beside what was expected of it, for example `0.930; expected 0.412 +/- 0.061`, or where the band is lopsided
+/// `93; expected 40, between 30 and 75`.
 ///
-/// The band is written with two significant digits and the rest to the same place: more would be noise, less would hide
-/// by how much the value is off where the values are large and the band is narrow.
+/// Half the band is written with two significant digits and the rest to the same place: more would be noise, less would
+/// hide by how much the value is off where the values are large and the band is narrow.
 pub fn deviation(value: f64, verdict: &Verdict) -> String {
-    let band = (verdict.upper - verdict.lower) / 2.0;
-    let distance = (value - verdict.expected).abs();
+    let &Verdict { expected, lower, upper, .. } = verdict;
+    let band = (upper - lower) / 2.0;
+    let distance = (value - expected).abs();
     // A band that is nothing beside the distance, as of a constant series, would ask for digits that say nothing.
     let decimals = decimals(if band > distance * 1e-3 { band } else { distance });
     let number = |number: f64| number_to(number, decimals);
-    format!("{}; expected {} +/- {}", number(value), number(verdict.expected), number(band))
+    let lopsided = ((upper - expected) - (expected - lower)).abs() > band * 0.1;
+    if lopsided {
+        let (lower, upper) = (number(lower), number(upper));
+        format!("{}; expected {}, between {lower} and {upper}", number(value), number(expected))
+    } else {
+        format!("{}; expected {} +/- {}", number(value), number(expected), number(band))
+    }
 }
 
 /// How many decimals show two significant digits of `size`; `None` where plain digits would be too many to read.
@@ -33,6 +41,12 @@ fn number_to(number: f64, decimals: Option<usize>) -> String {
 mod tests {
     use super::deviation;
     use crate::Verdict;
+
+    #[test]
+    fn says_so_where_the_band_is_lopsided() {
+        let verdict = Verdict::between(93.0, 40.04, 30.0, 75.0);
+        assert_eq!(deviation(93.0, &verdict), "93; expected 40, between 30 and 75");
+    }
 
     #[test]
     fn writes_as_many_digits_as_the_band_is_worth() {

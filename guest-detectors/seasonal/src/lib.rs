@@ -115,7 +115,9 @@ impl Detector for Seasonal {
             Some(slot) if slot.periods >= self.min_periods => {
                 // What is tested is one new value against a mean that is itself uncertain.
                 let uncertain = (1.0 + 1.0 / f64::from(slot.periods)).sqrt();
-                Verdict::of_band(value, slot.mean, self.threshold * slot.deviation * uncertain)
+                let half_band = self.threshold * slot.deviation * uncertain;
+                let (low, high) = slot.means_nearby;
+                Verdict::between(value, slot.mean, low - half_band, high + half_band)
             }
             _ => Verdict::not_judged(),
         };

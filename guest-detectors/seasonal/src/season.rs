@@ -1,7 +1,8 @@
 //! One period cut into slots, each with the mean and deviation of what earlier periods held there.
 //!
-//! The samples of the slot in progress are gathered apart and become part of it only when it is left. So a sample is
-//! judged by earlier periods alone, however many samples a slot holds and however they are handed over.
+//! The samples of the slot in progress are gathered apart and become part of it only when it is left. So a slot judges by
+//! earlier periods alone, however many samples it holds and however they are handed over. From the slots beside it come
+//! the deviation, where few periods were seen, and a tolerance in time; those just passed know today as well.
 //!
 //! Slots forget: the newest period weighs one in n + 1 while few were seen, and never less than one in [`MEMORY`] + 1, so
 //! that a pattern which changes for good is learnt within weeks (exponential smoothing, R. G. Brown 1956).
@@ -17,6 +18,10 @@ pub(crate) const MEMORY: u8 = 14;
 /// Neighbours are pooled until a deviation rests on about this many observations: with thirty, three standard deviations
 /// are three; with seven, chance alone crosses them nine times as often.
 const ENOUGH: u32 = 30;
+
+/// From so many slots on, one slot is a short time against the period, and the pattern may come one early or late: a batch
+/// job that starts a minute later than ever, a scrape out of phase. With fewer, a slot is long enough to hold that.
+const SLOTS_WITH_SLACK: usize = 100;
 
 /// Values are taken for no larger than this, so that their deviation fits into 32 bits.
 const LARGEST: f64 = 1e37;
@@ -60,6 +65,8 @@ pub(crate) struct Slot {
     pub(crate) periods: u8,
     /// The mean over them.
     pub(crate) mean: f64,
+    /// The smallest and the largest mean of this slot and the ones beside it.
+    pub(crate) means_nearby: (f64, f64),
     /// The standard deviation around it.
     pub(crate) deviation: f64,
 }
@@ -148,7 +155,7 @@ impl Season {
         let own = self.pooled(slot, 0);
         // Chance makes some deviations too small; a slot that really is noisier than its neighbours keeps its own.
         let deviation = own.max(self.pooled(slot, self.radius(periods)));
-        Some(Slot { periods, mean: self.means[slot], deviation })
+        Some(Slot { periods, mean: self.means[slot], means_nearby: self.means_nearby(slot), deviation })
     }
 
     /// Behind the slot in progress, but not by more than a period. Time that jumps back further has been set right, and
@@ -156,6 +163,16 @@ impl Season {
     fn is_late(&self, place: Place) -> bool {
         let behind = self.open_number.saturating_sub(place.number);
         self.open_count > 0.0 && behind > 0 && behind <= self.means.len() as i64
+    }
+
+    fn means_nearby(&self, slot: usize) -> (f64, f64) {
+        let slots = self.means.len();
+        let slack = usize::from(slots >= SLOTS_WITH_SLACK);
+        [slot, (slot + slots - slack) % slots, (slot + slack) % slots]
+            .into_iter()
+            .filter(|i| self.periods[*i] >= 2)
+            .map(|i| self.means[i])
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mean| (low.min(mean), high.max(mean)))
     }
 
     /// How many neighbours on each side have to help out; never so many that night helps noon.

@@ -33,6 +33,25 @@ fn scores(step_ms: u64, values: &[f64]) -> Vec<f64> {
     Series::new(&mut model).feed(&run).expect("verdicts").scores
 }
 
+/// The scores of the last day as a host makes them: what is anomalous is not learnt.
+fn scores_of_today(step_ms: u64, values: &[f64], today: usize) -> Vec<f64> {
+    let mut model = Model::<Seasonal>::open("{}", step_ms).expect("default settings");
+    let run = samples(1_699_920_000_000, step_ms, values.iter().copied());
+    let (past, fresh) = values.split_at(today);
+    let mut series = Series::new(&mut model);
+    series.feed(&samples(1_699_920_000_000, step_ms, past.iter().copied())).expect("verdicts");
+    let mut scores = Vec::new();
+    for (at, value) in run.timestamps[today..].iter().zip(fresh) {
+        let before = series.state.clone();
+        let verdict = series.feed_one(*at, *value).expect("a verdict");
+        if verdict.is_anomalous() {
+            series.state = before;
+        }
+        scores.push(verdict.score);
+    }
+    scores
+}
+
 /// The longest run of anomalous samples.
 fn longest_run(scores: &[f64]) -> usize {
     scores.split(|score| *score <= 1.0).map(<[f64]>::len).max().unwrap_or(0)
@@ -88,11 +107,34 @@ fn a_job_that_starts_a_few_minutes_early_or_late_is_no_incident() {
 }
 
 #[test]
+fn steep_edges_one_sample_late_are_no_incident() {
+    // Every day the same to a hair, with edges of five samples, and today all of it one sample later: a scrape out of
+    // phase, a job behind a slower one.
+    let ramp = |sample: usize| match sample % (DAY / 5) {
+        up @ 20..25 => (up - 20) as f64 * 36.0,
+        25..40 => 180.0,
+        down @ 40..45 => (45 - down) as f64 * 36.0,
+        _ => 0.0,
+    };
+    for history in [2, 3, 7, 14] {
+        for seed in 0..20 {
+            let mut noise = Noise(seed);
+            let today = history * DAY / 5;
+            let values: Vec<f64> = (0..today + DAY / 5)
+                .map(|sample| 50.0 + ramp(sample - usize::from(sample >= today)) + 2.0 * noise.next())
+                .collect();
+            let judged = &scores(5 * MINUTE, &values)[today..];
+            assert!(longest_run(judged) < 3, "{history} days, seed {seed}: {} in a row", longest_run(judged));
+        }
+    }
+}
+
+#[test]
 fn what_is_normal_at_night_is_found_at_noon_and_the_other_way_round() {
     let night = shape(150, 0);
     let noon = shape(720, 0);
     for history in [2, 3, 7, 14] {
-        for seed in 0..20 {
+        for seed in 0..5 {
             let mut values = days(history + 1, 1, seed, |_| 0);
             let today = history * DAY;
             // The level of the batch job in the quiet hours before it, and none of it while it should run.
@@ -105,12 +147,12 @@ fn what_is_normal_at_night_is_found_at_noon_and_the_other_way_round() {
             for minute in 720..730 {
                 values[today + minute] = noon + 60.0;
             }
-            let scores = scores(MINUTE, &values);
+            let scores = scores_of_today(MINUTE, &values, today);
             for (first, last) in [(60, 70), (140, 150), (720, 730)] {
-                let missed = scores[today + first..today + last].iter().filter(|score| **score <= 1.0).count();
+                let missed = scores[first..last].iter().filter(|score| **score <= 1.0).count();
                 assert_eq!(missed, 0, "{history} days, seed {seed}: minutes {first} to {last}");
             }
-            assert!(longest_run(&scores[today + 730..]) < 3, "{history} days, seed {seed}: the rest of the day");
+            assert!(longest_run(&scores[730..]) < 3, "{history} days, seed {seed}: the rest of the day");
         }
     }
 }
