@@ -1,16 +1,19 @@
 //! The series table on disk: a cache, so that a restart does not learn again. Losing it loses time, no decision.
 //!
-//! It stores blobs and knows nothing of what is in them.
+//! It stores blobs and knows nothing of what is in them. It stands in the data folder, which the journal holds.
 
+mod rows;
+
+use std::collections::BTreeMap;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tidegate_domain::labels::Labels;
-
-/// Rows are written in transactions of about this many bytes: the cheap end for SQLite in WAL mode, and short enough
-/// that a shutdown need not wait.
-const CHUNK_BYTES: usize = 1 << 20;
+use tokio::sync::Mutex;
 
 const FILE: &str = "series.db";
 
@@ -18,16 +21,20 @@ const FILE: &str = "series.db";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SeriesStoreError {
     /// SQLite said no.
-    #[error("the series table {}: {cause}", .file.display())]
+    #[error("{doing} the series table {file:?} failed: {cause}")]
     Database {
+        /// What was tried.
+        doing: &'static str,
         /// The file.
         file: PathBuf,
         /// What it said.
         cause: sqlx::Error,
     },
-    /// A file that cannot be read could not be moved out of the way either.
-    #[error("the unreadable series table {} could not be moved aside: {cause}", .file.display())]
-    Stuck {
+    /// The file cannot be made, or an unreadable one cannot be moved out of the way.
+    #[error("cannot {doing} the series table {file:?}: {cause}; give data_dir a folder that this process may write")]
+    File {
+        /// What was tried.
+        doing: &'static str,
         /// The file.
         file: PathBuf,
         /// What the system said.
@@ -38,211 +45,151 @@ pub(crate) enum SeriesStoreError {
 /// The open table.
 #[derive(Debug)]
 pub(crate) struct SeriesStore {
-    pool: SqlitePool,
+    table: Mutex<Table>,
     file: PathBuf,
 }
 
+#[derive(Debug)]
+struct Table {
+    /// None only while, or after, a new table could not be begun in place of a broken one.
+    connection: Option<SqliteConnection>,
+    /// Model key by watch, from loading. A table begun anew has to be told them again.
+    keys: BTreeMap<String, String>,
+}
+
 impl SeriesStore {
-    /// Opens the table in `data_dir`. A file that is not a readable table is moved aside and begun anew.
+    /// Opens the table in `data_dir`. A file that is not a readable table is moved aside and begun anew; one that only
+    /// cannot be reached, for lack of space or rights for example, is an error and stays.
     pub(crate) async fn open(data_dir: &Path) -> Result<SeriesStore, SeriesStoreError> {
         let file = data_dir.join(FILE);
-        match SeriesStore::connect(&file).await {
-            Ok(pool) => Ok(SeriesStore { pool, file }),
-            Err(cause) => {
-                let aside = data_dir.join(format!("{FILE}.unreadable"));
-                tracing::warn!(
-                    file = %file.display(),
-                    aside = %aside.display(),
-                    %cause,
-                    "the series table cannot be read; it is moved aside and the series are learnt again"
-                );
-                std::fs::rename(&file, &aside).map_err(|cause| SeriesStoreError::Stuck { file: file.clone(), cause })?;
-                // Their write-ahead log belongs to the old file.
-                for suffix in ["-wal", "-shm"] {
-                    let _ = std::fs::remove_file(data_dir.join(format!("{FILE}{suffix}")));
-                }
-                let pool = SeriesStore::connect(&file).await;
-                let pool = pool.map_err(|cause| SeriesStoreError::Database { file: file.clone(), cause })?;
-                Ok(SeriesStore { pool, file })
-            }
-        }
+        let connection = match connect(&file).await {
+            Err(SeriesStoreError::Database { cause, .. }) if is_broken(&cause) => begin_anew(&file, &cause).await?,
+            outcome => outcome?,
+        };
+        let table = Table { connection: Some(connection), keys: BTreeMap::new() };
+        Ok(SeriesStore { table: Mutex::new(table), file })
     }
 
-    async fn connect(file: &Path) -> Result<SqlitePool, sqlx::Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A cache: after a power cut the last snapshot may be missing.
-            .synchronous(SqliteSynchronous::Normal);
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let tables = [
-            "CREATE TABLE IF NOT EXISTS model (watch TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT",
-            "CREATE TABLE IF NOT EXISTS series (watch TEXT NOT NULL, labels TEXT NOT NULL, row BLOB NOT NULL, \
-             PRIMARY KEY (watch, labels)) STRICT, WITHOUT ROWID",
-        ];
-        for table in tables {
-            sqlx::query(table).execute(&pool).await?;
-        }
-        // Reads every page's header once: better now than in the middle of a restore.
-        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&pool).await?;
-        if verdict == "ok" { Ok(pool) } else { Err(sqlx::Error::Protocol(verdict)) }
-    }
-
-    fn failed(&self, cause: sqlx::Error) -> SeriesStoreError {
-        SeriesStoreError::Database { file: self.file.clone(), cause }
-    }
-
-    /// The rows of a watch that were written under this key. Rows of another key are dropped: they were made by other
-    /// detectors.
+    /// The rows of a watch that were written under this key; from now on its rows are written under it. Rows of another
+    /// key are dropped: they were made by other detectors.
     pub(crate) async fn load(&self, watch: &str, key: &str) -> Result<Vec<(Labels, Vec<u8>)>, SeriesStoreError> {
-        let known: Option<String> = sqlx::query_scalar("SELECT key FROM model WHERE watch = ?")
-            .bind(watch)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))?;
-        if known.as_deref() != Some(key) {
-            self.begin_model(watch, key).await.map_err(|cause| self.failed(cause))?;
-            return Ok(Vec::new());
+        let mut table = self.table.lock().await;
+        table.keys.insert(watch.to_owned(), key.to_owned());
+        let mut loaded = rows::load(table.connected(&self.file).await?, watch, key).await;
+        if let Err(cause) = &loaded
+            && is_broken(cause)
+        {
+            table.replace(&self.file, cause).await?;
+            loaded = rows::load(table.connected(&self.file).await?, watch, key).await;
         }
-        let rows = sqlx::query("SELECT labels, row FROM series WHERE watch = ?")
-            .bind(watch)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|cause| self.failed(cause))?;
-        // Labels that are no JSON were not written by this program; such a row is learnt again.
-        let read = rows.into_iter().filter_map(|row| {
-            let labels: Labels = serde_json::from_str(row.get::<&str, _>(0)).ok()?;
-            Some((labels, row.get(1)))
-        });
-        Ok(read.collect())
+        loaded.map_err(|cause| SeriesStoreError::Database { doing: "reading", file: self.file.clone(), cause })
     }
 
-    async fn begin_model(&self, watch: &str, key: &str) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("DELETE FROM series WHERE watch = ?").bind(watch).execute(&mut *transaction).await?;
-        sqlx::query("INSERT OR REPLACE INTO model (watch, key) VALUES (?, ?)")
-            .bind(watch)
-            .bind(key)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await
-    }
-
-    /// Writes rows, and deletes those of forgotten series. Each row is written whole; a crash between two chunks leaves
-    /// some rows older than others, which is what a cursor in each row is for.
+    /// Writes rows of a watch that was loaded before, and deletes those of forgotten series. Each row is written whole;
+    /// a crash between two chunks leaves some rows older than others, which is what a cursor in each row is for.
     pub(crate) async fn save(
         &self,
         watch: &str,
         rows: &[(Labels, Vec<u8>)],
         removed: &[Labels],
     ) -> Result<(), SeriesStoreError> {
-        for chunk in chunks(rows) {
-            self.write(watch, chunk, &[]).await.map_err(|cause| self.failed(cause))?;
+        let mut table = self.table.lock().await;
+        // Without a key nobody could say later what the rows mean.
+        let Some(key) = table.keys.get(watch).cloned() else { return Ok(()) };
+        let mut saved = rows::save(table.connected(&self.file).await?, watch, &key, rows, removed).await;
+        if let Err(cause) = &saved
+            && is_broken(cause)
+        {
+            table.replace(&self.file, cause).await?;
+            saved = rows::save(table.connected(&self.file).await?, watch, &key, rows, removed).await;
         }
-        if removed.is_empty() {
-            return Ok(());
-        }
-        self.write(watch, &[], removed).await.map_err(|cause| self.failed(cause))
-    }
-
-    async fn write(&self, watch: &str, rows: &[(Labels, Vec<u8>)], removed: &[Labels]) -> Result<(), sqlx::Error> {
-        let mut transaction: Transaction<'_, Sqlite> = self.pool.begin().await?;
-        for (labels, row) in rows {
-            sqlx::query("INSERT OR REPLACE INTO series (watch, labels, row) VALUES (?, ?, ?)")
-                .bind(watch)
-                .bind(text(labels))
-                .bind(row)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        for labels in removed {
-            sqlx::query("DELETE FROM series WHERE watch = ? AND labels = ?")
-                .bind(watch)
-                .bind(text(labels))
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await
+        saved.map_err(|cause| SeriesStoreError::Database { doing: "writing", file: self.file.clone(), cause })
     }
 }
 
-fn text(labels: &Labels) -> String {
-    let pairs: serde_json::Map<_, _> = labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    serde_json::Value::Object(pairs).to_string()
+impl Table {
+    async fn connected(&mut self, file: &Path) -> Result<&mut SqliteConnection, SeriesStoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(file).await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    async fn replace(&mut self, file: &Path, cause: &sqlx::Error) -> Result<(), SeriesStoreError> {
+        if let Some(broken) = self.connection.take() {
+            // Closed before its file is moved: SQLite deletes the `-wal` of that name on closing, whosever it is then.
+            // An error adds nothing, the file is given up.
+            let _ = broken.close().await;
+        }
+        self.connection = Some(begin_anew(file, cause).await?);
+        Ok(())
+    }
 }
 
-fn chunks(rows: &[(Labels, Vec<u8>)]) -> impl Iterator<Item = &[(Labels, Vec<u8>)]> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fitting = rest.iter().take_while(|(_, row)| {
-            let fits = bytes < CHUNK_BYTES;
-            bytes += row.len();
-            fits
-        });
-        let (chunk, after) = rest.split_at(fitting.count());
-        rest = after;
-        (!chunk.is_empty()).then_some(chunk)
-    })
+async fn connect(file: &Path) -> Result<SqliteConnection, SeriesStoreError> {
+    let refuse = |cause| SeriesStoreError::File { doing: "make", file: file.to_owned(), cause };
+    // Made before SQLite does, with the right permissions; its companions take them over.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).open(file).map_err(refuse)?;
+    std::fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(refuse)?;
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A cache: after a power cut the last snapshot may be missing.
+        .synchronous(SqliteSynchronous::Normal)
+        .disable_statement_logging();
+    let checked = async {
+        let mut connection = options.connect().await?;
+        sqlx::migrate!("./migrations/series").run(&mut connection).await?;
+        // Looks at every page once: better now than in the middle of a restore.
+        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+        if verdict == "ok" { Ok(connection) } else { Err(sqlx::Error::Protocol(verdict)) }
+    };
+    let opened = checked.await;
+    opened.map_err(|cause| SeriesStoreError::Database { doing: "opening", file: file.to_owned(), cause })
+}
+
+/// Whether the file itself is at fault, rather than what stands around it: a full disk must not cost the table.
+fn is_broken(cause: &sqlx::Error) -> bool {
+    const ERROR: i32 = 1;
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    // The lower byte of SQLite's extended codes is the plain one.
+    let code = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff)
+    };
+    match cause {
+        sqlx::Error::Database(_) => matches!(code(cause), Some(CORRUPT | NOT_A_DATABASE)),
+        // What `quick_check` found, and columns that hold something else than the layout says.
+        sqlx::Error::Protocol(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => true,
+        sqlx::Error::Migrate(migration) => match migration.as_ref() {
+            MigrateError::Execute(inner) => is_broken(inner),
+            // Tables of the same name in another layout.
+            MigrateError::ExecuteMigration(inner, _) => is_broken(inner) || code(inner) == Some(ERROR),
+            _ => true,
+        },
+        _ => false,
+    }
+}
+
+async fn begin_anew(file: &Path, cause: &sqlx::Error) -> Result<SqliteConnection, SeriesStoreError> {
+    let with = |suffix: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = with(".unreadable");
+    tracing::warn!(?file, ?aside, %cause, "the series table is not readable; it is moved aside and learnt again");
+    let stuck = |cause| SeriesStoreError::File { doing: "move aside", file: file.to_owned(), cause };
+    std::fs::rename(file, &aside).map_err(stuck)?;
+    for companion in [with("-wal"), with("-shm")] {
+        // They belong to the old file. Mostly they are not there.
+        let _ = std::fs::remove_file(companion);
+    }
+    connect(file).await
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(count: usize, bytes: usize) -> Vec<(Labels, Vec<u8>)> {
-        (0..count).map(|n| (Labels::new([("n", n.to_string())]), vec![7; bytes])).collect()
-    }
-
-    async fn loaded(store: &SeriesStore, key: &str) -> Vec<(Labels, Vec<u8>)> {
-        let mut rows = store.load("w", key).await.expect("the table can be read");
-        rows.sort();
-        rows
-    }
-
-    #[tokio::test]
-    async fn rows_come_back_after_a_restart() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let mut written = rows(700, 4000);
-        written.sort();
-        {
-            let store = SeriesStore::open(dir.path()).await.expect("a new table");
-            assert!(loaded(&store, "k").await.is_empty());
-            store.save("w", &written, &[]).await.expect("written");
-            store.save("w", &written[..1], &[written[1].0.clone()]).await.expect("written");
-        }
-        written.remove(1);
-        let store = SeriesStore::open(dir.path()).await.expect("the same table");
-        assert_eq!(loaded(&store, "k").await, written);
-        assert!(store.load("other", "k").await.expect("another watch").is_empty());
-    }
-
-    #[tokio::test]
-    async fn rows_of_other_detectors_are_dropped() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let store = SeriesStore::open(dir.path()).await.expect("a new table");
-        assert!(loaded(&store, "old").await.is_empty());
-        store.save("w", &rows(3, 10), &[]).await.expect("written");
-        assert!(loaded(&store, "new").await.is_empty());
-        assert!(loaded(&store, "old").await.is_empty(), "gone for good");
-    }
-
-    #[tokio::test]
-    async fn a_broken_file_is_moved_aside() {
-        let dir = tempfile::tempdir().expect("a folder");
-        std::fs::write(dir.path().join(FILE), "not a database, not at all, for more than a header".repeat(50)).expect("written");
-        let store = SeriesStore::open(dir.path()).await.expect("begun anew");
-        assert!(loaded(&store, "k").await.is_empty());
-        assert!(dir.path().join("series.db.unreadable").exists());
-    }
-
-    #[test]
-    fn chunks_cover_everything_once() {
-        for (count, bytes) in [(0, 1), (1, CHUNK_BYTES * 2), (3000, 1000), (5, CHUNK_BYTES)] {
-            let rows = rows(count, bytes);
-            let whole: Vec<_> = chunks(&rows).flatten().cloned().collect();
-            assert_eq!(whole, rows);
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,113 @@
+//! The rows of one watch in an open table.
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, QueryBuilder, Sqlite};
+use tidegate_domain::labels::Labels;
+
+/// Rows are written in transactions of about this many bytes: the cheap end for SQLite in WAL mode, and short enough
+/// that a shutdown need not wait.
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
+/// SQLite takes 32,766 values a statement, and a row is three of them.
+const CHUNK_ROWS: usize = 5_000;
+/// Rows read at once, so that a large table is not held twice in memory.
+const PAGE: i64 = 2_000;
+
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    watch: &str,
+    key: &str,
+) -> Result<Vec<(Labels, Vec<u8>)>, sqlx::Error> {
+    let Some(id) = find(connection, watch, key).await? else {
+        begin(connection, watch, key).await?;
+        return Ok(Vec::new());
+    };
+    let mut rows = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page: Vec<(String, Vec<u8>)> =
+            sqlx::query_as("SELECT labels, blob FROM series WHERE watch = ? AND labels > ? ORDER BY labels LIMIT ?")
+                .bind(id)
+                .bind(&after)
+                .bind(PAGE)
+                .fetch_all(&mut *connection)
+                .await?;
+        let Some((last, _)) = page.last() else { return Ok(rows) };
+        after.clone_from(last);
+        for (text, blob) in page {
+            let labels: Labels = serde_json::from_str(&text).map_err(|cause| sqlx::Error::Decode(cause.into()))?;
+            rows.push((labels, blob));
+        }
+    }
+}
+
+pub(super) async fn save(
+    connection: &mut SqliteConnection,
+    watch: &str,
+    key: &str,
+    rows: &[(Labels, Vec<u8>)],
+    removed: &[Labels],
+) -> Result<(), sqlx::Error> {
+    let id = match find(connection, watch, key).await? {
+        Some(id) => id,
+        None => begin(connection, watch, key).await?,
+    };
+    for chunk in chunks(rows) {
+        let texts = chunk.iter().map(|(labels, _)| text(labels)).collect::<Result<Vec<_>, _>>()?;
+        let mut insert: QueryBuilder<Sqlite> = QueryBuilder::new("INSERT INTO series (watch, labels, blob) ");
+        insert.push_values(chunk.iter().zip(&texts), |mut row, ((_, blob), text)| {
+            row.push_bind(id).push_bind(text.as_str()).push_bind(blob.as_slice());
+        });
+        insert.push(" ON CONFLICT (watch, labels) DO UPDATE SET blob = excluded.blob");
+        // One statement is one transaction. Not kept: the next one may have another number of rows.
+        insert.build().persistent(false).execute(&mut *connection).await?;
+    }
+    for chunk in removed.chunks(CHUNK_ROWS) {
+        let mut transaction = connection.begin().await?;
+        for labels in chunk {
+            let delete = sqlx::query("DELETE FROM series WHERE watch = ? AND labels = ?");
+            delete.bind(id).bind(text(labels)?).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+async fn find(connection: &mut SqliteConnection, watch: &str, key: &str) -> Result<Option<i64>, sqlx::Error> {
+    let query = sqlx::query_scalar("SELECT id FROM watch WHERE name = ? AND model_key = ?");
+    query.bind(watch).bind(key).fetch_optional(connection).await
+}
+
+/// Drops what is there of a watch, and begins it under this key.
+async fn begin(connection: &mut SqliteConnection, watch: &str, key: &str) -> Result<i64, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO watch (name, model_key) VALUES (?, ?) \
+         ON CONFLICT (name) DO UPDATE SET model_key = excluded.model_key RETURNING id",
+    )
+    .bind(watch)
+    .bind(key)
+    .fetch_one(&mut *transaction)
+    .await?;
+    sqlx::query("DELETE FROM series WHERE watch = ?").bind(id).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(id)
+}
+
+fn text(labels: &Labels) -> Result<String, sqlx::Error> {
+    serde_json::to_string(labels).map_err(|cause| sqlx::Error::Encode(cause.into()))
+}
+
+pub(super) fn chunks(rows: &[(Labels, Vec<u8>)]) -> impl Iterator<Item = &[(Labels, Vec<u8>)]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fitting = rest.iter().take(CHUNK_ROWS).take_while(|(_, blob)| {
+            let fits = bytes < CHUNK_BYTES;
+            bytes += blob.len();
+            fits
+        });
+        let (chunk, after) = rest.split_at(fitting.count());
+        rest = after;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
