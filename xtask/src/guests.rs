@@ -75,12 +75,7 @@ fn place(guest: &Guest, built: &Path, target: &Path) -> Result<PathBuf> {
     let half = folder.join(format!(".{}.wasm.new", guest.name));
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     fs::copy(&from, &half).with_context(|| {
-        format!(
-            "cannot copy {} to {}; is the crate `{}` a cdylib?",
-            from.display(),
-            half.display(),
-            guest.name
-        )
+        format!("cannot copy {} to {}; is the crate `{}` a cdylib?", from.display(), half.display(), guest.name)
     })?;
     fs::rename(&half, &to).with_context(|| format!("cannot rename {} to {}", half.display(), to.display()))?;
     Ok(to)
