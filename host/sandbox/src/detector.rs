@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::Store;
@@ -97,11 +97,9 @@ impl Detector {
     /// Every way in which a guest can fail to answer. After none of them is the series' state any different.
     pub fn score(&self, state: &[u8], timestamps: &[i64], values: &[f64]) -> Result<Scored, CallError> {
         let opened = &*self.0;
-        opened.warden.counters.calls.fetch_add(1, Relaxed);
+        let began = Instant::now();
         let answer = opened.score(state, timestamps, values);
-        if let Err(error) = &answer {
-            opened.warden.counters.failed(error);
-        }
+        opened.warden.counters.called(began, &answer);
         answer
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::CallError;
 use crate::guest::GuestKind;
@@ -20,6 +21,8 @@ pub struct GuestStats {
     pub kind: GuestKind,
     /// Calls of `score` and `propose`, refused ones included.
     pub calls: u64,
+    /// How long these calls took, added up over all threads; new instances and a policy's queries included.
+    pub busy: Duration,
     /// Calls without an answer, by [`CallError::kind`]; every kind is present.
     pub errors: Vec<(&'static str, u64)>,
     /// Instances made.
@@ -37,7 +40,8 @@ pub struct GuestStats {
 /// One guest's live counters.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) calls: AtomicU64,
+    calls: AtomicU64,
+    busy_nanos: AtomicU64,
     errors: [AtomicU64; CallError::KINDS.len()],
     pub(crate) instances_made: AtomicU64,
     instances: AtomicU64,
@@ -46,8 +50,13 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn failed(&self, error: &CallError) {
-        self.errors[error.index()].fetch_add(1, Relaxed);
+    /// Counts one call of `score` or `propose` that has ended.
+    pub(crate) fn called<T>(&self, began: Instant, answer: &Result<T, CallError>) {
+        self.calls.fetch_add(1, Relaxed);
+        self.busy_nanos.fetch_add(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        if let Err(error) = answer {
+            self.errors[error.index()].fetch_add(1, Relaxed);
+        }
     }
 }
 
@@ -106,6 +115,7 @@ impl Ledger {
                 digest: digest.clone(),
                 kind: *kind,
                 calls: counters.calls.load(Relaxed),
+                busy: Duration::from_nanos(counters.busy_nanos.load(Relaxed)),
                 errors: CallError::KINDS
                     .into_iter()
                     .zip(counters.errors.iter().map(|count| count.load(Relaxed)))

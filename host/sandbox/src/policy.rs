@@ -1,8 +1,7 @@
 //! An opened remediation policy: one fresh instance a question, so that no answer depends on an earlier one.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::Store;
@@ -74,11 +73,9 @@ impl Policy {
     /// Every way in which a guest can fail to answer. None of them means "leave it".
     pub fn propose(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Result<Decision, CallError> {
         let opened = &*self.0;
-        opened.warden.counters.calls.fetch_add(1, Relaxed);
+        let began = Instant::now();
         let answer = opened.propose(incident, metrics);
-        if let Err(error) = &answer {
-            opened.warden.counters.failed(error);
-        }
+        opened.warden.counters.called(began, &answer);
         answer
     }
 }
