@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -33,6 +34,7 @@ labels! {
     WatchResult { watch, result }
     WatchStanding { watch, standing }
     WatchReason { watch, reason }
+    WatchStage { watch, stage }
     DetectorKind { watch, detector, kind }
     ByGuest { guest }
     GuestKind { guest, kind }
@@ -54,12 +56,15 @@ pub(crate) struct Metrics {
     warnings: Family<ByWatch, Counter>,
     histograms: Family<ByWatch, Counter>,
     cycle_seconds: Family<ByWatch, Histogram>,
+    stage_seconds: Family<WatchStage, Histogram>,
+    snapshot_seconds: Family<ByWatch, Histogram>,
     samples: Family<WatchStanding, Counter>,
     unjudged: Family<WatchReason, Counter>,
     detector_failures: Family<DetectorKind, Counter>,
     series: Family<WatchStanding, Gauge>,
     absent: Family<ByWatch, Gauge>,
     guest_calls: Family<ByGuest, Counter>,
+    guest_seconds: Family<ByGuest, Counter<f64, AtomicU64>>,
     guest_quarantined: Family<ByGuest, Gauge>,
     guest_errors: Family<GuestKind, Counter>,
     notifications: Family<ViaResult, Counter>,
@@ -84,16 +89,16 @@ impl Metrics {
             queries: Family::default(),
             warnings: Family::default(),
             histograms: Family::default(),
-            // From a handful of series to a hundred thousand.
-            cycle_seconds: Family::new_with_constructor(|| {
-                Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
-            }),
+            cycle_seconds: Family::new_with_constructor(seconds),
+            stage_seconds: Family::new_with_constructor(seconds),
+            snapshot_seconds: Family::new_with_constructor(seconds),
             samples: Family::default(),
             unjudged: Family::default(),
             detector_failures: Family::default(),
             series: Family::default(),
             absent: Family::default(),
             guest_calls: Family::default(),
+            guest_seconds: Family::default(),
             guest_quarantined: Family::default(),
             guest_errors: Family::default(),
             notifications: Family::default(),
@@ -126,12 +131,19 @@ impl Metrics {
         r.register("query_warnings", "Answers held back because Prometheus warned", self.warnings.clone());
         r.register("histogram_samples_skipped", "Native histogram samples, not judged", self.histograms.clone());
         r.register("cycle_duration_seconds", "Query to verdicts, one watch", self.cycle_seconds.clone());
+        r.register(
+            "cycle_stage_duration_seconds",
+            "What a cycle's time goes into; query and parse count history as well",
+            self.stage_seconds.clone(),
+        );
+        r.register("snapshot_duration_seconds", "Writing the series table, one watch", self.snapshot_seconds.clone());
         r.register("samples", "Samples by what they were judged", self.samples.clone());
         r.register("samples_unjudged", "Samples that nobody could judge, by reason", self.unjudged.clone());
         r.register("detector_failures", "Detector calls without an answer", self.detector_failures.clone());
         r.register("series", "Series of the last cycle, by stage", self.series.clone());
         r.register("absent_groups", "Groups that stopped coming", self.absent.clone());
         r.register("guest_calls", "Calls into a guest since start", self.guest_calls.clone());
+        r.register("guest_call_seconds", "Time spent in calls into a guest, all threads", self.guest_seconds.clone());
         r.register("guest_quarantined", "1 while a guest that traps is not called", self.guest_quarantined.clone());
         r.register("guest_errors", "Failed calls into a guest since start, by kind", self.guest_errors.clone());
         r.register("notifications", "Messages and alerts sent, by result", self.notifications.clone());
@@ -164,6 +176,7 @@ impl Metrics {
         let by_guest = ByGuest { guest: stats.guest.clone() };
         // The sandbox counts; here the counts are only shown.
         self.guest_calls.get_or_create(&by_guest).inner().store(stats.calls, Relaxed);
+        self.guest_seconds.get_or_create(&by_guest).inner().store(stats.busy.as_secs_f64().to_bits(), Relaxed);
         self.guest_quarantined.get_or_create(&by_guest).set(i64::from(stats.quarantined));
         for (kind, errors) in &stats.errors {
             let labels = GuestKind { guest: stats.guest.clone(), kind: (*kind).to_owned() };
@@ -212,6 +225,17 @@ impl Metrics {
         if samples > 0 {
             self.histograms.get_or_create(&ByWatch { watch: watch.to_owned() }).inc_by(samples);
         }
+    }
+
+    /// A stage of a cycle is over: `query`, `parse`, `fold` or `deliver`.
+    pub(crate) fn stage(&self, watch: &str, stage: &str, took: Duration) {
+        let labels = WatchStage { watch: watch.to_owned(), stage: stage.to_owned() };
+        self.stage_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// The series table of a watch was written.
+    pub(crate) fn snapshot(&self, watch: &str, took: Duration) {
+        self.snapshot_seconds.get_or_create(&ByWatch { watch: watch.to_owned() }).observe(took.as_secs_f64());
     }
 
     /// A cycle is over.
@@ -263,6 +287,11 @@ impl Metrics {
     pub(crate) fn count_refused_credentials(&self) {
         self.refused_logins.inc();
     }
+}
+
+/// From a handful of series to a hundred thousand.
+fn seconds() -> Histogram {
+    Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
 }
 
 fn count<T>(things: impl Iterator<Item = T>) -> i64 {

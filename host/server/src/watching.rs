@@ -95,9 +95,12 @@ impl Watching {
     /// The samples of one stretch; None where Prometheus warns that they may be partial.
     async fn fetch(&self, start: Timestamp, end: Timestamp) -> Result<Option<Frame>, QueryError> {
         let watch = &self.config.name;
+        let asked = Instant::now();
         let answer = self.host.prometheus.query_range(&self.config.expr, start, end, self.config.step).await;
         self.host.metrics.count_query(watch, answer.as_ref().map_or_else(QueryError::kind, |_| "success"));
         let answer = answer?;
+        self.host.metrics.stage(watch, "query", asked.elapsed().saturating_sub(answer.parsing));
+        self.host.metrics.stage(watch, "parse", answer.parsing);
         self.host.metrics.count_histograms(watch, answer.histograms_skipped);
         if answer.warnings.is_empty() {
             return Ok(Some(answer.frame));
@@ -111,7 +114,9 @@ impl Watching {
     async fn judge(&mut self, frame: Arc<Frame>, end: Timestamp) -> Option<Report> {
         let view = BookView::of(&self.host.keeper.book(), &self.config.name);
         let (met, known) = (frame.clone(), view.clone());
+        let began = Instant::now();
         self.compute(move |fold| fold.meet(&met, &known)).await?;
+        let meeting = began.elapsed();
         let wanted = self.fold.as_ref()?.awaiting_history(end);
         let paused = self.backfilled.is_some_and(|at| at.elapsed() < BACKFILL_PAUSE.min(self.config.interval * 30));
         if let Some(from) = wanted.filter(|_| !paused) {
@@ -120,7 +125,10 @@ impl Watching {
                 self.failed(&error);
             }
         }
-        self.compute(move |fold| fold.cycle(&frame, &view, end)).await
+        let began = Instant::now();
+        let report = self.compute(move |fold| fold.cycle(&frame, &view, end)).await?;
+        self.host.metrics.stage(&self.config.name, "fold", meeting + began.elapsed());
+        Some(report)
     }
 
     async fn backfill(&mut self, from: Timestamp, end: Timestamp, series: usize) -> Result<(), QueryError> {
@@ -167,6 +175,7 @@ impl Watching {
 
     async fn deliver(&mut self, report: Report, started: Instant, end: Timestamp) {
         let watch = &self.config.name;
+        let began = Instant::now();
         self.host.metrics.cycle(watch, started.elapsed().as_secs_f64(), &report.counts);
         self.host.pulse.watched(watch, end, report.newest);
         for ((detector, kind), error) in &report.failures {
@@ -176,6 +185,7 @@ impl Watching {
             // Durable before the next cycle, so that the table never knows more than the book.
             self.host.keeper.insist(Input::Watched { watch: watch.clone(), change }).await;
         }
+        self.host.metrics.stage(watch, "deliver", began.elapsed());
     }
 
     fn failed(&mut self, error: &QueryError) {
@@ -199,12 +209,11 @@ impl Watching {
         let rows = snapshot.changed.len();
         let saved = self.store.save(&self.config.name, &snapshot.changed, &snapshot.removed).await;
         match saved {
-            Ok(()) => tracing::debug!(
-                watch = self.config.name,
-                rows,
-                seconds = started.elapsed().as_secs_f64(),
-                "series table written"
-            ),
+            Ok(()) => {
+                let took = started.elapsed();
+                self.host.metrics.snapshot(&self.config.name, took);
+                tracing::debug!(watch = self.config.name, rows, seconds = took.as_secs_f64(), "series table written");
+            }
             Err(error) => tracing::warn!(
                 watch = self.config.name,
                 %error,

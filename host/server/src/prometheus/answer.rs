@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::time::{self, Duration};
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -28,6 +29,8 @@ pub(crate) struct RangeAnswer {
     pub(crate) histograms_skipped: u64,
     /// Length of the body.
     pub(crate) body_bytes: usize,
+    /// How long it took to read the body.
+    pub(crate) parsing: Duration,
 }
 
 /// The answer to an instant query.
@@ -61,13 +64,14 @@ pub(crate) struct InstantSample {
 
 /// Reads the answer to a range query.
 pub(crate) fn parse_range(body: &[u8]) -> Result<RangeAnswer, QueryError> {
+    let began = time::Instant::now();
     let Reply { data, warnings, infos } = reply::<Matrix>(body)?;
     if data.result_type != "matrix" {
         return Err(QueryError::Garbage(format!("a {} where a matrix was expected", data.result_type)));
     }
     let Elements { frame, histograms_skipped } = data.result;
     all_different(&frame)?;
-    Ok(RangeAnswer { frame, warnings, infos, histograms_skipped, body_bytes: body.len() })
+    Ok(RangeAnswer { frame, warnings, infos, histograms_skipped, body_bytes: body.len(), parsing: began.elapsed() })
 }
 
 /// Reads the answer to an instant query.
