@@ -138,7 +138,16 @@ impl Apis {
 
     /// Breaks the shop.
     pub(crate) fn break_shop(&self) -> anyhow::Result<()> {
-        let url = self.shop("/fault");
+        self.call_shop("/fault")
+    }
+
+    /// Mends the shop as an operator would, past tidegate.
+    pub(crate) fn repair_shop(&self) -> anyhow::Result<()> {
+        self.call_shop("/admin/discard-poisoned-job")
+    }
+
+    fn call_shop(&self, path: &str) -> anyhow::Result<()> {
+        let url = self.shop(path);
         let answer = self.agent.post(&url).send_empty().with_context(|| format!("POST {url} failed"))?;
         expect_success(&url, answer).map(drop)
     }

@@ -86,18 +86,35 @@ fn announce(narrator: Narrator, message: &Message) {
     match message.path.as_str() {
         "/slack" => {
             narrator.say("Slack would show:");
-            let lines: Vec<String> = text("/text").lines().map(|line| format!("| {line}")).collect();
+            let lines: Vec<String> = slack_text(&message.body).lines().map(|line| format!("| {line}")).collect();
             narrator.detail(&lines.join("\n"));
         }
         path => {
             narrator.say(&format!(
-                "{} rings: {}: {}",
+                "The {} rings: {}: {}",
                 path.trim_start_matches('/'),
                 text("/commonLabels/alertname"),
                 text("/commonAnnotations/summary")
             ));
         }
     }
+}
+
+/// What Slack makes of a message: its blocks where it has some, and only otherwise its text; without the markup.
+fn slack_text(body: &Value) -> String {
+    let blocks = body["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut texts: Vec<&str> = blocks
+        .iter()
+        .flat_map(|block| {
+            let elements = block["elements"].as_array().map(Vec::as_slice).unwrap_or_default();
+            std::iter::once(&block["text"]["text"]).chain(elements.iter().map(|element| &element["text"]))
+        })
+        .filter_map(Value::as_str)
+        .collect();
+    if texts.is_empty() {
+        texts.extend(body["text"].as_str());
+    }
+    texts.join("\n").replace('*', "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
 /// One request of one connection, answered and closed.
@@ -179,6 +196,25 @@ mod tests {
             &format!("POST /slack HTTP/1.1\r\nX: {}\r\nContent-Length: 2\r\n\r\n{{}}", "x".repeat(20_000)),
         ] {
             assert_eq!(read(request), None, "{request:.80}");
+        }
+    }
+
+    #[test]
+    fn slack_shows_blocks_rather_than_text() {
+        for (body, shown) in [
+            (json!({"text": "*a* &lt; b"}), "a < b"),
+            (
+                json!({"text": "short", "blocks": [
+                    {"type": "section", "text": {"type": "mrkdwn", "text": "*long*"}},
+                    {"type": "divider"},
+                    {"type": "context", "elements": [{"type": "mrkdwn", "text": "x &amp;lt; y"}]},
+                ]}),
+                "long\nx &lt; y",
+            ),
+            (json!({"blocks": 3}), ""),
+            (json!([]), ""),
+        ] {
+            assert_eq!(slack_text(&body), shown, "{body}");
         }
     }
 

@@ -7,11 +7,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -21,6 +21,7 @@ use crate::shell;
 
 /// How long a program may take to end after SIGTERM, before SIGKILL.
 const FAREWELL: Duration = Duration::from_secs(10);
+const TIDEGATE: &str = "tidegate";
 /// How much of each log a failure shows.
 const TAIL_LINES: usize = 25;
 
@@ -131,15 +132,31 @@ impl Parts {
 
     /// Starts tidegate.
     pub(crate) fn start_tidegate(&mut self) -> anyhow::Result<()> {
-        let mut command = self.command(&self.binaries.join("tidegate"));
-        command.arg("run").arg("--config").arg(self.config());
-        self.start("tidegate", command)
+        let mut command = self.tidegate(&["run"]);
+        command.current_dir(self.folder.path());
+        self.start(TIDEGATE, command)
     }
 
-    /// The command line that decides a request, as a person would type it.
-    pub(crate) fn decision(&self, words: &[&str]) -> Command {
+    /// Ends tidegate as a service manager would; an error when it does not end well.
+    pub(crate) fn stop_tidegate(&mut self) -> anyhow::Result<()> {
+        let at = self.running.iter().position(|part| part.name == TIDEGATE).context("tidegate does not run")?;
+        // It stays in the list until it has ended well: a failure shows the logs of all in the list.
+        let status = self.running[at].end();
+        ensure!(status.is_some_and(|status| status.success()), "tidegate did not end well: {status:?}");
+        self.running.remove(at);
+        Ok(())
+    }
+
+    /// A tidegate command with the config of this run.
+    pub(crate) fn tidegate(&self, words: &[&str]) -> Command {
         let mut command = Command::new(self.binaries.join("tidegate"));
         command.args(words).arg("--config").arg(self.config());
+        command
+    }
+
+    /// A tidegate command that decides, as a person would type it.
+    pub(crate) fn decision(&self, words: &[&str]) -> Command {
+        let mut command = self.tidegate(words);
         command.arg("--token-file").arg(self.token_file());
         command
     }
@@ -211,20 +228,33 @@ struct Part {
     log: PathBuf,
 }
 
-impl Drop for Part {
-    fn drop(&mut self) {
-        // Errors mean that it has ended already, which is what is wanted.
+impl Part {
+    /// Asks it to end, and makes it. None when it did not end by itself.
+    fn end(&mut self) -> Option<ExitStatus> {
+        // The number of a process that was waited for may by now belong to another.
+        if let Ok(Some(ended)) = self.child.try_wait() {
+            return Some(ended);
+        }
+        // It can only fail when the process has just ended, which is what is wanted.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let asked = Instant::now();
         while asked.elapsed() < FAREWELL {
             match self.child.try_wait() {
                 Ok(None) => thread::sleep(Duration::from_millis(20)),
-                Ok(Some(_)) | Err(_) => return,
+                Ok(ended) => return ended,
+                Err(_) => break,
             }
         }
         eprintln!("{} did not end within {} s of SIGTERM and is killed", self.name, FAREWELL.as_secs());
         let _ = self.child.kill();
         let _ = self.child.wait();
+        None
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -77,8 +77,7 @@ impl Scene<'_> {
         what: &str,
         look: impl FnMut(&Self) -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        // A day is not for ever, but nobody is left waiting by it.
-        self.wait_for(what, Duration::from_secs(24 * 60 * 60), look)
+        self.wait_for(what, Duration::MAX, look)
     }
 
     /// Lets time pass up to a Unix second, while `holds` must go on holding.

@@ -15,7 +15,7 @@ use crate::shell;
 /// How far back the shop's history goes, in seconds: fourteen days of ten minutes.
 pub(crate) const HISTORY: i64 = 14 * 600;
 /// From the making of the history to the first live night, in seconds: long enough to start everything.
-pub(crate) const BEFORE_NIGHT: i64 = 20;
+pub(crate) const BEFORE_NIGHT: i64 = 25;
 /// What tidegate waits for an answer when nobody will give one.
 pub(crate) const SHORT_DEADLINE: &str = "10s";
 /// The z-score's window in the shop's config.
@@ -31,6 +31,9 @@ const STATIC_RULE: &str = "CheckoutQueueTooLong";
 /// What tidegate calls its own alerts.
 const OWN_ALERT: &str = "TidegateAnomaly";
 
+/// Why the demo says no, where it does.
+const DENIAL: &str = "not before the sale is over";
+
 /// The repairs that the policy proposes, in order: the action, the shop's path, and what verification must say.
 const REPAIRS: [(&str, &str, &str); 2] = [
     ("restart-workers", "/admin/restart", "ineffective"),
@@ -38,7 +41,7 @@ const REPAIRS: [(&str, &str, &str); 2] = [
 ];
 
 /// A few seconds for what happens at the next tick, with room for a busy machine.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
 /// What an attempt may take from the approval to the verdict: the longest `settle` and `within`, with room.
 const VERDICT: Duration = Duration::from_secs(60);
 
@@ -56,6 +59,7 @@ pub(crate) fn tell(scene: &mut Scene<'_>) -> anyhow::Result<()> {
         }
         Way::Deny | Way::Ignore => {
             scene.stage("The answer is no", |scene| refuse(scene, &incident, broken_at))?;
+            scene.stage("Somebody repairs the shop by hand", |scene| by_hand(scene, &incident))?;
         }
     }
     end(scene)
@@ -131,10 +135,11 @@ fn opens(scene: &mut Scene<'_>) -> anyhow::Result<Incident> {
     if let (Some(value), Some(expected)) = (incident.value, incident.expected) {
         scene.narrator.say(&format!("{value} jobs wait. At this time of the day it is usually {expected:.0}."));
     }
-    let alert = scene.wait_for("Alertmanager to list tidegate's alert", SOON, |scene| {
-        Ok(scene.apis.active_alerts(OWN_ALERT)?.into_iter().next())
+    scene.wait_for("Alertmanager to list tidegate's alert for the checkout", SOON, |scene| {
+        let alerts = scene.apis.active_alerts(OWN_ALERT)?;
+        Ok(alerts.iter().any(|alert| alert.labels["service"] == "checkout").then_some(()))
     })?;
-    scene.narrator.say(&format!("Alertmanager lists {OWN_ALERT} for the service {}.", alert.labels["service"]));
+    scene.narrator.say(&format!("Alertmanager lists {OWN_ALERT} for the checkout."));
     Ok(incident)
 }
 
@@ -256,7 +261,9 @@ fn closes(scene: &mut Scene<'_>, incident: &Incident) -> anyhow::Result<()> {
 
 fn journal(scene: &mut Scene<'_>, incident: &Incident) -> anyhow::Result<()> {
     let timeline = scene.apis.incident(&incident.id)?.timeline;
-    let lines: Vec<&str> = timeline.iter().map(|entry| entry.text.as_str()).collect();
+    // One a second while a repair is verified: of interest to a machine alone.
+    let told = timeline.iter().filter(|entry| entry.kind != "verification_observed");
+    let lines: Vec<&str> = told.map(|entry| entry.text.as_str()).collect();
     scene.narrator.detail(&lines.join("\n"));
     if scene.way == Way::Person {
         return Ok(());
@@ -276,6 +283,11 @@ fn journal(scene: &mut Scene<'_>, incident: &Incident) -> anyhow::Result<()> {
         timeline.iter().any(|entry| entry.kind == "incident_closed"),
         "the journal does not say that the incident closed: {timeline:?}"
     );
+    // Only one process at a time opens a journal.
+    scene.parts.stop_tidegate()?;
+    let mut verify = scene.parts.tidegate(&["journal", "verify"]);
+    scene.narrator.say(&format!("tidegate has stopped. $ {}", shell::line(&verify)));
+    scene.narrator.detail(shell::output(&mut verify)?.trim_end());
     Ok(())
 }
 
@@ -284,7 +296,7 @@ fn refuse(scene: &mut Scene<'_>, incident: &Incident, broken_at: i64) -> anyhow:
     let first = pending(scene)?;
     let status = match scene.way {
         Way::Deny => {
-            let mut command = scene.parts.decision(&["deny", &first.id, "--reason", "the demo says no"]);
+            let mut command = scene.parts.decision(&["deny", &first.id, "--reason", DENIAL]);
             decide(scene, &mut command)?;
             "denied"
         }
@@ -315,12 +327,23 @@ fn refuse(scene: &mut Scene<'_>, incident: &Incident, broken_at: i64) -> anyhow:
     ensure!(scene.apis.shop_ailment()?.is_some(), "the shop got well by itself");
     let timeline = scene.apis.incident(&incident.id)?.timeline;
     let kind = format!("request_{status}");
-    ensure!(timeline.iter().any(|entry| entry.kind == kind), "the journal lacks {kind}: {timeline:?}");
+    let entry = timeline.iter().find(|entry| entry.kind == kind);
+    let entry = entry.with_context(|| format!("the journal lacks {kind}: {timeline:?}"))?;
+    ensure!(
+        scene.way != Way::Deny || (entry.text.contains("alice") && entry.text.contains(DENIAL)),
+        "the journal does not say who denied, and why: {entry:?}"
+    );
     scene.narrator.say(&format!(
         "{} s after the fault: nothing was run, the incident is still open, the z-score has not got used to it.",
         unix_now() - broken_at
     ));
     Ok(())
+}
+
+/// Shows that the incident was open because tidegate saw the fault, and not because it had gone blind.
+fn by_hand(scene: &mut Scene<'_>, incident: &Incident) -> anyhow::Result<()> {
+    scene.apis.repair_shop()?;
+    closes(scene, incident)
 }
 
 fn end(scene: &mut Scene<'_>) -> anyhow::Result<()> {
