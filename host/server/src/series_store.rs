@@ -139,15 +139,20 @@ async fn connect(file: &Path) -> Result<SqliteConnection, SeriesStoreError> {
         // A cache: after a power cut the last snapshot may be missing.
         .synchronous(SqliteSynchronous::Normal)
         .disable_statement_logging();
-    let checked = async {
-        let mut connection = options.connect().await?;
-        sqlx::migrate!("./migrations/series").run(&mut connection).await?;
-        // Looks at every page once: better now than in the middle of a restore.
-        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
-        if verdict == "ok" { Ok(connection) } else { Err(sqlx::Error::Protocol(verdict)) }
-    };
-    let opened = checked.await;
-    opened.map_err(|cause| SeriesStoreError::Database { doing: "opening", file: file.to_owned(), cause })
+    checked(options).await.map_err(|cause| SeriesStoreError::Database {
+        doing: "opening",
+        file: file.to_owned(),
+        cause,
+    })
+}
+
+async fn checked(options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    // Not `run`: the compiler cannot see that its future may move between threads (sqlx's own way round that).
+    sqlx::migrate!("./migrations/series").run_direct(None, &mut connection, false).await?;
+    // Looks at every page once: better now than in the middle of a restore.
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+    if verdict == "ok" { Ok(connection) } else { Err(sqlx::Error::Protocol(verdict)) }
 }
 
 /// Whether the file itself is at fault, rather than what stands around it: a full disk must not cost the table.

@@ -51,15 +51,11 @@ pub(super) async fn save(
         Some(id) => id,
         None => begin(connection, watch, key).await?,
     };
-    for chunk in chunks(rows) {
-        let texts = chunk.iter().map(|(labels, _)| text(labels)).collect::<Result<Vec<_>, _>>()?;
-        let mut insert: QueryBuilder<Sqlite> = QueryBuilder::new("INSERT INTO series (watch, labels, blob) ");
-        insert.push_values(chunk.iter().zip(&texts), |mut row, ((_, blob), text)| {
-            row.push_bind(id).push_bind(text.as_str()).push_bind(blob.as_slice());
-        });
-        insert.push(" ON CONFLICT (watch, labels) DO UPDATE SET blob = excluded.blob");
+    // Cut beforehand: an iterator with a closure in it must not live across a wait in a spawned task.
+    let parts: Vec<&[(Labels, Vec<u8>)]> = chunks(rows).collect();
+    for part in parts {
         // One statement is one transaction. Not kept: the next one may have another number of rows.
-        insert.build().persistent(false).execute(&mut *connection).await?;
+        insert(id, part)?.build().persistent(false).execute(&mut *connection).await?;
     }
     for chunk in removed.chunks(CHUNK_ROWS) {
         let mut transaction = connection.begin().await?;
@@ -70,6 +66,16 @@ pub(super) async fn save(
         transaction.commit().await?;
     }
     Ok(())
+}
+
+fn insert(watch: i64, rows: &[(Labels, Vec<u8>)]) -> Result<QueryBuilder<Sqlite>, sqlx::Error> {
+    let texts = rows.iter().map(|(labels, _)| text(labels)).collect::<Result<Vec<_>, _>>()?;
+    let mut insert = QueryBuilder::new("INSERT INTO series (watch, labels, blob) ");
+    insert.push_values(rows.iter().zip(&texts), |mut row, ((_, blob), text)| {
+        row.push_bind(watch).push_bind(text.as_str()).push_bind(blob.as_slice());
+    });
+    insert.push(" ON CONFLICT (watch, labels) DO UPDATE SET blob = excluded.blob");
+    Ok(insert)
 }
 
 async fn find(connection: &mut SqliteConnection, watch: &str, key: &str) -> Result<Option<i64>, sqlx::Error> {
