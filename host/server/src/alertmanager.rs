@@ -115,11 +115,6 @@ impl Client {
         Client { base, http, timeout }
     }
 
-    /// Whether it is ready.
-    pub(crate) async fn ready(&self) -> Result<(), AlertmanagerError> {
-        self.send(Method::GET, "/-/ready", None).await.map(drop)
-    }
-
     /// All alerts that have not ended, held back or not.
     pub(crate) async fn alerts(&self) -> Result<Vec<ListedAlert>, AlertmanagerError> {
         let response = self.send(Method::GET, "/api/v2/alerts", None).await?;

@@ -132,7 +132,7 @@ impl Journal {
     pub(crate) async fn load_all(&self, mut each: impl FnMut(Stored)) -> Result<Head, JournalError> {
         let mut head = Head::default();
         loop {
-            let rows = self.rows(head.seq, PAGE).await?;
+            let rows = self.page(head.seq).await?;
             if rows.is_empty() {
                 return Ok(head);
             }
@@ -149,11 +149,6 @@ impl Journal {
         self.load_all(drop).await
     }
 
-    /// At most `limit` events after the one with number `seq`, oldest first.
-    pub(crate) async fn events_after(&self, seq: u64, limit: u32) -> Result<Vec<Stored>, JournalError> {
-        self.rows(seq, limit).await?.iter().map(|row| self.stored(row)).collect()
-    }
-
     /// Every event of one incident, oldest first.
     pub(crate) async fn timeline(&self, incident: &IncidentId) -> Result<Vec<Stored>, JournalError> {
         let mut reader = self.reader.lock().await;
@@ -162,12 +157,12 @@ impl Journal {
         rows.map_err(|cause| self.failed("reading", cause))?.iter().map(|row| self.stored(row)).collect()
     }
 
-    async fn rows(&self, after: u64, limit: u32) -> Result<Vec<SqliteRow>, JournalError> {
+    async fn page(&self, after: u64) -> Result<Vec<SqliteRow>, JournalError> {
         let mut reader = self.reader.lock().await;
         let query = sqlx::query(
             "SELECT seq, at, kind, incident, body, prev_hash, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
         );
-        let rows = query.bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(limit).fetch_all(&mut *reader).await;
+        let rows = query.bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(PAGE).fetch_all(&mut *reader).await;
         rows.map_err(|cause| self.failed("reading", cause))
     }
 

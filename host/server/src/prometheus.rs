@@ -88,11 +88,15 @@ impl Client {
             ("timeout", format!("{}ms", self.limits.timeout.as_millis())),
         ];
         let body = self.ask("/api/v1/query_range", &parameters).await?;
-        if body.len() < PARSE_APART {
-            return parse_range(&body);
-        }
-        let parsed = tokio::task::spawn_blocking(move || parse_range(&body)).await;
-        parsed.unwrap_or_else(|stopped| Err(QueryError::Garbage(format!("reading it was stopped: {stopped}"))))
+        let answer = if body.len() < PARSE_APART {
+            parse_range(&body)?
+        } else {
+            let parsed = tokio::task::spawn_blocking(move || parse_range(&body)).await;
+            parsed.map_err(|stopped| QueryError::Garbage(format!("reading it was stopped: {stopped}")))??
+        };
+        let (series, bytes) = (answer.frame.series.len(), answer.body_bytes);
+        tracing::debug!(expr, series, bytes, infos = ?answer.infos, "a range query was answered");
+        Ok(answer)
     }
 
     /// Evaluates `expr` now.
@@ -107,11 +111,6 @@ impl Client {
         // Looked up again by whoever needs it, so a failure is not tried again here.
         let body = self.read(self.send(Method::GET, "/api/v1/alerts", &[]).await?).await?;
         answer::parse_alerts(&body)
-    }
-
-    /// Whether it answers queries. Not tried again: whoever asks wants to know how it is now.
-    pub(crate) async fn ready(&self) -> Result<(), QueryError> {
-        self.read(self.send(Method::GET, "/-/ready", &[]).await?).await.map(drop)
     }
 
     async fn ask(&self, path: &str, parameters: &[(&str, String)]) -> Result<Vec<u8>, QueryError> {

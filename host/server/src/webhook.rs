@@ -109,7 +109,8 @@ fn is_version_4(body: &[u8]) -> Result<(), WebhookError> {
 
 impl WireAlert {
     fn read(self, at: usize) -> Result<Alert, WebhookError> {
-        let invalid = |field: &str, cause: String| WebhookError::Invalid { path: format!("alerts[{at}].{field}"), cause };
+        let invalid =
+            |field: &str, cause: String| WebhookError::Invalid { path: format!("alerts[{at}].{field}"), cause };
         let starts_at: jiff::Timestamp =
             self.starts_at.parse().map_err(|cause: jiff::Error| invalid("startsAt", cause.to_string()))?;
         let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A password, a token, or a URL that opens a door. Its `Debug` prints nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,15 +75,6 @@ impl SecretSource {
             secret => Ok(Secret(secret.to_owned())),
         }
     }
-
-    /// The same source, a relative file name taken from `directory`.
-    #[must_use]
-    pub(crate) fn below(self, directory: &Path) -> SecretSource {
-        match self {
-            SecretSource::File(path) => SecretSource::File(directory.join(path)),
-            variable @ SecretSource::Env(_) => variable,
-        }
-    }
 }
 
 impl fmt::Display for SecretSource {
@@ -102,7 +93,7 @@ mod tests {
     #[test]
     fn a_file_is_read_anew_each_time_and_never_printed() {
         let folder = tempfile::tempdir().unwrap();
-        let source = SecretSource::File("token".into()).below(folder.path());
+        let source = SecretSource::File(folder.path().join("token"));
         assert!(matches!(source.read(), Err(SecretError::Unreadable { .. })));
         fs::write(folder.path().join("token"), "  \n").unwrap();
         assert!(matches!(source.read(), Err(SecretError::Empty { .. })));

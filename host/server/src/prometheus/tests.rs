@@ -131,18 +131,13 @@ async fn silence_ends_a_little_after_the_timeout() {
 }
 
 #[tokio::test]
-async fn instant_queries_alerts_and_readiness() {
+async fn instant_queries_and_alerts() {
     let routes = Router::new()
         .route("/api/v1/query", post(|| async { SCALAR }))
-        .route("/api/v1/alerts", get(|| async { include_str!("testdata/alerts.json") }))
-        .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }));
+        .route("/api/v1/alerts", get(|| async { include_str!("testdata/alerts.json") }));
     let client = client(&serve(routes).await);
     assert_eq!(client.query("1").await.unwrap().value, InstantValue::Scalar(1.0));
     assert_eq!(client.alerts().await.unwrap().len(), 1);
-    client.ready().await.unwrap();
-    let (starting, asked) = in_turn(vec![(Code::SERVICE_UNAVAILABLE, "Service Unavailable")]).await;
-    assert_eq!(starting.ready().await.unwrap_err().kind(), "unavailable");
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

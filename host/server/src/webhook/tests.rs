@@ -106,7 +106,8 @@ fn what_is_not_a_delivery_is_told_why() {
 
 #[test]
 fn a_delivery_of_very_many_alerts_is_read_whole() {
-    let one = r#"{"status":"firing","labels":{"a":"1"},"startsAt":"2026-11-22T09:39:09Z","fingerprint":"b0490a45a9b2bd7f"}"#;
+    let one =
+        r#"{"status":"firing","labels":{"a":"1"},"startsAt":"2026-11-22T09:39:09Z","fingerprint":"b0490a45a9b2bd7f"}"#;
     let many = format!("\"alerts\":[{}{one},", format!("{one},").repeat(20_000));
     assert_eq!(with(r#""alerts":["#, &many).unwrap().alerts.len(), 20_002);
 }
