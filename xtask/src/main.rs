@@ -1,7 +1,8 @@
-//! The project's own chores: `cargo xtask setup | guests | demo | test | ci`.
+//! The project's own chores: `cargo xtask setup | guests | demo | test | bench | ci`.
 //!
 //! Each chore is a module; this file only reads the command line and turns an error into an exit code.
 
+mod bench;
 mod ci;
 mod demo;
 mod guests;
@@ -31,6 +32,8 @@ enum Chore {
     Demo(demo::Options),
     /// Run all tests, after `setup` and `guests`.
     Test,
+    /// Measure guest calls and whole cycles, and print what they cost. Takes minutes; wants a quiet machine.
+    Bench(bench::Options),
     /// Run what must pass before a change lands: formatting, lints, docs, tests, and the demo in all three ways.
     Ci,
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Guests => guests::build(&root).map(drop),
         Chore::Demo(options) => return demo::run(&root, &options),
         Chore::Test => ci::test(&root),
+        Chore::Bench(options) => bench::run(&root, &options),
         Chore::Ci => ci::run(&root),
     };
     match done {

@@ -1,0 +1,78 @@
+//! `cargo xtask bench`: what a guest call and a whole cycle cost, as plain tables.
+//!
+//! Never a test: what a number means depends on the machine and on what else it does, and a person reads them. It
+//! builds tidegate as it is shipped, runs it against a Prometheus that has its answers ready, and reads what the kernel
+//! and tidegate's own metrics say.
+
+mod canned;
+mod cycle;
+mod host;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+
+use crate::{guests, shell};
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many series to run cycles over; may be given several times. Zero leaves the cycles out.
+    #[arg(long, default_values_t = [10_000, 100_000])]
+    series: Vec<usize>,
+    /// How many cycles of each run count.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    cycles: u32,
+    /// Leave the guest calls out.
+    #[arg(long)]
+    no_calls: bool,
+}
+
+/// Builds everything, measures, prints.
+pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    guests::build(root)?;
+    let built = build(root)?;
+    if !options.no_calls {
+        println!();
+        shell::run(&mut std::process::Command::new(&built.fold_call))?;
+    }
+    let series = options.series.iter().copied().filter(|series| *series > 0);
+    let runs = series.map(|series| cycle::measure(&built.tidegate, &guest_dir(root), series, options.cycles));
+    let runs = runs.collect::<anyhow::Result<Vec<_>>>()?;
+    if !runs.is_empty() {
+        cycle::print(&runs);
+    }
+    Ok(())
+}
+
+fn guest_dir(root: &Path) -> PathBuf {
+    shell::target_dir(root).join("guests")
+}
+
+/// What was built.
+struct Built {
+    tidegate: PathBuf,
+    fold_call: PathBuf,
+}
+
+/// Builds both in one go: cargo chooses the features of shared dependencies for all that it builds together, and
+/// wasmtime takes minutes to build once more.
+fn build(root: &Path) -> anyhow::Result<Built> {
+    let mut command = shell::cargo(root, &["build", "--release", "--package", "tidegate", "--bin", "tidegate"]);
+    command.args(["--package", "tidegate-pipeline", "--bench", "fold_call"]);
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    println!("$ {}", shell::line(&command));
+    let messages = shell::output(&mut command)?;
+    let executable = |name: &str| {
+        let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let mut found = messages.filter(|message| message["target"]["name"] == name);
+        let path = found.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        path.with_context(|| format!("cargo built everything and did not say where {name} is"))
+    };
+    let built = Built { tidegate: executable("tidegate")?, fold_call: executable("fold_call")? };
+    if !built.tidegate.is_file() {
+        bail!("cargo says that it built {}, which is not there", built.tidegate.display());
+    }
+    Ok(built)
+}
