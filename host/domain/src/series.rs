@@ -229,8 +229,6 @@ pub struct Track {
     pub cursor: Timestamp,
     /// The oldest sample that was folded in.
     pub history_from: Option<Timestamp>,
-    /// Samples up to this one are learnt, not judged: they are history.
-    pub judged_from: Timestamp,
     /// One state per detector of the watch. While learning is frozen: from before the streak.
     pub states: Vec<Bytes>,
     /// Where the series stands.
@@ -272,13 +270,12 @@ pub enum Change {
 }
 
 impl Track {
-    /// A series never seen, with one empty state per detector. Samples up to `judged_from` will only be learnt.
+    /// A series never seen, with one empty state per detector.
     #[must_use]
-    pub fn new(detectors: usize, judged_from: Timestamp) -> Track {
+    pub fn new(detectors: usize) -> Track {
         Track {
             cursor: Timestamp::MIN,
             history_from: None,
-            judged_from,
             states: vec![Bytes::default(); detectors],
             phase: Phase::Normal,
             recent: VecDeque::new(),
@@ -352,7 +349,7 @@ impl Track {
                 // Only a level that is there and has been there: neither a recovery nor a gap is one.
                 if calm == Some(false) && dense && at.since(*since) >= watch.accept_after {
                     let since = *since;
-                    return self.accept(since, at);
+                    return self.accept(since);
                 }
                 match calm {
                     Some(true) => {
@@ -384,9 +381,9 @@ impl Track {
         at.since(oldest) <= watch.step.saturating_mul(steps)
     }
 
-    fn accept(&mut self, since: Timestamp, at: Timestamp) -> (Learn, Option<Change>) {
+    fn accept(&mut self, since: Timestamp) -> (Learn, Option<Change>) {
         let history_from = self.history_from;
-        *self = Track::new(self.states.len(), at);
+        *self = Track::new(self.states.len());
         self.cursor = Timestamp(since.0.saturating_sub(1));
         // Its detectors begin anew, the series is as old as it was: static bounds would refuse what was just accepted.
         self.history_from = history_from;

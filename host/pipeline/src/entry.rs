@@ -1,31 +1,33 @@
 //! One series in the series table: its track, and the fold of its samples through the detectors.
 
-use serde::{Deserialize, Serialize};
-use tidegate_domain::event::{Evidence, MemberEnd, Opinion};
-use tidegate_domain::input::WatchChange;
+use std::sync::Arc;
+
 use tidegate_domain::labels::Labels;
-use tidegate_domain::number::{Bytes, Number};
+use tidegate_domain::number::Bytes;
 use tidegate_domain::rules::Watch;
-use tidegate_domain::series::{self, Answer, Change, Judgement, Learn, Phase, Standing, Track, Verdict};
+use tidegate_domain::series::{self, Answer, Change, Judgement, Learn, Phase, Standing, Track, Unjudged, Verdict};
 use tidegate_domain::time::Timestamp;
 use tidegate_sandbox::Scored;
 
 use crate::frame::FrameSeries;
+use crate::group::{Group, Look};
 use crate::report::Report;
-use crate::scorer::{ScoreError, Scorer};
-use crate::view::OpenGroup;
+use crate::scorer::{ScoreError, Scorer, ask};
+use crate::told::{Told, watch_change};
+use crate::view::{BookView, OpenGroup};
 
 /// One series.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) track: Track,
-    /// Labels of its group.
-    pub(crate) group: Labels,
-    /// The labels under which the book knows it: those it had when its incident opened.
-    pub(crate) known_as: Labels,
+    pub(crate) group: Arc<Group>,
+    /// The labels that it had when its incident opened, where they are not those it has now: so the book knows it.
+    pub(crate) known_as: Option<Labels>,
+    /// Time of its newest sample in any answer, folded in or not.
+    pub(crate) seen: Timestamp,
     /// False until its history has been folded in.
     pub(crate) filled: bool,
-    #[serde(skip)]
+    /// Changed since it was last written.
     pub(crate) dirty: bool,
 }
 
@@ -35,73 +37,86 @@ pub(crate) struct Fold<'a> {
     pub(crate) detectors: &'a [Box<dyn Scorer>],
 }
 
-/// What the newest samples of a series say about its health, where a repair is being verified.
-pub(crate) struct Seen {
-    pub(crate) sample_at: Timestamp,
-    pub(crate) healthy: Option<bool>,
+/// What came out of a part of the series.
+#[derive(Default)]
+pub(crate) struct Part {
+    pub(crate) report: Report,
+    pub(crate) told: Vec<Told>,
+    pub(crate) looks: Vec<Look>,
 }
 
+/// What the book says of one series.
+struct Known<'a> {
+    open: Option<&'a OpenGroup>,
+    /// Its own streak in the open incident of its group, by the first anomalous sample.
+    since: Option<Timestamp>,
+    /// It opened an incident just now, of which the book has yet to hear.
+    opened: bool,
+    /// When trouble in its group last ended.
+    ended: Option<Timestamp>,
+}
+
+type Answers = Vec<Result<Scored, ScoreError>>;
+
 impl Entry {
-    pub(crate) fn new(watch: &Watch, detectors: usize, labels: &Labels) -> Entry {
-        Entry {
-            track: Track::new(detectors, Timestamp::MIN),
-            group: watch.group_of(labels),
-            known_as: labels.clone(),
-            filled: false,
-            dirty: true,
-        }
+    pub(crate) fn new(detectors: usize, group: Arc<Group>) -> Entry {
+        Entry { track: Track::new(detectors), group, known_as: None, seen: Timestamp::MIN, filled: false, dirty: true }
     }
 
-    /// A series whose cache is lost while the book has it in an incident: the evidence holds what is needed.
-    pub(crate) fn from_evidence(fold: &Fold<'_>, labels: &Labels, open: &OpenGroup) -> Option<Entry> {
-        let evidence = open.members.get(labels)?;
-        let same = evidence.opinions.iter().map(|opinion| opinion.digest.as_str());
-        if !same.eq(fold.detectors.iter().map(|detector| detector.digest())) {
-            return None;
-        }
-        let mut entry = Entry::new(fold.watch, fold.detectors.len(), labels);
-        entry.filled = true;
-        entry.track.states = evidence.opinions.iter().map(|opinion| opinion.state.clone()).collect();
-        entry.track.cursor = evidence.at;
-        entry.track.recent = evidence.window.iter().copied().collect();
-        let age = if evidence.cold_start { std::time::Duration::ZERO } else { fold.watch.cold_start.history };
-        entry.track.history_from = Some(evidence.at.minus(age));
-        entry.track.phase = Phase::Incident { since: evidence.since, well: 0, severity: open.severity };
-        Some(entry)
+    pub(crate) fn in_incident(&self) -> bool {
+        matches!(self.track.phase, Phase::Incident { .. })
     }
 
-    /// Where the table and the book disagree, the book wins.
-    pub(crate) fn reconcile(&mut self, open: Option<&OpenGroup>) {
-        let member = open.and_then(|group| group.members.get(&self.known_as).map(|evidence| (group, evidence)));
-        match (&self.track.phase, member) {
-            (Phase::Incident { .. }, None) => self.track.phase = Phase::Normal,
-            // Samples up to `since` that are still to be folded in again will find the streak by themselves.
-            (Phase::Normal, Some((group, evidence))) if self.track.cursor > evidence.at => {
-                self.track.phase = Phase::Incident { since: evidence.since, well: 0, severity: group.severity };
-            }
-            _ => {}
-        }
-    }
-
-    /// Folds history in: learnt, not judged.
+    /// Folds history in: learnt, not judged. Of a series in trouble only what came before the trouble is learnt.
     pub(crate) fn learn(&mut self, fold: &Fold<'_>, series: &FrameSeries, report: &mut Report) {
-        let from = series.timestamps.partition_point(|at| Timestamp(*at) <= self.track.cursor);
-        let (timestamps, values) = (&series.timestamps[from..], &series.values[from..]);
+        let (timestamps, values) = self.fresh(series, Timestamp(i64::MAX));
         if timestamps.is_empty() {
             return;
         }
-        for (at, detector) in fold.detectors.iter().enumerate() {
-            report.counts.calls += 1;
-            match detector.score(&self.track.states[at].0, timestamps, values) {
-                Ok(scored) => self.track.states[at] = Bytes(scored.state),
-                Err(error) => report.failed(detector.name(), &error),
-            }
+        let sound = match self.track.phase {
+            Phase::Incident { since, .. } => timestamps.partition_point(|at| Timestamp(*at) < since),
+            _ => timestamps.len(),
+        };
+        let finite = |(_, value): &(&i64, &f64)| value.is_finite();
+        let (learnt, of): (Vec<i64>, Vec<f64>) =
+            timestamps[..sound].iter().zip(&values[..sound]).filter(finite).unzip();
+        if !learnt.is_empty() {
+            self.feed(fold, &learnt, &of, report);
         }
         for (at, value) in timestamps.iter().zip(values) {
             self.track.see(Timestamp(*at), *value);
         }
+        self.seen = self.seen.max(self.track.cursor);
         report.counts.learnt += timestamps.len() as u64;
         self.dirty = true;
+    }
+
+    /// Folds samples into the states, whatever the detectors say of them. A detector that fails goes without.
+    fn feed(&mut self, fold: &Fold<'_>, timestamps: &[i64], values: &[f64], report: &mut Report) {
+        for (state, detector) in self.track.states.iter_mut().zip(fold.detectors) {
+            report.counts.calls += 1;
+            match ask(&**detector, &state.0, timestamps, values) {
+                Ok(scored) => *state = Bytes(scored.state),
+                Err(error) => report.failed(detector.name(), &error),
+            }
+        }
+    }
+
+    /// The samples past the cursor, up to `until`.
+    fn fresh<'s>(&self, series: &'s FrameSeries, until: Timestamp) -> (&'s [i64], &'s [f64]) {
+        let (timestamps, values) = (&series.timestamps[..], &series.values[..]);
+        let end = timestamps.partition_point(|at| Timestamp(*at) <= until).min(values.len());
+        let from = timestamps.partition_point(|at| Timestamp(*at) <= self.track.cursor).min(end);
+        (&timestamps[from..end], &values[from..end])
+    }
+
+    /// Notes that the series is there, folded in or not.
+    pub(crate) fn note_presence(&mut self, series: &FrameSeries, until: Timestamp) {
+        let present = series.timestamps.partition_point(|at| Timestamp(*at) <= until);
+        if let Some(newest) = series.timestamps[..present].last() {
+            self.seen = self.seen.max(Timestamp(*newest));
+            self.group.see(self.seen);
+        }
     }
 
     /// Folds fresh samples in and judges each.
@@ -109,45 +124,60 @@ impl Entry {
         &mut self,
         fold: &Fold<'_>,
         series: &FrameSeries,
-        open: Option<&OpenGroup>,
-        report: &mut Report,
-    ) -> Option<Seen> {
-        let from = series.timestamps.partition_point(|at| Timestamp(*at) <= self.track.cursor);
-        let mut seen: Option<Seen> = None;
-        for (at, value) in series.timestamps[from..].iter().zip(&series.values[from..]) {
+        view: &BookView,
+        until: Timestamp,
+        part: &mut Part,
+    ) {
+        let (timestamps, values) = self.fresh(series, until);
+        let Some(newest) = timestamps.last().map(|at| Timestamp(*at)) else { return };
+        let known_as = self.known_as.as_ref().unwrap_or(&series.labels).clone();
+        let mut known = Known::of(view, &self.group.labels, &known_as);
+        // Most series have one fresh sample and no trouble: what ended earlier is nothing to them.
+        if !view.ended.is_empty() && (timestamps.len() > 1 || self.track.phase != Phase::Normal) {
+            known.ended = view.ended.get(&self.group.labels).copied();
+        }
+        let verifying = known.open.is_some_and(|open| open.verifying);
+        let mut healthy = Vec::new();
+        for (at, value) in timestamps.iter().zip(values) {
             let at = Timestamp(*at);
-            let repaired = open.is_some_and(|group| group.repaired);
-            let healthy = self.sample(fold, series, at, *value, repaired, report);
-            let worst = match seen.map_or(Some(true), |seen| seen.healthy) {
-                Some(false) => Some(false),
-                Some(true) => healthy,
-                None if healthy == Some(false) => healthy,
-                None => None,
-            };
-            seen = Some(Seen { sample_at: at, healthy: worst });
-            self.dirty = true;
+            let well = self.sample(fold, &mut known, &known_as, at, *value, part);
+            if verifying {
+                healthy.push((at, well));
+            }
             if !self.filled {
                 break;
             }
         }
-        seen
+        self.dirty = true;
+        part.report.counts.series += 1;
+        part.report.counts.cold += u64::from(self.track.is_cold(fold.watch, newest));
+        if known.open.is_some() {
+            part.looks.push(Look { group: self.group.labels.clone(), series: known_as, newest, healthy });
+        }
     }
 
     /// One sample. Returns whether it is healthy on both sides.
     fn sample(
         &mut self,
         fold: &Fold<'_>,
-        series: &FrameSeries,
+        known: &mut Known<'_>,
+        known_as: &Labels,
         at: Timestamp,
         value: f64,
-        repaired: bool,
-        report: &mut Report,
+        part: &mut Part,
     ) -> Option<bool> {
+        let report = &mut part.report;
+        // The book has ended the incident, or never had it. The samples up to its end are folded as they were then.
+        let disowned = known.since.is_none() && !known.opened && known.ended.is_none_or(|ended| at > ended);
+        if disowned && self.in_incident() {
+            self.track.phase = Phase::Normal;
+        }
         let cold = self.track.is_cold(fold.watch, at);
         let scored = if value.is_finite() { self.score(fold, at, value, report) } else { Vec::new() };
         if scored.iter().any(|answer| matches!(answer, Err(error) if error.unreadable_state)) {
             // Written by another version of the guest: learnt again from history.
-            self.track = Track::new(fold.detectors.len(), Timestamp::MIN);
+            *report.counts.unjudged.entry(Unjudged::GuestFailed).or_default() += 1;
+            self.track = Track::new(fold.detectors.len());
             self.filled = false;
             return None;
         }
@@ -155,40 +185,45 @@ impl Entry {
         let judgement = series::judge(fold.watch, value, cold, &answers);
         count(&judgement, report);
         self.track.see(at, value);
+        let since = self.trouble_since();
+        let repaired = known.open.is_some_and(|open| open.repaired);
         let (learn, change) = self.track.advance(fold.watch, at, value, &judgement, repaired);
-        if let Some(change) = change {
-            if let Change::Opened { .. } = change {
-                self.known_as = series.labels.clone();
-            }
-            report.changes.push(self.change(fold, at, value, &judgement, &scored, change));
+        if let Some(change) = change
+            && !known.is_past(change, since, at)
+        {
+            known.opened |= matches!(change, Change::Opened { .. });
+            let change = watch_change(fold, self, known_as, (at, value), &judgement, &scored, change);
+            part.told.push(Told { at, series: known_as.clone(), change });
         }
-        self.learn_as_told(fold, learn, scored, at, value, report);
+        self.learn_as_told(fold, learn, scored, at, value, &mut part.report);
         judgement.healthy
     }
 
-    fn score(
-        &self,
-        fold: &Fold<'_>,
-        at: Timestamp,
-        value: f64,
-        report: &mut Report,
-    ) -> Vec<Result<Scored, ScoreError>> {
+    fn trouble_since(&self) -> Option<Timestamp> {
+        match self.track.phase {
+            Phase::Normal => None,
+            Phase::Streak { since, .. } | Phase::Incident { since, .. } => Some(since),
+        }
+    }
+
+    fn score(&self, fold: &Fold<'_>, at: Timestamp, value: f64, report: &mut Report) -> Answers {
         report.counts.calls += fold.detectors.len() as u64;
-        let ask = |(detector, state): (&Box<dyn Scorer>, &Bytes)| {
-            let answer = detector.score(&state.0, &[at.0], &[value]);
+        let mut answers = Vec::with_capacity(fold.detectors.len());
+        for (detector, state) in fold.detectors.iter().zip(&self.track.states) {
+            let answer = ask(&**detector, &state.0, &[at.0], &[value]);
             if let Err(error) = &answer {
                 report.failed(detector.name(), error);
             }
-            answer
-        };
-        fold.detectors.iter().zip(&self.track.states).map(ask).collect()
+            answers.push(answer);
+        }
+        answers
     }
 
     fn learn_as_told(
         &mut self,
         fold: &Fold<'_>,
         learn: Learn,
-        scored: Vec<Result<Scored, ScoreError>>,
+        scored: Answers,
         at: Timestamp,
         value: f64,
         report: &mut Report,
@@ -205,76 +240,45 @@ impl Entry {
             Learn::Refold(pending) => {
                 let timestamps: Vec<i64> = pending.iter().map(|(at, _)| at.0).chain([at.0]).collect();
                 let values: Vec<f64> = pending.iter().map(|(_, value)| value.0).chain([value]).collect();
-                for (state, detector) in self.track.states.iter_mut().zip(fold.detectors) {
-                    report.counts.calls += 1;
-                    match detector.score(&state.0, &timestamps, &values) {
-                        Ok(scored) => *state = Bytes(scored.state),
-                        Err(error) => report.failed(detector.name(), &error),
-                    }
-                }
+                self.feed(fold, &timestamps, &values, report);
             }
             Learn::Relearn(_) => self.filled = false,
         }
     }
+}
 
-    fn change(
-        &self,
-        fold: &Fold<'_>,
-        at: Timestamp,
-        value: f64,
-        judgement: &Judgement,
-        scored: &[Result<Scored, ScoreError>],
-        change: Change,
-    ) -> WatchChange {
-        let (group, series) = (self.group.clone(), self.known_as.clone());
-        match change {
-            Change::Opened { since } => WatchChange::Opened {
-                group,
-                severity: judgement.severity,
-                evidence: Box::new(Evidence {
-                    series,
-                    since,
-                    at,
-                    value: Number(value),
-                    expected: Number(judgement.verdict.expected),
-                    lower: Number(judgement.verdict.lower),
-                    upper: Number(judgement.verdict.upper),
-                    score: Number(judgement.verdict.score),
-                    cold_start: judgement.cold_start,
-                    opinions: self.opinions(fold, scored),
-                    window: self.track.recent.iter().copied().collect(),
-                }),
-            },
-            Change::Worsened { severity } => WatchChange::Worsened { group, severity },
-            Change::Recovered => WatchChange::Ended { group, series, how: MemberEnd::Recovered },
-            Change::Accepted => WatchChange::Ended { group, series, how: MemberEnd::Accepted },
+impl<'a> Known<'a> {
+    fn of(view: &'a BookView, group: &Labels, series: &Labels) -> Known<'a> {
+        let open = if view.open.is_empty() { None } else { view.open.get(group) };
+        Known {
+            open,
+            since: open.and_then(|open| open.members.get(series)).map(|evidence| evidence.since),
+            opened: false,
+            ended: None,
         }
     }
 
-    /// Each detector's view, with its state from before the streak.
-    fn opinions(&self, fold: &Fold<'_>, scored: &[Result<Scored, ScoreError>]) -> Vec<Opinion> {
-        let answers = scored.iter().map(Result::as_ref).map(Result::ok);
-        let views = fold.detectors.iter().zip(&self.track.states).zip(answers);
-        views
-            .map(|((detector, state), scored)| Opinion {
-                detector: detector.name().to_owned(),
-                digest: detector.digest().to_owned(),
-                score: scored.and_then(|s| s.verdicts.scores.first().copied()).map_or(Number::NAN, Number),
-                note: scored.and_then(|scored| scored.note.clone()),
-                state: state.clone(),
-            })
-            .collect()
+    /// After a crash samples are folded again, and streaks that the book knows to be over end once more. The end of one
+    /// must not be taken for the end of a later one. (Streaks that open are told apart by the book itself.)
+    fn is_past(&self, change: Change, since: Option<Timestamp>, at: Timestamp) -> bool {
+        match change {
+            Change::Opened { .. } => false,
+            Change::Worsened { .. } | Change::Recovered | Change::Accepted => match self.since {
+                Some(known) => since.is_some_and(|since| since < known),
+                None => self.ended.is_some_and(|ended| at <= ended),
+            },
+        }
     }
 }
 
 fn answer(scored: &Result<Scored, ScoreError>) -> Answer {
-    let Ok(scored) = scored else { return Answer::Failed };
+    let Ok(Scored { verdicts, .. }) = scored else { return Answer::Failed };
     let first = |column: &[f64]| column.first().copied().unwrap_or(f64::NAN);
     let verdict = Verdict {
-        score: first(&scored.verdicts.scores),
-        expected: first(&scored.verdicts.expected),
-        lower: first(&scored.verdicts.lower),
-        upper: first(&scored.verdicts.upper),
+        score: first(&verdicts.scores),
+        expected: first(&verdicts.expected),
+        lower: first(&verdicts.lower),
+        upper: first(&verdicts.upper),
     };
     if verdict.score.is_nan() { Answer::Abstained } else { Answer::Judged(verdict) }
 }

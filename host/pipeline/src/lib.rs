@@ -7,7 +7,10 @@
 mod entry;
 pub mod fold;
 pub mod frame;
+mod group;
+mod meet;
 pub mod report;
 pub mod scorer;
 pub mod table;
+mod told;
 pub mod view;

@@ -10,7 +10,7 @@ use tidegate_domain::time::Timestamp;
 /// What came out of one cycle.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What changed, oldest first.
+    /// What changed: streaks and recoveries by the time of their sample, then health, absences, and the whole.
     pub changes: Vec<WatchChange>,
     /// What was counted.
     pub counts: Counts,

@@ -1,5 +1,6 @@
 //! A configured detector as the pipeline sees it. The sandbox is one way to have it; a test may bring another.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tidegate_sandbox::{CallError, Detector, GuestError, Scored};
@@ -29,6 +30,33 @@ pub struct ScoreError {
     pub text: String,
     /// The state is of another layout: the series must be learnt again.
     pub unreadable_state: bool,
+}
+
+/// Asks a detector. Whatever goes wrong with it is an error of this series, and of no other.
+pub(crate) fn ask(
+    detector: &dyn Scorer,
+    state: &[u8],
+    timestamps: &[i64],
+    values: &[f64],
+) -> Result<Scored, ScoreError> {
+    let failed = |kind, text| Err(ScoreError { kind, text, unreadable_state: false });
+    // A state is only replaced by an answer: a call that breaks half-way leaves nothing behind.
+    let answer = catch_unwind(AssertUnwindSafe(|| detector.score(state, timestamps, values)));
+    let Ok(answer) = answer else {
+        return failed(
+            "panicked",
+            format!("the host broke while it called detector {}; please report it", detector.name()),
+        );
+    };
+    let mut scored = answer?;
+    let columns = &scored.verdicts;
+    let lengths = [&columns.scores, &columns.expected, &columns.lower, &columns.upper].map(Vec::len);
+    if lengths != [values.len(); 4] {
+        return failed("bad_answer", format!("verdicts in columns of {lengths:?} for {} samples", values.len()));
+    }
+    // States are what fills the memory.
+    scored.state.shrink_to_fit();
+    Ok(scored)
 }
 
 /// A detector in the sandbox under its name in the config.
