@@ -1,0 +1,11 @@
+//! End-to-end tests: the built host against a real Prometheus and a real Alertmanager, and against stand-ins where the
+//! real ones cannot be made to misbehave. Run `cargo xtask guests` first; `cargo xtask test` does.
+//!
+//! Nothing sleeps until something is true: every step waits for what it needs, and says what when it does not come.
+
+mod bad_prometheus;
+mod crashes;
+mod decisions;
+mod hostile_guests;
+mod main_job;
+mod support;

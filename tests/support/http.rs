@@ -1,0 +1,88 @@
+//! Asking one program by HTTP. Every status is an answer; only no answer at all is a failure.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longer than any answer on loopback takes.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// The body of an answer that must be a good one.
+    pub(crate) fn good(self) -> Value {
+        assert!((200..300).contains(&self.status), "{self:?}");
+        self.json()
+    }
+}
+
+/// Whoever asks one program.
+#[derive(Clone)]
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    address: SocketAddr,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Client {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            // A connection that is kept would break when the program at its end is killed.
+            .max_idle_connections(0)
+            .proxy(None);
+        Client { agent: config.build().into(), address, token: None }
+    }
+
+    /// The same, as somebody with this token.
+    pub(crate) fn with_token(&self, token: &str) -> Client {
+        Client { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// None where nobody answers.
+    pub(crate) fn try_get(&self, path: &str) -> Option<Answer> {
+        let mut request = self.agent.get(self.url(path));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        request.call().ok().map(read)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap_or_else(|| panic!("GET {} got no answer", self.url(path)))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_bytes(path, body.to_string().as_bytes())
+    }
+
+    pub(crate) fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
+        let mut request = self.agent.post(self.url(path)).content_type("application/json");
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.send(body).unwrap_or_else(|error| panic!("POST {}: {error}", self.url(path))))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let body = response.body_mut().read_to_string().unwrap_or_else(|error| panic!("an answer broke off: {error}"));
+    Answer { status: response.status().as_u16(), body }
+}

@@ -1,0 +1,88 @@
+//! A real Prometheus that scrapes a [`Target`] every second.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::eventually;
+use super::free_address;
+use super::http::Client;
+use super::program::Program;
+use super::target::{NORMAL, Target};
+
+/// A running Prometheus.
+pub(crate) struct Prometheus {
+    // Ended before its folder goes.
+    _program: Program,
+    address: SocketAddr,
+    client: Client,
+    _folder: TempDir,
+}
+
+impl Prometheus {
+    /// Knows nothing but what it has scraped since it was started, which is at least one sample.
+    pub(crate) fn start(target: &Target) -> Prometheus {
+        Prometheus::with_history(target, 0)
+    }
+
+    /// Also knows the last `minutes` of a service that was well, second by second.
+    pub(crate) fn with_history(target: &Target, minutes: u64) -> Prometheus {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
+             scrape_configs:\n\
+             - job_name: target\n  static_configs: [{{ targets: ['{}'], labels: {{ instance: one }} }}]\n",
+            target.address()
+        );
+        fs::write(folder.path().join("prometheus.yml"), config).expect("a config");
+        if minutes > 0 {
+            backfill(&folder, minutes);
+        }
+        let address = free_address();
+        let mut command = Command::new("prometheus");
+        command.current_dir(folder.path());
+        command.args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            "--storage.tsdb.retention.time=400d",
+        ]);
+        command.arg(format!("--web.listen-address={address}"));
+        let program = Program::start("prometheus", command, folder.path().join("prometheus.log"));
+        let prometheus = Prometheus { _program: program, address, client: Client::new(address), _folder: folder };
+        eventually("Prometheus scrapes the target", || {
+            // The history holds no sample of this metric, which every scrape leaves behind.
+            prometheus.query("scrape_samples_scraped > 0").filter(|result| !result.is_empty())
+        });
+        prometheus
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn query(&self, expr: &str) -> Option<Vec<Value>> {
+        let answer =
+            self.client.try_get(&format!("/api/v1/query?query={}", expr.replace(' ', "%20").replace('>', "%3E")))?;
+        (answer.status == 200).then(|| answer.json()["data"]["result"].as_array().cloned())?
+    }
+}
+
+fn backfill(folder: &TempDir, minutes: u64) {
+    let now = jiff::Timestamp::now().as_second();
+    let seconds = i64::try_from(minutes * 60).expect("a short history");
+    let mut text = String::from("# TYPE queue_length gauge\n");
+    for at in now - seconds..now {
+        let value = NORMAL + (at % 3) as f64;
+        text.push_str(&format!("queue_length{{instance=\"one\",job=\"target\",service=\"checkout\"}} {value} {at}\n"));
+    }
+    text.push_str("# EOF\n");
+    fs::write(folder.path().join("history.om"), text).expect("a history");
+    // Without the flag, which --help does not show, it makes a block of every two hours.
+    let mut promtool = Command::new("promtool");
+    promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=336h", "openmetrics", "history.om", "data"]);
+    let output = promtool.current_dir(folder.path()).output().expect("promtool, which comes with Prometheus");
+    assert!(output.status.success(), "promtool: {}", String::from_utf8_lossy(&output.stderr));
+}
