@@ -78,6 +78,18 @@ pub struct Member {
     pub ended: Option<(Timestamp, MemberEnd)>,
 }
 
+/// What the book knows of a streak of anomalous samples: where the series table disagrees, this is what holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streak {
+    /// No incident has it.
+    Unknown,
+    /// It is part of an open incident.
+    Lasting,
+    /// It ended, or its incident did, at this time by the host's clock. Of a series whose cursor is before it, the samples
+    /// up to then are to be folded in once more, and will say so themselves.
+    Over(Timestamp),
+}
+
 /// Whether the policy is to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consult {

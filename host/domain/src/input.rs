@@ -129,7 +129,9 @@ pub enum WatchChange {
         /// Its new severity.
         severity: Severity,
     },
-    /// It has been healthy for long enough, was accepted as the new normal, or is gone for good.
+    /// It has been healthy for long enough, was accepted as the new normal, or is gone for good. To be told of the
+    /// streak that the book has for the series, not of an earlier one that is folded in once more after a crash:
+    /// [`Book::streak`](crate::book::Book::streak) tells them apart.
     Ended {
         /// Labels of its group.
         group: Labels,

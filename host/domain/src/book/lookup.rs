@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Book, Incident, Request, Run, Storm};
+use super::{Book, Incident, Request, Run, Storm, Streak};
 use crate::event::{DecidedBy, Event, IncidentId, Origin, RequestId};
 use crate::labels::Labels;
+use crate::time::Timestamp;
 
 /// Follows from the rest of the book; made by the same fold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,6 +86,20 @@ impl Book {
     pub fn incidents_of<'a>(&'a self, origin: &Origin) -> impl Iterator<Item = &'a Incident> {
         let ids = self.index.by_origin.get(origin).map_or(&[][..], Vec::as_slice);
         ids.iter().rev().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// What is known of the streak of a series that began at `since`.
+    #[must_use]
+    pub fn streak(&self, origin: &Origin, series: &Labels, since: Timestamp) -> Streak {
+        let members = self.incidents_of(origin).filter_map(|incident| Some((incident, incident.members.get(series)?)));
+        for (incident, member) in members {
+            let Some(at) = member.streaks.iter().position(|streak| *streak == since) else { continue };
+            // One that was followed by another in the same incident was over by then.
+            let next = member.streaks.get(at + 1).copied();
+            let over = next.or(member.ended.map(|(at, _)| at)).or(incident.closed.map(|(at, _)| at));
+            return over.map_or(Streak::Lasting, Streak::Over);
+        }
+        Streak::Unknown
     }
 
     /// The latest incident that had this alert, by Alertmanager's fingerprint.

@@ -152,15 +152,15 @@ fn severity_is_that_of_the_score_which_the_quorum_reaches() {
 
 #[test]
 fn bounds_judge_while_a_series_is_young() {
-    let rows: [(Option<f64>, Option<f64>, f64, Standing, Option<bool>); 6] = [
-        (None, None, 99.0, LEARNING, None),
-        (Some(20.0), None, 20.0, N, YES),
-        (Some(20.0), None, 20.1, A, NO),
-        (None, Some(5.0), 4.9, A, NO),
-        (Some(20.0), Some(5.0), 5.0, N, YES),
-        (Some(20.0), Some(5.0), NAN, NOT_FINITE, None),
+    let rows = [
+        ((None, None), 99.0, LEARNING, None),
+        ((Some(20.0), None), 20.0, N, YES),
+        ((Some(20.0), None), 20.1, A, NO),
+        ((None, Some(5.0)), 4.9, A, NO),
+        ((Some(20.0), Some(5.0)), 5.0, N, YES),
+        ((Some(20.0), Some(5.0)), NAN, NOT_FINITE, None),
     ];
-    for (above, below, value, standing, calm) in rows {
+    for ((above, below), value, standing, calm) in rows {
         let watch = web(|w| w.cold_start = ColdStart { above, below, ..ColdStart::default() });
         // What the detectors say does not count yet.
         let judged = judge(&watch, value, true, &[says(9.0)]);

@@ -459,7 +459,7 @@ fn alert(name: &str, start: u8, firing: bool) -> Alert {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn the_gate_holds_in_any_order(
