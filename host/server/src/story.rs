@@ -4,7 +4,7 @@ use tidegate_domain::book::Book;
 use tidegate_domain::event::{
     CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, Refusal, RequestId, RunResult, Verified,
 };
-use tidegate_domain::time::{Timestamp, format_duration};
+use tidegate_domain::time::Timestamp;
 
 use crate::clock;
 
@@ -241,9 +241,4 @@ pub(crate) fn guarded(guard: &Guard) -> String {
         Guard::Storm => "many things are breaking at once".to_owned(),
     };
     format!("{}: {why}", guard.name())
-}
-
-/// How long something lasted, rounded to seconds.
-pub(crate) fn lasted(from: Timestamp, to: Timestamp) -> String {
-    format_duration(std::time::Duration::from_secs(to.since(from).as_secs()))
 }
