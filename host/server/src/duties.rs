@@ -201,7 +201,7 @@ async fn check_requirements(host: &Host, id: &RequestId) {
         match host.prometheus.query(&expr).await {
             Ok(answer) if holds(&answer.value) => {}
             Ok(_) => {
-                unmet.insert(expr, "it gives no element".to_owned());
+                unmet.insert(expr, "it gives no element, or zero".to_owned());
             }
             Err(error) => {
                 unmet.insert(expr, format!("it could not be evaluated: {error}"));

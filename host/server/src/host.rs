@@ -14,7 +14,7 @@ use crate::slack;
 /// A running host. One `Arc` of it goes to every task.
 pub(crate) struct Host {
     pub(crate) config: Config,
-    pub(crate) keeper: Keeper,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulse: Pulse,
     pub(crate) policies: Policies,

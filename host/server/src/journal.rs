@@ -17,17 +17,25 @@ use tokio::sync::Mutex;
 
 pub(crate) use chain::Head;
 
+const FILE: &str = "journal.db";
+
 /// Rows read at once. An event with evidence takes some 10 KB.
 const PAGE: u32 = 500;
 
-/// The journal, and with it the data folder: as long as this lives, no other process opens them.
+/// The journal, and with it the data folder: as long as this lives, no other process writes to them.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    path: PathBuf,
     writer: Mutex<SqliteConnection>,
-    /// Apart from the writer, so that reading a long journal holds up no decision.
-    reader: Mutex<SqliteConnection>,
+    reader: Reader,
     _lock: File,
+}
+
+/// The journal for reading, by a connection of its own: a long journal holds up no decision, and whoever only looks
+/// needs no lock.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    path: PathBuf,
+    connection: Mutex<SqliteConnection>,
 }
 
 /// An event to append.
@@ -100,7 +108,7 @@ impl Journal {
     /// Takes the data folder and opens the journal in it, making both where they are not there.
     pub(crate) async fn open(data_dir: &Path) -> Result<Journal, JournalError> {
         let lock = folder::hold(data_dir)?;
-        let path = data_dir.join("journal.db");
+        let path = data_dir.join(FILE);
         folder::private_file(&path)?;
         // FULL: a commit is on the disk when it returns. With NORMAL a power cut could take back an approval's start.
         let options = SqliteConnectOptions::new()
@@ -112,8 +120,12 @@ impl Journal {
         let mut writer = options.connect().await.map_err(failed)?;
         let migrated = sqlx::migrate!("./migrations/journal").run(&mut writer).await;
         migrated.map_err(|cause| failed(cause.into()))?;
-        let reader = options.read_only(true).connect().await.map_err(failed)?;
-        Ok(Journal { path, writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
+        Ok(Journal { writer: Mutex::new(writer), reader: Reader::open(data_dir).await?, _lock: lock })
+    }
+
+    /// Reads the same journal.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// Appends the events in one transaction, all or none. When this returns their numbers, they are on the disk.
@@ -124,7 +136,23 @@ impl Journal {
         }
         let mut writer = self.writer.lock().await;
         let appended = append(&mut writer, entries, &bodies).await;
-        appended.map_err(|cause| self.failed("writing", cause))
+        appended.map_err(|cause| self.reader.failed("writing", cause))
+    }
+}
+
+impl Reader {
+    /// Opens an existing journal, whether a host is running on it or not.
+    pub(crate) async fn open(data_dir: &Path) -> Result<Reader, JournalError> {
+        let path = data_dir.join(FILE);
+        // SQLite's own message for a missing file does not name it.
+        if let Err(cause) = std::fs::metadata(&path) {
+            return Err(JournalError::Folder { path, cause });
+        }
+        let options = SqliteConnectOptions::new().filename(&path).read_only(true).disable_statement_logging();
+        match options.connect().await {
+            Ok(connection) => Ok(Reader { path, connection: Mutex::new(connection) }),
+            Err(cause) => Err(JournalError::Database { doing: "opening", path, cause }),
+        }
     }
 
     /// Hands over every event, oldest first, each held against the chain of hashes before. Stops at the first row that
@@ -151,18 +179,18 @@ impl Journal {
 
     /// Every event of one incident, oldest first.
     pub(crate) async fn timeline(&self, incident: &IncidentId) -> Result<Vec<Stored>, JournalError> {
-        let mut reader = self.reader.lock().await;
+        let mut connection = self.connection.lock().await;
         let query = sqlx::query("SELECT seq, incident, body FROM event WHERE incident = ? ORDER BY seq");
-        let rows = query.bind(&incident.0).fetch_all(&mut *reader).await;
+        let rows = query.bind(&incident.0).fetch_all(&mut *connection).await;
         rows.map_err(|cause| self.failed("reading", cause))?.iter().map(|row| self.stored(row)).collect()
     }
 
     async fn page(&self, after: u64) -> Result<Vec<SqliteRow>, JournalError> {
-        let mut reader = self.reader.lock().await;
+        let mut connection = self.connection.lock().await;
         let query = sqlx::query(
             "SELECT seq, at, kind, incident, body, prev_hash, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
         );
-        let rows = query.bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(PAGE).fetch_all(&mut *reader).await;
+        let rows = query.bind(i64::try_from(after).unwrap_or(i64::MAX)).bind(PAGE).fetch_all(&mut *connection).await;
         rows.map_err(|cause| self.failed("reading", cause))
     }
 

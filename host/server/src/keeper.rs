@@ -46,7 +46,7 @@ impl Keeper {
     /// Folds the journal into the book.
     pub(crate) async fn open(journal: Journal, rules: Rules, metrics: Arc<Metrics>) -> Result<Keeper, JournalError> {
         let mut book = Book::default();
-        journal.load_all(|stored| book.apply(&stored.event)).await?;
+        journal.reader().load_all(|stored| book.apply(&stored.event)).await?;
         let (book, deciding, changed) = (RwLock::new(book), Mutex::default(), Notify::new());
         Ok(Keeper { book, journal, deciding, rules, metrics, changed })
     }
@@ -64,7 +64,7 @@ impl Keeper {
 
     /// The events of one incident, oldest first.
     pub(crate) async fn timeline(&self, incident: &IncidentId) -> Result<Vec<Stored>, JournalError> {
-        self.journal.timeline(incident).await
+        self.journal.reader().timeline(incident).await
     }
 
     /// Waits until the book has changed since the last call.
@@ -73,13 +73,17 @@ impl Keeper {
     }
 
     /// Decides an input and what follows from it. The events are durable when this returns.
-    pub(crate) async fn submit(&self, input: Input) -> Result<Vec<Event>, JournalError> {
-        let _alone = self.deciding.lock().await;
-        self.decide_all(input).await
+    pub(crate) async fn submit(self: &Arc<Self>, input: Input) -> Result<Vec<Event>, JournalError> {
+        let keeper = self.clone();
+        to_the_end(async move {
+            let _alone = keeper.deciding.lock().await;
+            keeper.decide_all(input).await
+        })
+        .await
     }
 
     /// As [`Self::submit`], until the journal can be written. For what must not get lost.
-    pub(crate) async fn insist(&self, input: Input) -> Vec<Event> {
+    pub(crate) async fn insist(self: &Arc<Self>, input: Input) -> Vec<Event> {
         let mut pause = std::time::Duration::from_millis(500);
         loop {
             match self.submit(input.clone()).await {
@@ -95,17 +99,21 @@ impl Keeper {
 
     /// A person's decision. The error says why it does not count; nothing was changed then.
     pub(crate) async fn decision(
-        &self,
-        request: &RequestId,
+        self: &Arc<Self>,
+        request: RequestId,
         by: DecidedBy,
         verdict: Verdict,
     ) -> Result<(), DecideError> {
-        let _alone = self.deciding.lock().await;
-        // A request whose deadline has just passed is first recorded as expired.
-        self.decide_all(Input::Tick).await?;
-        check_decision(&self.book(), &self.rules, request, &by, &verdict, clock::now())?;
-        self.decide_all(Input::Decided { request: request.clone(), by, verdict }).await?;
-        Ok(())
+        let keeper = self.clone();
+        to_the_end(async move {
+            let _alone = keeper.deciding.lock().await;
+            // A request whose deadline has just passed is first recorded as expired.
+            keeper.decide_all(Input::Tick).await?;
+            check_decision(&keeper.book(), &keeper.rules, &request, &by, &verdict, clock::now())?;
+            keeper.decide_all(Input::Decided { request, by, verdict }).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn decide_all(&self, input: Input) -> Result<Vec<Event>, JournalError> {
@@ -118,8 +126,15 @@ impl Keeper {
                 break;
             }
             if !events.is_empty() {
-                self.commit(&events).await?;
-                all.extend(events);
+                match self.commit(&events).await {
+                    Ok(()) => all.extend(events),
+                    Err(error) if all.is_empty() => return Err(error),
+                    // The input itself is recorded, and the caller must know that; what follows from it stays owed.
+                    Err(error) => {
+                        tracing::error!(%error, "what follows from an input could not be recorded yet");
+                        break;
+                    }
+                }
             }
             next = Input::Tick;
         }
@@ -135,8 +150,11 @@ impl Keeper {
             let book = self.book();
             events.iter().map(|event| concerned(&book, events, &event.fact)).collect()
         };
-        let entries: Vec<Entry<'_>> =
-            events.iter().zip(&concerned).map(|(event, incident)| Entry { event, incident: incident.as_ref() }).collect();
+        let entries: Vec<Entry<'_>> = events
+            .iter()
+            .zip(&concerned)
+            .map(|(event, incident)| Entry { event, incident: incident.as_ref() })
+            .collect();
         self.journal.append(&entries).await?;
         let mut book = self.book.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for event in events {
@@ -145,6 +163,19 @@ impl Keeper {
             tracing::info!(event = story::kind(&event.fact), "{}", story::tell(&book, &event.fact));
         }
         Ok(())
+    }
+}
+
+/// Runs something to its end even where the caller stops waiting, as an HTTP handler does when its client hangs up:
+/// between the journal and the book nothing may be left out.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that is being taken down cancels a task; nobody waits for the answer then.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

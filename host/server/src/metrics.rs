@@ -256,11 +256,7 @@ impl Metrics {
             self.unjudged.get_or_create(&labels).inc_by(*samples);
         }
         for ((detector, kind), calls) in &counts.failed {
-            let labels = DetectorKind {
-                watch: watch.to_owned(),
-                detector: detector.clone(),
-                kind: (*kind).to_owned(),
-            };
+            let labels = DetectorKind { watch: watch.to_owned(), detector: detector.clone(), kind: (*kind).to_owned() };
             self.detector_failures.get_or_create(&labels).inc_by(*calls);
         }
         let set = |stage: &str, series: u64| {

@@ -12,8 +12,8 @@ use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
 use crate::alertmanager::{AlertBoard, Client, OutgoingAlert, fingerprint};
-use crate::host::Host;
 use crate::clock;
+use crate::host::Host;
 
 /// How often the book is compared with what stands in Alertmanager; a minute is when alerts are repeated.
 const EVERY: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ fn alert_of(host: &Host, incident: &Incident) -> Option<OutgoingAlert> {
     })
 }
 
-/// A severity that rises makes another alert, which may be routed to other people; the old one lapses.
+/// A severity that rises makes another alert, which may be routed to other people; the old one is resolved.
 fn labels_of(host: &Host, incident: &Incident) -> Labels {
     let own = [
         ("alertname", host.keeper.rules().own_alertname.as_str()),

@@ -38,7 +38,7 @@ pub(crate) async fn run(config: Config, sandbox: Sandbox, guests: LoadedGuests) 
     let store = Arc::new(SeriesStore::open(&data_dir).await?);
     let metrics = Arc::new(Metrics::new());
     metrics.config_loaded();
-    let keeper = Keeper::open(journal, config.rules.clone(), metrics.clone()).await?;
+    let keeper = Arc::new(Keeper::open(journal, config.rules.clone(), metrics.clone()).await?);
     keeper.submit(Input::Started { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
     let (host, folds) = assemble(config, sandbox, guests, keeper, metrics)?;
     let watchings = open_watches(&host, folds, store).await?;
@@ -91,7 +91,7 @@ fn assemble(
     config: Config,
     sandbox: Sandbox,
     mut guests: LoadedGuests,
-    keeper: Keeper,
+    keeper: Arc<Keeper>,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<(Arc<Host>, Folds)> {
     let threads = NonZero::new(config.server.workers).unwrap_or(NonZero::<usize>::MIN);
@@ -117,7 +117,9 @@ fn assemble(
         None => None,
     };
     let slack = match &config.slack {
-        Some(slack) => Some(slack::IncomingWebhook::new(HttpClientOptions::default().build()?, slack.webhook_url.expose().clone())),
+        Some(slack) => {
+            Some(slack::IncomingWebhook::new(HttpClientOptions::default().build()?, slack.webhook_url.expose().clone()))
+        }
         None => None,
     };
     let waiting = format!("Prometheus at {} has not answered a query yet", config.prometheus.url);

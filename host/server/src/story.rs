@@ -146,11 +146,9 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
         ),
         Fact::RequestAnnounced { request, via } => format!("request {request} was announced by {via}"),
         Fact::RequestApproved { request, by } => format!("request {request} was approved by {}", who(by)),
-        Fact::RequestAutoApproved { request, level, limit } => format!(
-            "request {request} passed by itself: {} is at most {}",
-            level.name(),
-            limit.name()
-        ),
+        Fact::RequestAutoApproved { request, level, limit } => {
+            format!("request {request} passed by itself: {} is at most {}", level.name(), limit.name())
+        }
         Fact::RequestDenied { request, by, reason } => {
             format!("request {request} was denied by {}: {reason}", who(by))
         }

@@ -60,11 +60,7 @@ impl Watching {
             tokio::select! {
                 () = host.stopped() => break,
                 _ = snapshots.tick() => self.snapshot().await,
-                _ = ticks.tick() => tokio::select! {
-                    // A query may take minutes; stopping must not wait for it.
-                    () = host.stopped() => break,
-                    () = self.cycle() => {}
-                },
+                _ = ticks.tick() => self.cycle().await,
             }
         }
         self.snapshot().await;
@@ -92,11 +88,15 @@ impl Watching {
         self.recovered();
     }
 
-    /// The samples of one stretch; None where Prometheus warns that they may be partial.
-    async fn fetch(&self, start: Timestamp, end: Timestamp) -> Result<Option<Frame>, QueryError> {
+    /// The samples of one stretch; None where Prometheus warns that they may be partial, and once the host stops: a
+    /// query may take minutes. What has been fetched, though, is folded and told to its end.
+    async fn fetch(&mut self, start: Timestamp, end: Timestamp) -> Result<Option<Frame>, QueryError> {
         let watch = &self.config.name;
         let asked = Instant::now();
-        let answer = self.host.prometheus.query_range(&self.config.expr, start, end, self.config.step).await;
+        let answer = tokio::select! {
+            () = self.host.stopped() => return Ok(None),
+            answer = self.host.prometheus.query_range(&self.config.expr, start, end, self.config.step) => answer,
+        };
         self.host.metrics.count_query(watch, answer.as_ref().map_or_else(QueryError::kind, |_| "success"));
         let answer = answer?;
         self.host.metrics.stage(watch, "query", asked.elapsed().saturating_sub(answer.parsing));
@@ -106,7 +106,7 @@ impl Watching {
             return Ok(Some(answer.frame));
         }
         self.host.metrics.count_warning(watch);
-        tracing::warn!(watch, warnings = ?answer.warnings, "held back: Prometheus warns that the data may be partial");
+        self.tell(format!("held back, Prometheus warns that the data may be partial: {}", answer.warnings.join("; ")));
         Ok(None)
     }
 
@@ -154,7 +154,10 @@ impl Watching {
     }
 
     /// Runs something on the fold, away from the async threads. None when it panicked: the watch starts anew then.
-    async fn compute<T: Send + 'static>(&mut self, work: impl FnOnce(&mut WatchFold) -> T + Send + 'static) -> Option<T> {
+    async fn compute<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut WatchFold) -> T + Send + 'static,
+    ) -> Option<T> {
         let _permit = self.computing.acquire().await.ok()?;
         let mut fold = self.fold.take()?;
         let done = tokio::task::spawn_blocking(move || {
@@ -189,10 +192,14 @@ impl Watching {
     }
 
     fn failed(&mut self, error: &QueryError) {
-        let text = error.to_string();
-        if self.told.as_ref() != Some(&text) {
-            tracing::warn!(watch = self.config.name, error = text, "query failed; no verdict until it answers again");
-            self.told = Some(text);
+        self.tell(format!("query failed: {error}"));
+    }
+
+    /// Logs what keeps the watch from judging, once for as long as it stays the same.
+    fn tell(&mut self, why: String) {
+        if self.told.as_ref() != Some(&why) {
+            tracing::warn!(watch = self.config.name, why, "no verdict until Prometheus answers as it should");
+            self.told = Some(why);
         }
     }
 

@@ -75,7 +75,7 @@ fn read<'de, T: Default + Deserialize<'de>>(body: &'de [u8]) -> Result<T, Proble
 }
 
 async fn decide(host: &Host, by: Person, id: RequestId, verdict: Verdict) -> Result<Json<Value>, Problem> {
-    match host.keeper.decision(&id, by.0, verdict).await {
+    match host.keeper.decision(id.clone(), by.0, verdict).await {
         Ok(()) => shown(host, &id).map(Json),
         Err(DecideError::Refused(error)) => Err(refused(&error)),
         Err(DecideError::Journal(error)) => Err(Problem::journal(&error)),

@@ -25,7 +25,8 @@ pub(super) async fn deliver(
         Problem::new(code, why)
     };
     let body = body.map_err(|rejection| {
-        let why = format!("the body could not be read ({rejection}); at most {} bytes are taken", super::MOST_WEBHOOK_BYTES);
+        let why =
+            format!("the body could not be read ({rejection}); at most {} bytes are taken", super::MOST_WEBHOOK_BYTES);
         refuse(rejection.status(), why)
     })?;
     let delivery = webhook::parse(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;

@@ -1,4 +1,4 @@
-//! `journal verify` and `journal export`: the journal of this machine, read while no host holds it.
+//! `journal verify` and `journal export`: the journal of this machine, whether a host is running on it or not.
 
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::exit::Failure;
 use super::show::say;
 use crate::config;
-use crate::journal::{Journal, JournalError, Stored};
+use crate::journal::{JournalError, Reader, Stored};
 
 pub(super) fn verify(file: &Path) -> Result<(), Failure> {
     let head = with_journal(file, async |journal| journal.verify().await)?;
@@ -36,15 +36,10 @@ pub(super) fn export(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn with_journal<T>(file: &Path, read: impl AsyncFnOnce(&Journal) -> Result<T, JournalError>) -> Result<T, Failure> {
+fn with_journal<T>(file: &Path, read: impl AsyncFnOnce(&Reader) -> Result<T, JournalError>) -> Result<T, Failure> {
     let data_dir = config::server(file)?.data_dir;
-    // Opening makes what is missing, and an empty journal made by a typing error would verify well.
-    if !data_dir.is_dir() {
-        let text = format!("there is no data folder {}; --config names the config of the host", data_dir.display());
-        return Err(Failure::Failed(text));
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
-    let result = runtime.block_on(async { read(&Journal::open(&data_dir).await?).await });
-    result.map_err(|error| Failure::Failed(error.to_string()))
+    let result = runtime.block_on(async { read(&Reader::open(&data_dir).await?).await });
+    result.map_err(|error| Failure::Failed(format!("{error}; --config names the config of the host")))
 }

@@ -43,7 +43,7 @@ async fn append(journal: &Journal, events: &[Event], incident: Option<&IncidentI
 
 async fn all(journal: &Journal) -> Vec<Stored> {
     let mut events = Vec::new();
-    journal.load_all(|stored| events.push(stored)).await.unwrap();
+    journal.reader().load_all(|stored| events.push(stored)).await.unwrap();
     events
 }
 
@@ -52,22 +52,22 @@ async fn what_was_appended_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("deep/data");
     let journal = Journal::open(&data_dir).await.unwrap();
-    assert_eq!(journal.verify().await.unwrap(), Head::default());
+    assert_eq!(journal.reader().verify().await.unwrap(), Head::default());
     let incident = IncidentId("i1".into());
     assert_eq!(append(&journal, &[opened(1), checked(2)], None).await, [1, 2]);
     assert_eq!(append(&journal, &[], None).await, [0; 0]);
     assert_eq!(append(&journal, &[closed(3)], Some(&incident)).await, [3]);
-    let head = journal.verify().await.unwrap();
+    let head = journal.reader().verify().await.unwrap();
     drop(journal);
 
     let journal = Journal::open(&data_dir).await.unwrap();
-    assert_eq!(journal.verify().await.unwrap(), head);
+    assert_eq!(journal.reader().verify().await.unwrap(), head);
     let events: Vec<Event> = all(&journal).await.into_iter().map(|stored| stored.event).collect();
     assert_eq!(events, [opened(1), checked(2), closed(3)]);
     assert_eq!(append(&journal, &[closed(4)], Some(&incident)).await, [4]);
-    let timeline = journal.timeline(&incident).await.unwrap();
+    let timeline = journal.reader().timeline(&incident).await.unwrap();
     assert_eq!(timeline.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [3, 4]);
-    assert!(journal.timeline(&IncidentId("' OR 1=1".into())).await.unwrap().is_empty());
+    assert!(journal.reader().timeline(&IncidentId("' OR 1=1".into())).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn every_change_to_a_row_is_found() {
         let journal = Journal::open(folder.path()).await.unwrap();
         append(&journal, &[opened(1), opened(2), opened(3)], None).await;
         sqlx::query(change).execute(&mut *journal.writer.lock().await).await.unwrap();
-        match journal.verify().await {
+        match journal.reader().verify().await {
             Err(JournalError::Tampered { seq: found, reason, .. }) => {
                 assert_eq!(found, seq, "{change}");
                 assert!(reason.contains(said), "{change}: {reason}");
@@ -157,7 +157,7 @@ async fn appends_from_many_sides_make_one_chain() {
         let numbers = task.await.unwrap();
         assert_eq!(numbers[0] + 1, numbers[1]);
     }
-    assert_eq!(journal.verify().await.unwrap().seq, 32);
+    assert_eq!(journal.reader().verify().await.unwrap().seq, 32);
 }
 
 #[tokio::test]
@@ -172,5 +172,5 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done() {
     // A commit that had begun may still come to its end, as a whole.
     let numbers = append(&journal, &[closed(1)], None).await;
     assert_eq!(numbers[0] % 200, 1);
-    assert_eq!(journal.verify().await.unwrap().seq, numbers[0]);
+    assert_eq!(journal.reader().verify().await.unwrap().seq, numbers[0]);
 }
