@@ -8,6 +8,8 @@ use crate::support::target::{Conduct, Target};
 use crate::support::tidegate::Tidegate;
 
 const CONFIG: &str = r#"
+snapshot_interval = "1s"
+
 [prometheus]
 url = "http://prometheus"
 

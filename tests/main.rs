@@ -3,9 +3,13 @@
 //!
 //! Nothing sleeps until something is true: every step waits for what it needs, and says what when it does not come.
 
+mod actions;
 mod bad_prometheus;
+mod config_errors;
 mod crashes;
 mod decisions;
 mod hostile_guests;
 mod main_job;
+mod restarts;
 mod support;
+mod webhook;

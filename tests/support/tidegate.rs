@@ -50,13 +50,12 @@ impl Tidegate {
         tidegate
     }
 
-    /// Writes its config: `[server]` and alice, then `config`, with the address of what is around it in place of each
-    /// `http://name`.
+    /// Writes its config: alice and `[server]`, to which `config` may add keys, then `config`, with the address of what is
+    /// around it in place of each `http://name`.
     pub(crate) fn configure(&self, config: &str, around: &[(&str, SocketAddr)]) {
         let address = self.address;
         let mut text = format!(
-            "[server]\nlisten = \"{address}\"\nsnapshot_interval = \"1s\"\n\n\
-             [[approver]]\nname = \"alice\"\ntoken_file = \"alice\"\n\n{config}"
+            "[[approver]]\nname = \"alice\"\ntoken_file = \"alice\"\n\n[server]\nlisten = \"{address}\"\n{config}"
         );
         for (name, address) in around {
             text = text.replace(&format!("http://{name}"), &format!("http://{address}"));

@@ -1,0 +1,196 @@
+//! Alertmanager's deliveries: real ones, captured ones, and what is none.
+
+use serde_json::{Value, json};
+
+use crate::support::alertmanager::Alertmanager;
+use crate::support::captured;
+use crate::support::fake_prometheus::FakePrometheus;
+use crate::support::target::Target;
+use crate::support::tidegate::Tidegate;
+
+const CONFIG: &str = r#"
+[prometheus]
+url = "http://prometheus"
+
+[storm]
+incidents = 1000
+
+[[alert_route]]
+name = "payments"
+match = ['service="checkout"']
+remediation = { guest = "runbook", settings = { rules = [{ action = "restart" }] } }
+actions = ["restart"]
+
+[action.restart]
+kind = "http"
+url = "http://target/repair"
+target = ["service"]
+risk = "low"
+"#;
+
+const ALERTMANAGER: &str = r#"
+[alertmanager]
+url = "http://alertmanager"
+severities = { page = "critical" }
+"#;
+
+/// Everything that `tidegate_journal_events_total` counts.
+fn events(tidegate: &Tidegate) -> Vec<String> {
+    let metrics = tidegate.get("/metrics").body;
+    metrics.lines().filter(|line| line.starts_with("tidegate_journal_events_total")).map(str::to_owned).collect()
+}
+
+fn delivery(status: &str, alertname: &str, service: &str) -> Vec<u8> {
+    let body = json!({
+        "version": "4",
+        "receiver": "tidegate",
+        "status": status,
+        "groupKey": format!("{{}}:{{alertname=\"{alertname}\"}}"),
+        "alerts": [{
+            "status": status,
+            "labels": { "alertname": alertname, "service": service },
+            "annotations": {},
+            "startsAt": "2026-01-01T00:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": "0123456789abcdef",
+        }],
+    });
+    body.to_string().into_bytes()
+}
+
+#[test]
+fn a_real_alertmanager_opens_an_incident_and_closes_it() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    let mut tidegate = Tidegate::new();
+    let alertmanager = Alertmanager::start(tidegate.address());
+    let around =
+        [("prometheus", prometheus.address()), ("alertmanager", alertmanager.address()), ("target", target.address())];
+    tidegate.configure(&format!("{ALERTMANAGER}{CONFIG}"), &around);
+    tidegate.run();
+
+    let labels = json!({ "alertname": "QueueTooLong", "service": "checkout", "severity": "page" });
+    alertmanager.send(&labels, true);
+    let incident = tidegate.opened("payments");
+    assert_eq!(incident["source"], "alert");
+    assert_eq!(incident["severity"], "critical", "as the config maps it");
+    assert_eq!(incident["labels"], labels);
+    let request = tidegate.pending();
+    assert_eq!(request["action"]["target"], json!({ "service": "checkout" }));
+
+    alertmanager.send(&labels, false);
+    assert_eq!(tidegate.closed(&incident)["closed"]["reason"], "resolved");
+    assert_eq!(tidegate.request(&request)["status"], "withdrawn");
+    assert_eq!(tidegate.approve(&request).status, 409);
+    assert!(target.repairs().is_empty());
+    tidegate.stop_and_verify_journal();
+}
+
+/// Alertmanager tells nobody when an alert resolves that is silenced. So it is asked.
+#[test]
+fn an_alert_that_resolves_in_silence_closes_its_incident() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    let mut tidegate = Tidegate::new();
+    let alertmanager = Alertmanager::start(tidegate.address());
+    let around =
+        [("prometheus", prometheus.address()), ("alertmanager", alertmanager.address()), ("target", target.address())];
+    tidegate.configure(&format!("{ALERTMANAGER}{CONFIG}"), &around);
+    tidegate.run();
+
+    let labels = json!({ "alertname": "QueueTooLong", "service": "checkout" });
+    alertmanager.send(&labels, true);
+    let incident = tidegate.opened("payments");
+    let request = tidegate.pending();
+
+    alertmanager.silence("checkout");
+    // Known to be held back, what was approved all the same is not carried out.
+    tidegate.approve(&request).good();
+    let refused = tidegate.request_when(&request, "a guard stops it", |request| !request["execution"].is_null());
+    assert_eq!(refused["execution"]["guard"], "silenced", "{refused}");
+    assert_eq!(tidegate.metric("tidegate_guard_refusals_total", r#"guard="silenced""#), 1.0);
+
+    alertmanager.send(&labels, false);
+    assert_eq!(tidegate.closed(&incident)["closed"]["reason"], "resolved");
+    assert!(target.repairs().is_empty());
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn captured_deliveries_are_taken_and_copies_of_them_change_nothing() {
+    let prometheus = FakePrometheus::start();
+    let around = [("prometheus", prometheus.address()), ("target", prometheus.address())];
+    let mut tidegate = Tidegate::start(CONFIG, &around);
+    for name in [
+        "am-0.25.0-webhook-firing",
+        "am-0.28.1-webhook-firing",
+        "am-0.33.1-webhook-firing-group",
+        "am-0.33.1-webhook-groupby-all",
+        "am-0.33.1-webhook-groupby-none",
+        "am-0.33.1-webhook-no-alertname",
+        "am-0.33.1-webhook-truncated",
+        "am-0.33.1-webhook-utf8",
+        "am-0.33.1-webhook-repeat",
+        "am-0.33.1-webhook-mixed-firing-resolved",
+        "am-0.33.1-webhook-resolved-group",
+    ] {
+        let body = captured("webhook", &format!("{name}.json"));
+        tidegate.deliver(&body).good();
+        let before = events(&tidegate);
+        for _ in 0..3 {
+            tidegate.deliver(&body).good();
+        }
+        assert_eq!(events(&tidegate), before, "{name}");
+    }
+    assert!(tidegate.incidents().len() >= 5, "{:?}", tidegate.incidents());
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn what_is_no_delivery_is_refused_with_a_reason() {
+    let prometheus = FakePrometheus::start();
+    let around = [("prometheus", prometheus.address()), ("target", prometheus.address())];
+    let mut tidegate = Tidegate::start(CONFIG, &around);
+    let good = delivery("firing", "QueueTooLong", "checkout");
+    let text = String::from_utf8(good.clone()).expect("JSON");
+    let mut long = good.clone();
+    long.resize((4 << 20) + 1, b' ');
+
+    let cases: [(&str, Vec<u8>, u16, &str); 9] = [
+        ("nothing", Vec::new(), 400, "JSON"),
+        ("half of it", good[..good.len() / 2].to_vec(), 400, "JSON"),
+        ("a list", b"[]".to_vec(), 400, "JSON object"),
+        ("a form", b"payload=x".to_vec(), 400, "JSON"),
+        ("version 3", text.replace("\"4\"", "\"3\"").into_bytes(), 400, "version"),
+        ("a custom payload", captured("webhook", "am-0.33.1-webhook-custom-payload.json"), 400, "custom payload"),
+        ("no fingerprint", text.replace("fingerprint", "footprint").into_bytes(), 400, "alerts[0]"),
+        ("no time", text.replace("2026-01-01T00:00:00Z", "yesterday").into_bytes(), 400, "startsAt"),
+        ("too long", long, 413, "4194304"),
+    ];
+    let count = cases.len();
+    for (name, body, status, reason) in cases {
+        let answer = tidegate.deliver(&body);
+        assert_eq!(answer.status, status, "{name}: {answer:?}");
+        let error = answer.json()["error"].as_str().expect("a reason").to_owned();
+        assert!(error.contains(reason), "{name}: {error}");
+    }
+    assert_eq!(tidegate.metric("tidegate_webhook_deliveries_total", r#"result="refused""#), count as f64);
+    assert_eq!(tidegate.log().matches("/webhook/alertmanager was refused").count(), count);
+    assert_eq!(tidegate.incidents(), Vec::<Value>::new());
+
+    tidegate.deliver(&good).good();
+    tidegate.opened("payments");
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn alerts_about_alerting_open_nothing() {
+    let prometheus = FakePrometheus::start();
+    let around = [("prometheus", prometheus.address()), ("target", prometheus.address())];
+    let tidegate = Tidegate::start(CONFIG, &around);
+    for alertname in ["Watchdog", "InfoInhibitor", "TidegateAnomaly"] {
+        tidegate.deliver(&delivery("firing", alertname, "checkout")).good();
+    }
+    assert_eq!(tidegate.incidents(), Vec::<Value>::new());
+    // A delivery of something that was over before anybody heard of it neither.
+    tidegate.deliver(&delivery("resolved", "QueueTooLong", "checkout")).good();
+    assert_eq!(tidegate.incidents(), Vec::<Value>::new());
+}
