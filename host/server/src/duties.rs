@@ -23,6 +23,8 @@ use crate::{actions, clock, slack};
 const AGAIN: Duration = Duration::from_secs(5);
 /// Alerts are looked up less often: each look is a request to Alertmanager for each open incident.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(15);
+/// An Alertmanager that has just been started lists nothing until Prometheus has sent everything again, once a minute.
+const GONE_AFTER: Duration = Duration::from_secs(120);
 /// How long a stopping host waits for actions that run. What is not done by then is unknown after the next start.
 const LAST_WAIT: Duration = Duration::from_secs(30);
 
@@ -226,15 +228,17 @@ async fn look_up_alerts(host: &Host, id: &IncidentId) {
         Err(error) => return tracing::warn!(incident = %id, %error, "Alertmanager could not be asked for the alerts"),
     };
     let here = listed.iter().any(|alert| open.alerts.get(&alert.fingerprint).is_some_and(|known| known.firing));
+    let absent = !here && gone_from_prometheus(host, &open).await;
+    let absent_for = host.pulse.alerts_looked_up(id, clock::now(), absent);
     let verifying = host.keeper.book().verifying(&open).is_some();
-    // Alertmanager also drops the alerts of a Prometheus that died, so a repair is judged at the source as well.
-    let gone = !here && (!verifying || gone_from_prometheus(host, &open).await);
-    host.pulse.alerted(id, clock::now());
+    // A repair is judged by several looks in a row anyway.
+    let gone = absent && (verifying || absent_for >= GONE_AFTER);
     if gone || verifying {
         host.keeper.insist(Input::AlertsObserved { incident: id.clone(), gone }).await;
     }
 }
 
+/// Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.
 async fn gone_from_prometheus(host: &Host, open: &Incident) -> bool {
     match host.prometheus.alerts().await {
         Ok(firing) => !open.alerts.values().any(|alert| firing.iter().any(|labels| labels.within(&alert.labels))),

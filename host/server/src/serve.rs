@@ -122,7 +122,9 @@ fn assemble(
         }
         None => None,
     };
-    let waiting = format!("Prometheus at {} has not answered a query yet", config.prometheus.url);
+    // Where nothing is watched nothing is waited for: deliveries can be taken at once.
+    let waiting = (!config.watches.is_empty())
+        .then(|| format!("Prometheus at {} has not answered a query yet", config.prometheus.url));
     let host = Host {
         keeper,
         metrics,
@@ -132,7 +134,7 @@ fn assemble(
         prometheus,
         alertmanager,
         slack,
-        unready: tokio::sync::watch::Sender::new(Some(waiting)),
+        unready: tokio::sync::watch::Sender::new(waiting),
         stopping: tokio::sync::watch::Sender::new(false),
         config,
     };

@@ -3,6 +3,7 @@
 //! A slow or failing query delays nobody else. Guest calls run on blocking threads, one watch at a time, so that as
 //! many threads compute as the config says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(crate) struct Watching {
     backfilled: Option<Instant>,
     /// The last error told, so that a lasting one is logged once.
     told: Option<String>,
+    /// The detectors that failed in the last cycle, and how: told once as well.
+    failing: BTreeSet<(String, &'static str)>,
 }
 
 impl Watching {
@@ -46,7 +49,16 @@ impl Watching {
         store: Arc<SeriesStore>,
         computing: Arc<Semaphore>,
     ) -> Watching {
-        Watching { host, config, fold: Some(fold), store, computing, backfilled: None, told: None }
+        Watching {
+            host,
+            config,
+            fold: Some(fold),
+            store,
+            computing,
+            backfilled: None,
+            told: None,
+            failing: BTreeSet::new(),
+        }
     }
 
     /// Runs until the host stops, then writes the series table once more.
@@ -181,8 +193,16 @@ impl Watching {
         let began = Instant::now();
         self.host.metrics.cycle(watch, started.elapsed().as_secs_f64(), &report.counts);
         self.host.pulse.watched(watch, end, report.newest);
-        for ((detector, kind), error) in &report.failures {
-            tracing::warn!(watch, detector, kind, error, "a detector could not judge; its series are unjudged");
+        // Where nothing was asked, nothing can be said of who answers.
+        if report.counts.calls > 0 {
+            let failing = report.failures.keys().cloned().collect();
+            for ((detector, kind), error) in report.failures.iter().filter(|(key, _)| !self.failing.contains(*key)) {
+                tracing::warn!(watch, detector, kind, error, "a detector could not judge; its series are unjudged");
+            }
+            for (detector, kind) in self.failing.difference(&failing) {
+                tracing::info!(watch, detector, kind, "the detector no longer fails like this");
+            }
+            self.failing = failing;
         }
         for change in report.changes {
             // Durable before the next cycle, so that the table never knows more than the book.
