@@ -68,7 +68,7 @@ fn bad_answers_are_counted_and_said_once_and_judged_never() {
     let log = tidegate.log();
     for (name, ..) in bad_answers() {
         let said =
-            log.lines().filter(|line| line.contains("query failed") && line.contains(&format!("watch=\"{name}\"")));
+            log.lines().filter(|line| line.contains("no verdict until") && line.contains(&format!("watch=\"{name}\"")));
         assert_eq!(said.count(), 1, "{name}:\n{log}");
         for standing in ["normal", "anomalous", "learnt"] {
             let labels = format!("watch=\"{name}\",standing=\"{standing}\"");

@@ -104,6 +104,9 @@ fn hostile_detectors_leave_their_own_series_unjudged_and_nothing_else() {
         );
     }
     assert_eq!(tidegate.incidents().len(), 1);
+    let log = tidegate.log();
+    let said = log.lines().filter(|line| line.contains("could not judge") && line.contains("\"short-columns\""));
+    assert_eq!(said.count(), 1, "said once for as long as it lasts");
     tidegate.reaches("tidegate_guest_quarantined", r#"guest="hostile-panic""#, 1.0);
     assert_eq!(tidegate.metric("tidegate_guest_quarantined", r#"guest="zscore""#), 0.0);
     assert_eq!(tidegate.get("/-/healthy").status, 200);
