@@ -186,6 +186,8 @@ fn alerts_about_alerting_open_nothing() {
     let prometheus = FakePrometheus::start();
     let around = [("prometheus", prometheus.address()), ("target", prometheus.address())];
     let tidegate = Tidegate::start(CONFIG, &around);
+    // Nothing is watched here, so nothing has to be waited for.
+    assert_eq!(tidegate.get("/-/ready").status, 200);
     for alertname in ["Watchdog", "InfoInhibitor", "TidegateAnomaly"] {
         tidegate.deliver(&delivery("firing", alertname, "checkout")).good();
     }
