@@ -8,6 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::shell;
+
 /// Folders of guest crates, and where under the target folder their components go. Guests that misbehave on purpose stay
 /// out of the folder that a host would be pointed at.
 const FOLDERS: [(&str, &str); 3] =
@@ -25,7 +27,7 @@ struct Guest {
 /// Builds all guests of the workspace at `root` and returns the components written, in the order of their names.
 pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
     let guests = find(root)?;
-    let target = target_dir(root);
+    let target = shell::target_dir(root);
 
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).args(["build", "--profile", PROFILE, "--target", TARGET, "--lib"]);
@@ -72,15 +74,12 @@ fn place(guest: &Guest, built: &Path, target: &Path) -> Result<PathBuf> {
     let from = built.join(format!("{}.wasm", guest.name.replace('-', "_")));
     let folder = target.join(guest.goes_to);
     let to = folder.join(format!("{}.wasm", guest.name));
-    let half = folder.join(format!(".{}.wasm.new", guest.name));
+    // By process: two builds at once must not take each other's half-written file.
+    let half = folder.join(format!(".{}.wasm.{}", guest.name, std::process::id()));
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     fs::copy(&from, &half).with_context(|| {
         format!("cannot copy {} to {}; is the crate `{}` a cdylib?", from.display(), half.display(), guest.name)
     })?;
     fs::rename(&half, &to).with_context(|| format!("cannot rename {} to {}", half.display(), to.display()))?;
     Ok(to)
-}
-
-fn target_dir(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
