@@ -61,7 +61,8 @@ impl Pulse {
             }
             // Nothing to see, by nature: that the query still answers is what counts.
             Origin::Absence { watch, .. } => seen.watches.get(watch).copied(),
-            Origin::Alert { .. } => seen.alerts.get(&incident.id).copied(),
+            // It was opened by a delivery, and that is known after a restart as well.
+            Origin::Alert { .. } => seen.alerts.get(&incident.id).copied().max(Some(incident.opened_at)),
         }
     }
 }
