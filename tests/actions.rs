@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::delivery;
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::target::{Conduct, Target};
 use crate::support::tidegate::Tidegate;
@@ -47,18 +48,7 @@ fn asked(rules: &str, target: &Target) -> (Tidegate, Value) {
     let prometheus = FakePrometheus::start();
     let around = [("prometheus", prometheus.address()), ("target", target.address())];
     let tidegate = Tidegate::start(&format!("{CONFIG}{}", route(rules)), &around);
-    let delivery = json!({
-        "version": "4",
-        "receiver": "tidegate",
-        "groupKey": "{}",
-        "alerts": [{
-            "status": "firing",
-            "labels": { "alertname": "Down", "service": "checkout" },
-            "startsAt": "2026-01-01T00:00:00Z",
-            "fingerprint": "0123456789abcdef",
-        }],
-    });
-    tidegate.deliver(delivery.to_string().as_bytes()).good();
+    tidegate.deliver(&delivery("firing", "Down", "checkout")).good();
     let request = tidegate.pending();
     (tidegate, request)
 }
@@ -106,21 +96,53 @@ fn arguments_beyond_their_bounds_reach_nobody() {
     let around = [("prometheus", prometheus.address()), ("target", target.address())];
     let rules = "{ action = \"call\", arguments = { replicas = 1000 } }";
     let tidegate = Tidegate::start(&format!("{CONFIG}{}", route(rules)), &around);
-    let delivery = json!({
-        "version": "4",
-        "receiver": "tidegate",
-        "groupKey": "{}",
-        "alerts": [{
-            "status": "firing",
-            "labels": { "alertname": "Down", "service": "checkout" },
-            "startsAt": "2026-01-01T00:00:00Z",
-            "fingerprint": "0123456789abcdef",
-        }],
-    });
-    tidegate.deliver(delivery.to_string().as_bytes()).good();
+    tidegate.deliver(&delivery("firing", "Down", "checkout")).good();
     let refused = tidegate.told(&tidegate.opened("alerts"), "proposal_refused");
     assert!(refused.contains("replicas"), "{refused}");
     assert!(tidegate.requests().is_empty());
+}
+
+#[test]
+fn a_mode_says_who_has_to_be_asked() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    let around = [("prometheus", prometheus.address()), ("target", target.address())];
+    // Alerts whose severity is not mapped are high, so this lets everything pass where the mode is `auto`.
+    let mut config = CONFIG.replace("[action.call]", "[gate]\nauto_approve = \"high\"\n\n[action.call]");
+    for (service, extra) in [
+        ("watched", "mode = \"observe\""),
+        ("asked", "mode = \"ask\""),
+        ("tried", "mode = \"auto\"\ndry_run = true"),
+        ("repaired", "mode = \"auto\""),
+    ] {
+        config.push_str(&format!(
+            "[[alert_route]]\nname = \"{service}\"\nmatch = ['service=\"{service}\"']\nactions = [\"call\"]\n{extra}\n\
+             remediation = {{ guest = \"runbook\", settings = {{ rules = [\
+             {{ action = \"call\", arguments = {{ replicas = 3 }} }}] }} }}\n"
+        ));
+    }
+    let tidegate = Tidegate::start(&config, &around);
+    let opened = |service: &str| {
+        tidegate.deliver(&delivery("firing", "Down", service)).good();
+        tidegate.opened(service)
+    };
+
+    let observed = tidegate.told(&opened("watched"), "proposal_observed");
+    assert!(observed.contains("would have proposed call"), "{observed}");
+    assert!(tidegate.requests().is_empty());
+
+    opened("asked");
+    assert_eq!(tidegate.pending()["action"]["target"], json!({ "service": "asked" }));
+
+    let tried = opened("tried");
+    tidegate.told(&tried, "request_auto_approved");
+    assert!(tidegate.told(&tried, "execution_finished").contains("dry run"));
+    assert!(target.repairs().is_empty());
+
+    let repaired = opened("repaired");
+    tidegate.told(&repaired, "request_auto_approved");
+    tidegate.told(&repaired, "execution_finished");
+    let targets: Vec<Value> = target.repairs().into_iter().map(|repair| repair.body["target"].clone()).collect();
+    assert_eq!(targets, [json!({ "service": "repaired" })]);
 }
 
 #[test]

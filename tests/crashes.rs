@@ -1,11 +1,16 @@
 //! SIGKILL at the worst moments: nothing that was decided is lost, nothing that was approved runs twice.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
-use crate::support::eventually;
+use serde_json::{Value, json};
+
+use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::prometheus::Prometheus;
 use crate::support::target::{Conduct, Target};
-use crate::support::tidegate::Tidegate;
+use crate::support::tidegate::{TOKEN, Tidegate};
+use crate::support::{delivery, eventually};
 
 const CONFIG: &str = r#"
 snapshot_interval = "1s"
@@ -134,4 +139,94 @@ fn an_idempotent_action_cut_short_by_a_crash_is_run_again_under_the_same_key() {
     assert_eq!(keys, [key, key]);
     assert_eq!(scene.tidegate.requests().len(), 1, "nobody had to be asked");
     scene.tidegate.stop_and_verify_journal();
+}
+
+/// Alerts open incidents at once, so nothing has to be watched.
+const ALERTS: &str = r#"
+[prometheus]
+url = "http://prometheus"
+
+[gate]
+deadline = "3s"
+max_targets = 100
+
+[storm]
+incidents = 100
+
+[[alert_route]]
+name = "alerts"
+match = ['alertname="Down"']
+remediation = { guest = "runbook", settings = { rules = [{ action = "restart" }] } }
+actions = ["restart"]
+
+[action.restart]
+kind = "http"
+url = "http://target/repair"
+target = ["service"]
+risk = "medium"
+cooldown = "0s"
+"#;
+
+#[test]
+fn a_deadline_passes_while_nobody_is_there() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    let around = [("prometheus", prometheus.address()), ("target", target.address())];
+    let mut tidegate = Tidegate::start(ALERTS, &around);
+    tidegate.deliver(&delivery("firing", "Down", "checkout")).good();
+    let request = tidegate.pending();
+    tidegate.kill();
+    let deadline: jiff::Timestamp = request["deadline"].as_str().expect("a time").parse().expect("a time");
+    eventually("the deadline has passed", || (jiff::Timestamp::now() > deadline).then_some(()));
+
+    tidegate.run();
+    let late = tidegate.approve(&request);
+    assert_eq!((late.status, late.json()["status"].as_str()), (409, Some("expired")), "{late:?}");
+    assert!(target.repairs().is_empty());
+    tidegate.stop_and_verify_journal();
+}
+
+/// Somebody approves, and the host is killed a little later, each time a little later still: before the decision is
+/// durable, while the action is started, after it. Whoever was told yes finds a yes, and no approval runs twice.
+#[test]
+fn killed_at_any_moment_an_approval_counts_once() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    target.on_repair(Conduct::Nothing);
+    let around = [("prometheus", prometheus.address()), ("target", target.address())];
+    let mut tidegate = Tidegate::start(&ALERTS.replace("\"3s\"", "\"5m\""), &around);
+    for round in 0..8 {
+        let service = format!("service-{round}");
+        tidegate.deliver(&delivery("firing", "Down", &service)).good();
+        let request = eventually("it is asked", || {
+            let of_service = |request: &Value| request["action"]["target"]["service"] == service.as_str();
+            tidegate.requests().into_iter().find(|request| of_service(request) && request["status"] == "pending")
+        });
+        let path = format!("/api/v1/approvals/{}/approve", request["id"].as_str().expect("an id"));
+        let alice = tidegate.stranger().with_token(TOKEN);
+        let approving = thread::spawn(move || alice.try_post(&path, &json!({})).map(|answer| answer.status));
+        // Not waiting for anything: this is the moment that differs.
+        thread::sleep(Duration::from_millis(round * 3));
+        tidegate.kill();
+        let answered = approving.join().expect("an answer or none");
+
+        tidegate.run();
+        let status = tidegate.request(&request)["status"].clone();
+        match answered {
+            Some(code) => assert_eq!((code, status.as_str()), (200, Some("approved")), "round {round}"),
+            None => assert!(["approved", "pending"].iter().any(|known| status == **known), "round {round}: {status}"),
+        }
+    }
+    // What was approved and had not been started before the kill is started afterwards.
+    eventually("every approved request was carried out", || {
+        let done = |request: &Value| request["status"] != "approved" || request["execution"]["status"] == "finished";
+        tidegate.requests().iter().all(done).then_some(())
+    });
+    let mut calls = BTreeMap::<String, usize>::new();
+    for repair in target.repairs() {
+        *calls.entry(repair.key).or_default() += 1;
+    }
+    assert!(calls.values().all(|count| *count == 1), "{calls:?}");
+    for request in tidegate.requests().iter().filter(|request| request["status"] == "pending") {
+        assert!(!calls.contains_key(request["id"].as_str().expect("an id")), "run without a yes: {request}");
+    }
+    tidegate.stop_and_verify_journal();
 }

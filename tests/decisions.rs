@@ -4,6 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::support::delivery;
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::http::Answer;
 use crate::support::target::Target;
@@ -19,7 +20,7 @@ deadline = "1m"
 
 [[alert_route]]
 name = "alerts"
-match = ['team="payments"']
+match = ['alertname="QueueTooLong"']
 remediation = { guest = "runbook", settings = { rules = [{ action = "restart" }] } }
 actions = ["restart"]
 
@@ -43,26 +44,10 @@ fn asked(config: &str) -> Asked {
     let (prometheus, target) = (FakePrometheus::start(), Target::start());
     let around = [("prometheus", prometheus.address()), ("target", target.address())];
     let tidegate = Tidegate::start(config, &around);
-    alert(&tidegate, "checkout");
+    tidegate.deliver(&delivery("firing", "QueueTooLong", "checkout")).good();
     let incident = tidegate.opened("alerts");
     let request = tidegate.pending();
     Asked { tidegate, target, incident, request, _prometheus: prometheus }
-}
-
-fn alert(tidegate: &Tidegate, service: &str) {
-    let fingerprint = format!("{:0>16x}", service.bytes().fold(7_u64, |sum, byte| sum * 31 + u64::from(byte)));
-    let delivery = json!({
-        "version": "4",
-        "receiver": "tidegate",
-        "groupKey": format!("{{}}:{{service=\"{service}\"}}"),
-        "alerts": [{
-            "status": "firing",
-            "labels": { "alertname": "QueueTooLong", "service": service, "team": "payments" },
-            "startsAt": "2026-01-01T00:00:00Z",
-            "fingerprint": fingerprint,
-        }],
-    });
-    tidegate.deliver(delivery.to_string().as_bytes()).good();
 }
 
 fn decide(asked: &Asked, verdict: &str, body: &Value) -> Answer {
@@ -81,7 +66,7 @@ fn a_no_is_a_no() {
     assert_eq!((again.status, again.json()["status"].as_str()), (409, Some("denied")), "{again:?}");
 
     // By the time that another incident has been asked about, repaired even, nothing more has come of this one.
-    alert(&asked.tidegate, "search");
+    asked.tidegate.deliver(&delivery("firing", "QueueTooLong", "search")).good();
     let other = asked.tidegate.pending();
     assert_eq!(other["action"]["target"], json!({ "service": "search" }));
     asked.tidegate.approve(&other).good();

@@ -5,9 +5,9 @@ use std::fs;
 use serde_json::json;
 
 use crate::support::fake_prometheus::FakePrometheus;
-use crate::support::guest;
 use crate::support::target::Target;
 use crate::support::tidegate::Tidegate;
+use crate::support::{delivery, guest};
 
 /// The ways to misbehave in `score`, and under which kind the host counts each.
 const DETECTORS: [(&str, &str); 16] = [
@@ -150,19 +150,8 @@ fn route(name: &str, guest: &str, settings: &str) -> String {
     )
 }
 
-fn alert(tidegate: &Tidegate, service: &str, number: usize) {
-    let delivery = json!({
-        "version": "4",
-        "receiver": "tidegate",
-        "groupKey": service,
-        "alerts": [{
-            "status": "firing",
-            "labels": { "alertname": "Down", "service": service },
-            "startsAt": "2026-01-01T00:00:00Z",
-            "fingerprint": format!("{number:016x}"),
-        }],
-    });
-    tidegate.deliver(delivery.to_string().as_bytes()).good();
+fn alert(tidegate: &Tidegate, service: &str) {
+    tidegate.deliver(&delivery("firing", "Down", service)).good();
 }
 
 #[test]
@@ -176,15 +165,15 @@ fn hostile_policies_propose_nothing_and_the_next_one_is_asked() {
     config.push_str(&route("good", "runbook", "{ rules = [{ action = \"restart\" }] }"));
     let mut tidegate = Tidegate::start(&config, &[("prometheus", prometheus.address()), ("target", target.address())]);
 
-    for (number, (mode, kind, says)) in POLICIES.into_iter().enumerate() {
-        alert(&tidegate, mode, number);
+    for (mode, kind, says) in POLICIES {
+        alert(&tidegate, mode);
         let text = tidegate.told(&tidegate.opened(mode), kind);
         assert!(text.contains(says), "{mode}: {text}");
         assert!(text.len() < 10_000, "{mode}: {} bytes", text.len());
     }
     assert!(tidegate.requests().is_empty());
 
-    alert(&tidegate, "rude-plan", 100);
+    alert(&tidegate, "rude-plan");
     let rude = tidegate.pending();
     for text in ["summary", "rationale"] {
         let text = rude[text].as_str().expect("a text");
@@ -192,7 +181,7 @@ fn hostile_policies_propose_nothing_and_the_next_one_is_asked() {
     }
     tidegate.deny(&rude, "rude").good();
 
-    alert(&tidegate, "good", 101);
+    alert(&tidegate, "good");
     let good = tidegate.pending();
     tidegate.approve(&good).good();
     tidegate.request_when(&good, "the action ends", |request| request["execution"]["outcome"] == "succeeded");

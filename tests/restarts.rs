@@ -1,10 +1,11 @@
 //! What a restart keeps: the series table where there is one, the book in any case.
 
-use std::fs;
+use std::{fs, thread};
 
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::target::{Conduct, Target};
 use crate::support::tidegate::Tidegate;
+use crate::support::{delivery, eventually, free_address};
 
 /// The window is short, so that a fault soon fills it: a detector that is asked anew would call the fault normal.
 const CONFIG: &str = r#"
@@ -92,5 +93,96 @@ fn an_open_incident_outlives_the_series_table_and_so_does_what_was_normal_before
 
     prometheus.set("queue", 40.0);
     assert_eq!(tidegate.closed(&incident)["closed"]["reason"], "recovered");
+    tidegate.stop_and_verify_journal();
+}
+
+/// Alerts open incidents at once, so nothing has to be watched.
+const ALERTS: &str = r#"
+[prometheus]
+url = "http://prometheus"
+
+[[alert_route]]
+name = "alerts"
+match = ['alertname="Down"']
+remediation = { guest = "runbook", settings = { rules = [{ action = "restart" }] } }
+actions = ["restart"]
+
+[action.restart]
+kind = "http"
+url = "http://target/repair"
+target = ["service"]
+risk = "medium"
+"#;
+
+#[test]
+fn a_stopping_host_waits_for_the_action_that_runs() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    target.on_repair(Conduct::Hang);
+    let around = [("prometheus", prometheus.address()), ("target", target.address())];
+    let mut tidegate = Tidegate::start(ALERTS, &around);
+    tidegate.deliver(&delivery("firing", "Down", "checkout")).good();
+    let request = tidegate.pending();
+    tidegate.approve(&request).good();
+    eventually("the action is called", || (!target.repairs().is_empty()).then_some(()));
+
+    let log = tidegate.log_file();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            eventually("it is stopping", || fs::read_to_string(&log).ok().filter(|log| log.contains("stopping")));
+            target.on_repair(Conduct::Repair);
+        });
+        assert!(tidegate.terminate().success(), "{}", tidegate.log());
+    });
+
+    tidegate.run();
+    let execution = tidegate.request(&request)["execution"].clone();
+    assert_eq!(execution["outcome"], "succeeded", "{execution}");
+    assert_eq!(target.repairs().len(), 1);
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn an_approval_is_for_what_was_shown_and_nothing_else() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    let around = [("prometheus", prometheus.address()), ("target", target.address())];
+    let mut tidegate = Tidegate::start(ALERTS, &around);
+    tidegate.deliver(&delivery("firing", "Down", "checkout")).good();
+    let request = tidegate.pending();
+    tidegate.kill();
+
+    tidegate.configure(&ALERTS.replace("/repair", "/repair?everything=true"), &around);
+    tidegate.run();
+    tidegate.approve(&request).good();
+    let refused = tidegate.request_when(&request, "a guard stops it", |request| !request["execution"].is_null());
+    assert_eq!(refused["execution"]["guard"], "digest_changed", "{refused}");
+    assert!(target.repairs().is_empty());
+    // It is asked anew, for what would run now.
+    let anew = tidegate.pending();
+    assert_ne!(anew["digest"], request["digest"]);
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn one_host_holds_the_data() {
+    let prometheus = FakePrometheus::start();
+    let around = [("prometheus", prometheus.address()), ("target", prometheus.address())];
+    let mut tidegate = Tidegate::start(ALERTS, &around);
+    let (first, second) = (tidegate.address().to_string(), free_address().to_string());
+    let config = fs::read_to_string(tidegate.file("tidegate.toml")).expect("a config");
+    fs::write(tidegate.file("second.toml"), config.replace(&first, &second)).expect("a config");
+
+    let output = tidegate.cli(&["run", "--config", "second.toml"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("held by another tidegate"), "{said}");
+    // Nor on the same port, whatever the folder.
+    let elsewhere = config.replace("[server]", "[server]\ndata_dir = \"elsewhere\"");
+    fs::write(tidegate.file("second.toml"), elsewhere).expect("a config");
+    let output = tidegate.cli(&["run", "--config", "second.toml"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&first) && !tidegate.file("elsewhere").exists(), "{said}");
+
+    assert_eq!(tidegate.get("/-/healthy").status, 200);
     tidegate.stop_and_verify_journal();
 }

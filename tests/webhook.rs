@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::support::alertmanager::Alertmanager;
-use crate::support::captured;
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::target::Target;
 use crate::support::tidegate::Tidegate;
+use crate::support::{captured, delivery};
 
 const CONFIG: &str = r#"
 [prometheus]
@@ -40,24 +40,6 @@ fn events(tidegate: &Tidegate) -> Vec<String> {
     metrics.lines().filter(|line| line.starts_with("tidegate_journal_events_total")).map(str::to_owned).collect()
 }
 
-fn delivery(status: &str, alertname: &str, service: &str) -> Vec<u8> {
-    let body = json!({
-        "version": "4",
-        "receiver": "tidegate",
-        "status": status,
-        "groupKey": format!("{{}}:{{alertname=\"{alertname}\"}}"),
-        "alerts": [{
-            "status": status,
-            "labels": { "alertname": alertname, "service": service },
-            "annotations": {},
-            "startsAt": "2026-01-01T00:00:00Z",
-            "endsAt": "0001-01-01T00:00:00Z",
-            "fingerprint": "0123456789abcdef",
-        }],
-    });
-    body.to_string().into_bytes()
-}
-
 #[test]
 fn a_real_alertmanager_opens_an_incident_and_closes_it() {
     let (prometheus, target) = (FakePrometheus::start(), Target::start());
@@ -85,9 +67,33 @@ fn a_real_alertmanager_opens_an_incident_and_closes_it() {
     tidegate.stop_and_verify_journal();
 }
 
-/// Alertmanager tells nobody when an alert resolves that is silenced. So it is asked.
 #[test]
-fn an_alert_that_resolves_in_silence_closes_its_incident() {
+fn an_alert_is_repaired_when_it_has_resolved() {
+    let (prometheus, target) = (FakePrometheus::start(), Target::start());
+    let mut tidegate = Tidegate::new();
+    let alertmanager = Alertmanager::start(tidegate.address());
+    let around =
+        [("prometheus", prometheus.address()), ("alertmanager", alertmanager.address()), ("target", target.address())];
+    // Alerts are looked up four times a minute; once is enough here.
+    let verify = "verify = { settle = \"0s\", within = \"1m\", healthy_for = 1 }\n";
+    tidegate.configure(&format!("{ALERTMANAGER}{CONFIG}{verify}"), &around);
+    tidegate.run();
+
+    let labels = json!({ "alertname": "QueueTooLong", "service": "checkout" });
+    alertmanager.send(&labels, true);
+    let incident = tidegate.opened("payments");
+    let request = tidegate.pending();
+    tidegate.approve(&request).good();
+    tidegate.request_when(&request, "the action ends", |request| request["execution"]["outcome"] == "succeeded");
+    alertmanager.send(&labels, false);
+    assert_eq!(tidegate.closed(&incident)["closed"]["reason"], "fixed");
+    assert_eq!(tidegate.request(&request)["verification"]["outcome"], "fixed");
+    assert_eq!(target.repairs().len(), 1);
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn what_is_silenced_is_not_repaired() {
     let (prometheus, target) = (FakePrometheus::start(), Target::start());
     let mut tidegate = Tidegate::new();
     let alertmanager = Alertmanager::start(tidegate.address());
@@ -96,20 +102,14 @@ fn an_alert_that_resolves_in_silence_closes_its_incident() {
     tidegate.configure(&format!("{ALERTMANAGER}{CONFIG}"), &around);
     tidegate.run();
 
-    let labels = json!({ "alertname": "QueueTooLong", "service": "checkout" });
-    alertmanager.send(&labels, true);
-    let incident = tidegate.opened("payments");
+    alertmanager.send(&json!({ "alertname": "QueueTooLong", "service": "checkout" }), true);
+    tidegate.opened("payments");
     let request = tidegate.pending();
-
     alertmanager.silence("checkout");
-    // Known to be held back, what was approved all the same is not carried out.
     tidegate.approve(&request).good();
     let refused = tidegate.request_when(&request, "a guard stops it", |request| !request["execution"].is_null());
     assert_eq!(refused["execution"]["guard"], "silenced", "{refused}");
     assert_eq!(tidegate.metric("tidegate_guard_refusals_total", r#"guard="silenced""#), 1.0);
-
-    alertmanager.send(&labels, false);
-    assert_eq!(tidegate.closed(&incident)["closed"]["reason"], "resolved");
     assert!(target.repairs().is_empty());
     tidegate.stop_and_verify_journal();
 }

@@ -58,11 +58,16 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        request.call().ok().map(read)
+        request.call().and_then(read).ok()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.try_get(path).unwrap_or_else(|| panic!("GET {} got no answer", self.url(path)))
+    }
+
+    /// None where the answer does not come, or not whole.
+    pub(crate) fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
+        self.send(path, body.to_string().as_bytes()).ok()
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
@@ -70,11 +75,15 @@ impl Client {
     }
 
     pub(crate) fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
+        self.send(path, body).unwrap_or_else(|error| panic!("POST {}: {error}", self.url(path)))
+    }
+
+    fn send(&self, path: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
         let mut request = self.agent.post(self.url(path)).content_type("application/json");
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        read(request.send(body).unwrap_or_else(|error| panic!("POST {}: {error}", self.url(path))))
+        read(request.send(body)?)
     }
 
     fn url(&self, path: &str) -> String {
@@ -82,7 +91,7 @@ impl Client {
     }
 }
 
-fn read(mut response: ureq::http::Response<ureq::Body>) -> Answer {
-    let body = response.body_mut().read_to_string().unwrap_or_else(|error| panic!("an answer broke off: {error}"));
-    Answer { status: response.status().as_u16(), body }
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
+    let body = response.body_mut().read_to_string()?;
+    Ok(Answer { status: response.status().as_u16(), body })
 }

@@ -1,6 +1,7 @@
 //! What the scenarios are made of: the programs under test and around them, each in a folder and on ports of its own,
 //! so that all tests can run side by side. Knows how to start, ask and end things; what must hold is the tests' matter.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -66,6 +67,28 @@ pub(crate) fn guest(name: &str) -> PathBuf {
         Some(place) => place.clone(),
         None => panic!("there is no guest {name:?} in {places:?}: run `cargo xtask guests` first"),
     }
+}
+
+/// A delivery of one alert as Alertmanager sends it, `status` being `firing` or `resolved`. Its fingerprint is not
+/// Alertmanager's, but another for every other alert.
+pub(crate) fn delivery(status: &str, alertname: &str, service: &str) -> Vec<u8> {
+    let mut hasher = DefaultHasher::new();
+    (alertname, service).hash(&mut hasher);
+    let body = serde_json::json!({
+        "version": "4",
+        "receiver": "tidegate",
+        "status": status,
+        "groupKey": format!("{{}}:{{alertname=\"{alertname}\", service=\"{service}\"}}"),
+        "alerts": [{
+            "status": status,
+            "labels": { "alertname": alertname, "service": service },
+            "annotations": {},
+            "startsAt": "2026-01-01T00:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": format!("{:016x}", hasher.finish()),
+        }],
+    });
+    body.to_string().into_bytes()
 }
 
 /// A body captured from a real program; they lie beside the modules that read them.

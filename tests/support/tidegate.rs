@@ -117,7 +117,8 @@ impl Tidegate {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
-    fn log_file(&self) -> PathBuf {
+    /// Where that log is.
+    pub(crate) fn log_file(&self) -> PathBuf {
         self.file(&format!("run-{}.log", self.runs))
     }
 
