@@ -34,6 +34,8 @@ pub(crate) struct Watching {
     store: Arc<SeriesStore>,
     /// One permit: the fold uses all worker threads by itself.
     computing: Arc<Semaphore>,
+    /// The end of the last stretch that was folded, samples or none: where nothing comes, the next query is no longer.
+    covered: Option<Timestamp>,
     backfilled: Option<Instant>,
     /// The last error told, so that a lasting one is logged once.
     told: Option<String>,
@@ -55,6 +57,7 @@ impl Watching {
             fold: Some(fold),
             store,
             computing,
+            covered: None,
             backfilled: None,
             told: None,
             failing: BTreeSet::new(),
@@ -81,7 +84,7 @@ impl Watching {
     async fn cycle(&mut self) {
         let started = Instant::now();
         let end = clock::now().minus(self.config.query_offset).align_down(self.config.step);
-        let newest = self.fold.as_ref().and_then(WatchFold::newest);
+        let newest = self.fold.as_ref().and_then(WatchFold::newest).max(self.covered);
         let start = newest.map_or(end, |newest| newest.plus(self.config.step).align_down(self.config.step));
         if start > end {
             return;
@@ -96,6 +99,7 @@ impl Watching {
             };
             let Some(report) = self.judge(Arc::new(frame), end).await else { return };
             self.deliver(report, started, end).await;
+            self.covered = Some(end);
         }
         self.recovered();
     }
