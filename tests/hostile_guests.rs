@@ -210,3 +210,27 @@ fn a_policy_that_asks_for_more_than_it_was_granted_is_not_loaded() {
     let output = tidegate.cli(&["check"]);
     assert!(output.status.success(), "{output:?}");
 }
+
+#[test]
+fn a_detector_that_cannot_be_opened_is_told_by_check_and_run() {
+    let prometheus = FakePrometheus::start();
+    let tidegate = Tidegate::new();
+    let mut config = WATCHED.to_owned() + "[guest.hostile]\nopen_timeout = \"300ms\"\n";
+    let modes = [("loop-in-open", "300ms"), ("panic-in-open", "hostile on purpose"), ("greedy-needs", "history")];
+    for (mode, _) in modes {
+        config.push_str(&format!(
+            "[detector.{mode}]\nguest = \"hostile\"\nsettings = {{ mode = \"{mode}\" }}\n\
+             [[watch]]\nname = \"{mode}\"\nexpr = \"{mode}\"\ndetectors = [\"{mode}\"]\n"
+        ));
+    }
+    tidegate.configure(&config, &[("prometheus", prometheus.address())]);
+    for command in ["check", "run"] {
+        let output = tidegate.cli(&[command]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        for (mode, why) in modes {
+            let line = said.lines().find(|line| line.contains(&format!("detector.{mode}.settings")));
+            assert!(line.is_some_and(|line| line.contains(why)), "{command}, {mode}: {said}");
+        }
+    }
+}
