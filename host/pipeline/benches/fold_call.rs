@@ -1,13 +1,13 @@
 //! What one fold call costs: the same detector called through the sandbox and as native code, in one run, alternating.
 //!
 //! Both sides get a state as bytes and one fresh sample, and give bytes back. Run by `cargo xtask bench`; alone:
-//! `cargo bench -p tidegate-pipeline`, with the guests built before. Noise on a machine only ever adds, and both sides
-//! share it: the ratio is the number to compare between machines.
+//! `cargo bench -p tidegate-pipeline`, with the guests built before. Counts the time on the processor, so that other work
+//! on the machine disturbs little; what is left of it, both sides share: compare ratios between machines.
 
 use std::error::Error;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tidegate_guest::testing::{Model, Series, Subject, samples};
@@ -85,7 +85,7 @@ fn bench<D: Detector>(sandbox: &Sandbox, guest: &str, settings: Value, history: 
     Ok(())
 }
 
-/// One round over all states, in turn; nanoseconds a call.
+/// One round over all states, in turn; nanoseconds of processor a call.
 fn time(
     states: &mut [Vec<u8>],
     history: usize,
@@ -93,14 +93,20 @@ fn time(
     mut score: impl FnMut(&[u8], i64, f64) -> Result<Vec<u8>, Failure>,
 ) -> Result<f64, Failure> {
     let passes = CALLS / states.len();
-    let began = Instant::now();
+    let began = on_processor()?;
     for pass in 0..passes {
         let nth = history + round * passes + pass;
         for (series, state) in states.iter_mut().enumerate() {
             *state = score(state, at(nth), value(series % LEARNT, nth))?;
         }
     }
-    Ok(began.elapsed().as_nanos() as f64 / (passes * states.len()) as f64)
+    Ok((on_processor()? - began) / (passes * states.len()) as f64)
+}
+
+/// How long this thread has run so far, in nanoseconds: time in which others had the processor does not count.
+fn on_processor() -> Result<f64, Failure> {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(times.split_whitespace().next().unwrap_or_default().parse()?)
 }
 
 /// The state of a series that has seen its history.

@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use anyhow::Context as _;
@@ -18,6 +19,7 @@ const MAX_REQUEST: usize = 64 * 1024;
 /// The server. It ends with the process.
 pub(super) struct Canned {
     address: SocketAddr,
+    answers: Arc<Answers>,
 }
 
 /// What it answers with.
@@ -28,6 +30,8 @@ struct Answers {
     first: i64,
     /// Steps of a period of the made pattern.
     period: i64,
+    /// How many range queries were answered.
+    answered: AtomicU64,
 }
 
 impl Canned {
@@ -35,15 +39,22 @@ impl Canned {
     pub(super) fn start(series: usize, first: i64, period: i64) -> anyhow::Result<Canned> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot listen on loopback")?;
         let address = listener.local_addr().context("cannot ask for the port")?;
-        let answers = Arc::new(Answers { series: (0..series).map(labels).collect(), first, period });
+        let series = (0..series).map(labels).collect();
+        let answers = Arc::new(Answers { series, first, period, answered: AtomicU64::new(0) });
+        let shared = answers.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                let answers = answers.clone();
+                let answers = shared.clone();
                 // A client that goes away ends its thread, which is all that there is to do about it.
                 thread::spawn(move || serve(&connection, &answers));
             }
         });
-        Ok(Canned { address })
+        Ok(Canned { address, answers })
+    }
+
+    /// How many range queries were answered so far.
+    pub(super) fn answered(&self) -> u64 {
+        self.answers.answered.load(Relaxed)
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -77,6 +88,7 @@ fn serve(connection: &TcpStream, answers: &Answers) -> std::io::Result<()> {
         let mut writer = connection;
         writer.write_all(head.as_bytes())?;
         writer.write_all(body.as_bytes())?;
+        answers.answered.fetch_add(u64::from(path == "/api/v1/query_range"), Relaxed);
     }
     Ok(())
 }

@@ -94,17 +94,17 @@ pub(super) fn measure(tidegate: &Path, guests: &Path, series: usize, cycles: u32
 
     eprintln!("{series} series: a new host reads their history");
     let (mut host, first_start) = started(tidegate, folder.path(), &config)?;
-    settle(&mut host, series)?;
+    settle(&mut host, &prometheus, series)?;
     let first_peak = host.peak_memory()?;
     let (wall, cpu) = host.stop()?;
     let first_snapshot = Cost { wall, cpu };
 
     eprintln!("{series} series: the host again, with its series table");
     let (mut host, restart) = started(tidegate, folder.path(), &config)?;
-    settle(&mut host, series)?;
+    settle(&mut host, &prometheus, series)?;
     let mut measured = Vec::new();
     for nth in 0..cycles {
-        let cycle = next(&mut host, series)?
+        let cycle = next(&mut host, &prometheus, series)?
             .with_context(|| format!("cycle {nth} did not bring one sample of each series; is the machine busy?"))?;
         eprintln!(
             "{series} series: cycle {} of {cycles}: {:.3} s, {:.2} s of processor",
@@ -138,9 +138,9 @@ fn started(tidegate: &Path, folder: &Path, config: &str) -> anyhow::Result<(Host
 }
 
 /// Waits until a cycle brings one sample of each series: before that, it catches up.
-fn settle(host: &mut Host, series: usize) -> anyhow::Result<()> {
+fn settle(host: &mut Host, prometheus: &Canned, series: usize) -> anyhow::Result<()> {
     let began = Instant::now();
-    while next(host, series)?.is_none() {
+    while next(host, prometheus, series)?.is_none() {
         if began.elapsed() > PATIENCE {
             bail!("tidegate did not come to one sample a cycle within {} s", PATIENCE.as_secs());
         }
@@ -149,12 +149,19 @@ fn settle(host: &mut Host, series: usize) -> anyhow::Result<()> {
 }
 
 /// The next cycle; None unless it judged one sample of each series.
-fn next(host: &mut Host, series: usize) -> anyhow::Result<Option<Cycle>> {
+fn next(host: &mut Host, prometheus: &Canned, series: usize) -> anyhow::Result<Option<Cycle>> {
     let (before, cpu_before) = quiet(host)?;
-    // The last cycle is over by now; a whole interval holds exactly one more.
+    let answered = prometheus.answered();
+    let asked = Instant::now();
+    while prometheus.answered() == answered {
+        if asked.elapsed() > PATIENCE {
+            bail!("tidegate asked nothing within {} s", PATIENCE.as_secs());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
     let (after, cpu_after) = loop {
-        thread::sleep(Duration::from_millis(200));
         let (after, cpu) = quiet(host)?;
+        // On a busy machine a host can be quiet in the middle of a cycle.
         if cycles_of(&after) > cycles_of(&before) {
             break (after, cpu);
         }
