@@ -61,7 +61,7 @@ fn a_real_alertmanager_opens_an_incident_and_closes_it() {
 
     alertmanager.send(&labels, false);
     assert_eq!(tidegate.closed(&incident)["closed"]["reason"], "resolved");
-    assert_eq!(tidegate.request(&request)["status"], "withdrawn");
+    tidegate.request_when(&request, "the request is withdrawn", |request| request["status"] == "withdrawn");
     assert_eq!(tidegate.approve(&request).status, 409);
     assert!(target.repairs().is_empty());
     tidegate.stop_and_verify_journal();
