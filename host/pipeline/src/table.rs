@@ -11,7 +11,7 @@ use crate::entry::Entry;
 use crate::fold::WatchFold;
 
 /// The first byte of a row: how the rest is laid out. To be raised with every change to what is written.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 
 /// Rows that changed since the last snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Snapshot {
 struct Row<T> {
     generation: u64,
     known_as: Option<Labels>,
+    filled: bool,
     track: T,
 }
 
@@ -42,15 +43,15 @@ impl WatchFold {
         let mut snapshot = Snapshot::default();
         let mut room = bytes;
         for (labels, entry) in self.shards.iter_mut().flat_map(HashMap::iter_mut) {
-            // A series that waits for its history starts anew anyway, or from its last row.
-            if !entry.dirty || !entry.filled {
+            if !entry.dirty || !entry.is_worth_a_row() {
                 continue;
             }
             if room == 0 {
                 return snapshot;
             }
             // Plain data into memory: there is nothing in it that postcard could refuse.
-            let row = Row { generation: self.generation, known_as: entry.known_as.clone(), track: &entry.track };
+            let (generation, known_as) = (self.generation, entry.known_as.clone());
+            let row = Row { generation, known_as, filled: entry.filled, track: &entry.track };
             if let Ok(blob) = postcard::to_extend(&row, vec![LAYOUT]) {
                 room = room.saturating_sub(blob.len());
                 snapshot.changed.push((labels.clone(), blob));
@@ -63,7 +64,7 @@ impl WatchFold {
         }
         // One that is back, or that got its labels from another series, has a row again.
         let forgotten: HashSet<Labels> = std::mem::take(&mut self.forgotten).into_iter().collect();
-        let gone = |labels: &Labels| self.entry(labels).is_none_or(|entry| !entry.filled);
+        let gone = |labels: &Labels| !self.entry(labels).is_some_and(Entry::is_worth_a_row);
         snapshot.removed = forgotten.into_iter().filter(gone).collect();
         snapshot
     }
@@ -74,18 +75,20 @@ impl WatchFold {
         let mut cursors: Vec<(u64, Timestamp)> = Vec::new();
         let mut stood_for: HashMap<Labels, Labels> = HashMap::new();
         for (labels, blob) in rows {
-            let Some(Row { generation, known_as, track }) = self.read(&blob) else {
+            let Some(Row { generation, known_as, filled, track }) = self.read(&blob) else {
                 unreadable += 1;
                 self.forgotten.push(labels);
                 continue;
             };
-            cursors.push((generation, track.cursor));
+            if filled {
+                cursors.push((generation, track.cursor));
+            }
             if let Some(known_as) = &known_as {
                 stood_for.insert(known_as.clone(), labels.clone());
             }
             let group = self.groups.of(self.watch.group_of(known_as.as_ref().unwrap_or(&labels)));
             let seen = track.cursor;
-            self.insert(labels, Entry { track, group, known_as, seen, filled: true, dirty: false });
+            self.insert(labels, Entry { track, group, known_as, seen, filled, dirty: false });
         }
         self.drop_replaced(stood_for);
         self.resume(&cursors);
@@ -128,6 +131,14 @@ impl WatchFold {
         let Some(last) = cursors.iter().map(|(generation, _)| *generation).max() else { return };
         let alive = cursors.iter().filter(|(generation, _)| generation.saturating_add(1) >= last);
         self.resumed = alive.map(|(_, cursor)| *cursor).min();
-        self.generation = last.saturating_add(1);
+        // Not the next one: until it is written whole, a second crash must find the older rows one generation behind.
+        self.generation = last;
+    }
+}
+
+impl Entry {
+    /// One that has learnt nothing yet begins anew anyway. Of one that is to be learnt anew the old row says as much.
+    fn is_worth_a_row(&self) -> bool {
+        self.track.cursor > Timestamp::MIN
     }
 }
