@@ -14,3 +14,6 @@ pub mod scorer;
 pub mod table;
 mod told;
 pub mod view;
+
+#[cfg(test)]
+mod tests;

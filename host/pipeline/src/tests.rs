@@ -1,0 +1,12 @@
+//! The pipeline with a book, a clock that moves when told to, and a Prometheus that is a table of numbers.
+
+mod crash;
+mod data;
+mod groups;
+mod history;
+mod host;
+mod identity;
+mod random;
+mod scripted;
+mod streaks;
+mod table;
