@@ -25,6 +25,9 @@ use crate::series_store::SeriesStore;
 /// The pause between two backfills of one watch: each one queries all of its series, new or not.
 const BACKFILL_PAUSE: Duration = Duration::from_secs(5 * 60);
 
+/// The series table is written in parts of this many bytes, so that a large one is not in memory twice.
+const SNAPSHOT_PART: usize = 32 << 20;
+
 /// One watch, running.
 pub(crate) struct Watching {
     host: Arc<Host>,
@@ -236,20 +239,24 @@ impl Watching {
 
     async fn snapshot(&mut self) {
         let started = Instant::now();
-        let Some(snapshot) = self.compute(WatchFold::snapshot).await else { return };
-        let rows = snapshot.changed.len();
-        let saved = self.store.save(&self.config.name, &snapshot.changed, &snapshot.removed).await;
-        match saved {
-            Ok(()) => {
-                let took = started.elapsed();
-                self.host.metrics.snapshot(&self.config.name, took);
-                tracing::debug!(watch = self.config.name, rows, seconds = took.as_secs_f64(), "series table written");
+        let mut rows = 0;
+        loop {
+            let Some(part) = self.compute(|fold| fold.snapshot_part(SNAPSHOT_PART)).await else { return };
+            if part.changed.is_empty() && part.removed.is_empty() {
+                break;
             }
-            Err(error) => tracing::warn!(
-                watch = self.config.name,
-                %error,
-                "the series table could not be written; a restart would learn these series again"
-            ),
+            rows += part.changed.len();
+            if let Err(error) = self.store.save(&self.config.name, &part.changed, &part.removed).await {
+                tracing::warn!(
+                    watch = self.config.name,
+                    %error,
+                    "the series table could not be written; a restart would learn these series again"
+                );
+                return;
+            }
         }
+        let took = started.elapsed();
+        self.host.metrics.snapshot(&self.config.name, took);
+        tracing::debug!(watch = self.config.name, rows, seconds = took.as_secs_f64(), "series table written");
     }
 }
