@@ -3,10 +3,11 @@
 use std::fs;
 
 use crate::support::alertmanager::Alertmanager;
-use crate::support::free_address;
+use crate::support::http::Client;
 use crate::support::prometheus::Prometheus;
 use crate::support::target::Target;
 use crate::support::tidegate::Tidegate;
+use crate::support::{eventually, free_address};
 
 const GOOD: &str = r#"
 [prometheus]
@@ -144,6 +145,11 @@ fn check_connect_asks_the_real_endpoints() {
     let prometheus = Prometheus::start(&target);
     let tidegate = Tidegate::new();
     let alertmanager = Alertmanager::start(tidegate.address());
+    // The check looks back by the query offset and a step, so one scrape is not enough.
+    eventually("samples older than the query offset", || {
+        let answer = Client::new(prometheus.address()).try_get("/api/v1/query?query=queue_length%20offset%203s")?;
+        answer.json()["data"]["result"].as_array().filter(|found| !found.is_empty()).map(drop)
+    });
     let around = |text: &str, prometheus, alertmanager| {
         let around = [("prometheus", prometheus), ("alertmanager", alertmanager), ("target", target.address())];
         tidegate.configure(text, &around);
