@@ -78,9 +78,11 @@ impl Host {
         Ok(Some(Metrics(answer.body_mut().read_to_string().context("its metrics broke off")?)))
     }
 
-    /// Asks it to stop and waits. Returns how long that took, and the processor time that it cost.
-    pub(super) fn stop(mut self) -> anyhow::Result<(Duration, Duration)> {
+    /// Asks it to stop and waits. Returns how long that took, the processor time that it cost, and the most memory that
+    /// it ever held.
+    pub(super) fn stop(mut self) -> anyhow::Result<(Duration, Duration, u64)> {
         let before = self.cpu()?;
+        let mut peak = self.peak_memory()?;
         let asked = Instant::now();
         kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot stop tidegate")?;
         // Until it is waited for, an ended process keeps its numbers.
@@ -92,8 +94,10 @@ impl Host {
                 if !status.success() {
                     bail!("tidegate did not stop well: {status}; its log is {}", self.log.display());
                 }
-                return Ok((took, cpu.saturating_sub(before)));
+                return Ok((took, cpu.saturating_sub(before), peak));
             }
+            // Not there any more in the moment of ending.
+            peak = peak.max(self.peak_memory().unwrap_or_default());
             if asked.elapsed() > FAREWELL {
                 bail!("tidegate did not stop within {} s of SIGTERM", FAREWELL.as_secs());
             }
