@@ -14,6 +14,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _};
 use tidegate_domain::labels::Labels;
 use tokio::sync::Mutex;
+use tokio::sync::mpsc::Sender;
+
+pub(crate) use rows::Page;
 
 const FILE: &str = "series.db";
 
@@ -70,17 +73,18 @@ impl SeriesStore {
         Ok(SeriesStore { table: Mutex::new(table), file })
     }
 
-    /// The rows of a watch that were written under this key; from now on its rows are written under it. Rows of another
-    /// key are dropped: they were made by other detectors.
-    pub(crate) async fn load(&self, watch: &str, key: &str) -> Result<Vec<(Labels, Vec<u8>)>, SeriesStoreError> {
+    /// Sends the rows of a watch that were written under this key; from now on its rows are written under it. Rows of
+    /// another key are dropped: they were made by other detectors. In pages, because a large table must not be in memory
+    /// twice.
+    pub(crate) async fn load(&self, watch: &str, key: &str, pages: Sender<Page>) -> Result<(), SeriesStoreError> {
         let mut table = self.table.lock().await;
         table.keys.insert(watch.to_owned(), key.to_owned());
-        let mut loaded = rows::load(table.connected(&self.file).await?, watch, key).await;
+        let mut loaded = rows::load(table.connected(&self.file).await?, watch, key, &pages).await;
         if let Err(cause) = &loaded
             && is_broken(cause)
         {
             table.replace(&self.file, cause).await?;
-            loaded = rows::load(table.connected(&self.file).await?, watch, key).await;
+            loaded = rows::load(table.connected(&self.file).await?, watch, key, &pages).await;
         }
         loaded.map_err(|cause| SeriesStoreError::Database { doing: "reading", file: self.file.clone(), cause })
     }

@@ -84,6 +84,9 @@ async fn interrupted() -> std::io::Result<()> {
     }
 }
 
+/// How many pages of the series table are read ahead while the one before is put back.
+const PAGES_AHEAD: usize = 2;
+
 type Folds = Vec<(WatchFold, String)>;
 
 /// The shared parts, and one fold with its model key for each watch, in the order of the config.
@@ -159,10 +162,15 @@ async fn open_watches(host: &Arc<Host>, folds: Folds, store: Arc<SeriesStore>) -
     let computing = Arc::new(Semaphore::new(1));
     let mut watchings = Vec::new();
     for (watch, (mut fold, key)) in host.config.watches.iter().zip(folds) {
-        let rows = store.load(&watch.name, &key).await?;
-        let known = rows.len();
-        let unreadable = fold.restore(rows);
-        tracing::info!(watch = watch.name, series = known - unreadable, unreadable, "series table read");
+        let (to, mut from) = tokio::sync::mpsc::channel(PAGES_AHEAD);
+        let restoring = tokio::task::spawn_blocking(move || {
+            let pages = std::iter::from_fn(|| from.blocking_recv());
+            let unreadable = fold.restore(pages.flatten());
+            (fold, unreadable)
+        });
+        store.load(&watch.name, &key, to).await?;
+        let (fold, unreadable) = restoring.await?;
+        tracing::info!(watch = watch.name, series = fold.len(), unreadable, "series table read");
         watchings.push(Watching::new(host.clone(), watch.clone(), fold, store.clone(), computing.clone()));
     }
     Ok(watchings)

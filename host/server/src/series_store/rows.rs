@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, QueryBuilder, Sqlite};
 use tidegate_domain::labels::Labels;
+use tokio::sync::mpsc::Sender;
 
 /// Rows are written in transactions of about this many bytes: the cheap end for SQLite in WAL mode, and short enough
 /// that a shutdown need not wait.
@@ -12,16 +13,20 @@ const CHUNK_ROWS: usize = 5_000;
 /// Rows read at once, so that a large table is not held twice in memory.
 const PAGE: i64 = 2_000;
 
+/// Rows of one page.
+pub(crate) type Page = Vec<(Labels, Vec<u8>)>;
+
+/// Sends the rows page by page.
 pub(super) async fn load(
     connection: &mut SqliteConnection,
     watch: &str,
     key: &str,
-) -> Result<Vec<(Labels, Vec<u8>)>, sqlx::Error> {
+    pages: &Sender<Page>,
+) -> Result<(), sqlx::Error> {
     let Some(id) = find(connection, watch, key).await? else {
         begin(connection, watch, key).await?;
-        return Ok(Vec::new());
+        return Ok(());
     };
-    let mut rows = Vec::new();
     let mut after = String::new();
     loop {
         let page: Vec<(String, Vec<u8>)> =
@@ -31,11 +36,16 @@ pub(super) async fn load(
                 .bind(PAGE)
                 .fetch_all(&mut *connection)
                 .await?;
-        let Some((last, _)) = page.last() else { return Ok(rows) };
+        let Some((last, _)) = page.last() else { return Ok(()) };
         after.clone_from(last);
+        let mut rows = Page::with_capacity(page.len());
         for (text, blob) in page {
             let labels: Labels = serde_json::from_str(&text).map_err(|cause| sqlx::Error::Decode(cause.into()))?;
             rows.push((labels, blob));
+        }
+        // Nobody listens any more only where the host is being taken down.
+        if pages.send(rows).await.is_err() {
+            return Ok(());
         }
     }
 }
