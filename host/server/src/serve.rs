@@ -10,6 +10,7 @@ use tidegate_domain::input::Input;
 use tidegate_pipeline::fold::WatchFold;
 use tidegate_pipeline::scorer::{Configured, Scorer};
 use tidegate_sandbox::Sandbox;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -28,6 +29,8 @@ use crate::{alertmanager, api, duties, notices, prometheus, slack, survey};
 
 /// Runs until SIGINT or SIGTERM. The config and the guests are valid and loaded.
 pub(crate) async fn run(config: Config, sandbox: Sandbox, guests: LoadedGuests) -> anyhow::Result<()> {
+    // Before anybody can see that the host is there, and ask it to stop.
+    let interrupts = Interrupts::catch().context("cannot catch signals")?;
     let listen = config.server.listen;
     // Bound before anything else: a second host on the same port must not touch the journal.
     let listener = tokio::net::TcpListener::bind(listen)
@@ -59,7 +62,7 @@ pub(crate) async fn run(config: Config, sandbox: Sandbox, guests: LoadedGuests) 
         }
     });
 
-    interrupted().await?;
+    interrupts.first().await;
     tracing::info!("stopping: running actions may end, the series table is written");
     host.stopping.send_replace(true);
     while let Some(ended) = tasks.join_next().await {
@@ -75,12 +78,22 @@ async fn stop_of(host: Arc<Host>) {
     host.stopped().await;
 }
 
-async fn interrupted() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C and SIGTERM, caught from the moment that this is made.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn catch() -> std::io::Result<Interrupts> {
+        Ok(Interrupts { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn first(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
