@@ -15,6 +15,7 @@ use crate::config::{self, Config};
 mod client;
 mod decide;
 mod exit;
+mod guest;
 mod journal;
 mod log;
 mod show;
@@ -75,6 +76,9 @@ enum Command {
         #[arg(long)]
         connect: bool,
     },
+    /// Work on a guest by itself: no host, no config
+    #[command(subcommand)]
+    Guest(guest::Guest),
     /// Look at incidents
     #[command(subcommand)]
     Incident(Incident),
@@ -205,6 +209,7 @@ fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Resul
             log::start(cli.log_format, &cli.log_level)?;
             check::run(file, connect).map_err(Failure::from)
         }
+        Command::Guest(guest) => guest::run(&guest),
         Command::Incident(Incident::List { view }) => show::incidents(&view.client(&cli.config)?, view.output),
         Command::Incident(Incident::Show { id, view }) => show::incident(&view.client(&cli.config)?, &id, view.output),
         Command::Approval(Approval::List { view }) => show::approvals(&view.client(&cli.config)?, view.output),

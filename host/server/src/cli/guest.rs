@@ -1,0 +1,35 @@
+//! `tidegate guest`: a guest on its own, with no host and no config.
+
+use clap::Subcommand;
+
+use super::exit::Failure;
+
+mod bench;
+mod inspect;
+mod new;
+mod run;
+mod test;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Guest {
+    /// Tell what a file is, what it asks for and which settings it takes
+    Inspect(inspect::Args),
+    /// Run a detector over a series, or a policy over an incident
+    Run(run::Args),
+    /// Hold a guest against its cases and against the contract
+    Test(test::Args),
+    /// Measure what a guest costs
+    Bench(bench::Args),
+    /// Begin a guest: a folder that builds, has cases and passes them
+    New(new::Args),
+}
+
+pub(super) fn run(guest: &Guest) -> Result<(), Failure> {
+    match guest {
+        Guest::Inspect(args) => inspect::run(args),
+        Guest::Run(args) => run::run(args),
+        Guest::Test(args) => test::run(args),
+        Guest::Bench(args) => bench::run(args),
+        Guest::New(args) => new::run(args),
+    }
+}

@@ -1,0 +1,10 @@
+//! `tidegate guest test`: hold cases and the contract against a guest.
+
+use super::super::exit::Failure;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {}
+
+pub(super) fn run(_args: &Args) -> Result<(), Failure> {
+    Err(Failure::Failed("not there yet".to_owned()))
+}

@@ -1,0 +1,1 @@
+//! A series, its expected band and its anomalies as an SVG picture.

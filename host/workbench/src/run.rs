@@ -1,0 +1,1 @@
+//! A guest over data: a detector over a series, a policy over an incident.

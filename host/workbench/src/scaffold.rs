@@ -1,0 +1,1 @@
+//! A folder for a new guest that builds, has cases, and passes them.

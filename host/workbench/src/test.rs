@@ -1,0 +1,1 @@
+//! Cases as data files, and the promises of the contract, held against a built guest.
