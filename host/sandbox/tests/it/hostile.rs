@@ -10,9 +10,14 @@ use tidegate_sandbox::{
 
 use crate::found::{bytes, load_within, open, sandbox, shared};
 
-/// Short limits, so that a loop costs a test little, and log lines that flood nobody's terminal.
+/// Longer than any honest call takes on a machine that has other things to do: only a loop may meet it.
 fn limits() -> Limits {
-    Limits { call_timeout: Duration::from_millis(200), open_timeout: Duration::from_millis(500), ..Limits::default() }
+    Limits { call_timeout: Duration::from_secs(60), open_timeout: Duration::from_secs(60), ..Limits::default() }
+}
+
+/// For what never ends.
+fn short() -> Limits {
+    Limits { call_timeout: Duration::from_millis(200), ..limits() }
 }
 
 /// A sandbox that puts no guest aside, however often it traps.
@@ -48,9 +53,12 @@ fn every_way_to_misbehave_in_score_has_its_name() {
         ("internal-error", Some("bad_answer"), "more data"),
         ("insufficient-data", Some("guest_error"), "never enough"),
     ];
-    let guest = load_within(&patient(), "hostile", &limits());
+    let sandbox = patient();
+    let guest = load_within(&sandbox, "hostile", &limits());
+    let hurried = load_within(&sandbox, "hostile", &short());
     for (mode, kind, text) in cases {
-        let detector = open(&guest, &json!({"mode": mode, "when": 2.0}));
+        let guest = if kind == Some("timed_out") { &hurried } else { &guest };
+        let detector = open(guest, &json!({"mode": mode, "when": 2.0}));
         let answer = detector.score(&[], &[0, 1], &[1.0, 2.0]);
         let error = answer.err();
         assert_eq!(error.as_ref().map(CallError::kind), kind, "{mode}: {error:?}");
@@ -63,9 +71,11 @@ fn every_way_to_misbehave_in_score_has_its_name() {
 
 #[test]
 fn opening_is_bounded_like_calling() {
-    let guest = load_within(&sandbox(), "hostile", &limits());
+    // What opens is slow to trap where the machine is busy, and what loops never does: this long is enough for both.
+    let limits = Limits { open_timeout: Duration::from_secs(5), ..limits() };
+    let guest = load_within(&sandbox(), "hostile", &limits);
     for (mode, kind, text) in [
-        ("loop-in-open", "timed_out", "500ms"),
+        ("loop-in-open", "timed_out", "5s"),
         ("panic-in-open", "trapped", "hostile on purpose, in open"),
         ("greedy-needs", "bad_answer", "history"),
     ] {
@@ -137,7 +147,9 @@ fn offer() -> ActionOffer {
 
 #[test]
 fn every_way_to_misbehave_in_propose_has_its_name() {
-    let guest = load_within(&patient(), "hostile-policy", &limits());
+    let sandbox = patient();
+    let guest = load_within(&sandbox, "hostile-policy", &limits());
+    let hurried = load_within(&sandbox, "hostile-policy", &short());
     for (mode, kind, text) in [
         ("loop", "timed_out", "200ms"),
         ("panic", "trapped", "hostile on purpose, incident i-7"),
@@ -148,12 +160,15 @@ fn every_way_to_misbehave_in_propose_has_its_name() {
         ("giant-reason", "bad_answer", "more data"),
         ("internal-error", "guest_error", "refused on purpose"),
     ] {
+        let guest = if kind == "timed_out" { &hurried } else { &guest };
         let policy = guest.open_policy(&json!({"mode": mode}), &[offer()]).expect(mode);
         let error = policy.propose(&incident(), &Nobody).expect_err(mode);
         assert_eq!(error.kind(), kind, "{mode}: {error}");
         assert!(error.to_string().contains(text), "{mode}: {error}");
     }
-    let error = guest.open_policy(&json!({"mode": "loop-in-open"}), &[offer()]).expect_err("no policy");
+    let limits = Limits { open_timeout: Duration::from_secs(2), ..limits() };
+    let hurried = load_within(&sandbox, "hostile-policy", &limits);
+    let error = hurried.open_policy(&json!({"mode": "loop-in-open"}), &[offer()]).expect_err("no policy");
     assert!(matches!(error, OpenError::Call { error: CallError::TimedOut { .. }, .. }), "{error}");
 }
 
