@@ -32,9 +32,13 @@ fn errors(stats: &GuestStats, kind: &str) -> u64 {
     stats.errors.iter().filter(|(name, _)| *name == kind).map(|(_, count)| count).sum()
 }
 
-/// What one call of a detector with these instructions and the default limits comes to.
+/// What one call of a detector with these instructions comes to, with more time than any of them takes that ends.
 fn outcome(forged: &ForgedDetector) -> CallError {
-    let limits = Limits { call_timeout: Duration::from_millis(100), ..Limits::default() };
+    outcome_within(forged, Duration::from_secs(60))
+}
+
+fn outcome_within(forged: &ForgedDetector, call_timeout: Duration) -> CallError {
+    let limits = Limits { call_timeout, ..Limits::default() };
     one(&opened(&sandbox(), forged, &limits)).expect_err("no answer")
 }
 
@@ -90,20 +94,23 @@ fn every_kind_of_trap_is_one() {
 
 #[test]
 fn an_endless_loop_ends() {
-    let error = outcome(&ForgedDetector { score: "(loop (br 0))", ..ForgedDetector::default() });
-    assert!(matches!(error, CallError::TimedOut { after } if after == Duration::from_millis(100)), "{error:?}");
+    let soon = Duration::from_millis(100);
+    let error = outcome_within(&ForgedDetector { score: "(loop (br 0))", ..ForgedDetector::default() }, soon);
+    assert!(matches!(error, CallError::TimedOut { after } if after == soon), "{error:?}");
     // Calling the host all the time is no way out.
-    let error = outcome(&ForgedDetector {
+    let chatty = ForgedDetector {
         score: "(loop (call $say (i32.const 0)) (br 0))",
         texts: vec![b"again".to_vec()],
         ..ForgedDetector::default()
-    });
+    };
+    let error = outcome_within(&chatty, soon);
     assert_eq!(error.kind(), "timed_out", "{error:?}");
 }
 
 #[test]
 fn an_endless_open_ends() {
-    let limits = Limits { open_timeout: Duration::from_millis(100), ..Limits::default() };
+    // `describe` has to answer within the same time.
+    let limits = Limits { open_timeout: Duration::from_secs(2), ..Limits::default() };
     let forged = ForgedDetector { open: "(loop (br 0))", ..ForgedDetector::default() };
     let guest = load(&sandbox(), &forged, &limits).expect("`describe` answers");
     let error = guest.open_detector(&json!({}), Duration::from_secs(60)).expect_err("no model");

@@ -153,7 +153,7 @@ async fn answers_that_are_no_yes_are_a_no() {
 #[tokio::test]
 async fn what_was_sent_and_not_answered_is_unknown() {
     let silent = serve_silence().await;
-    let result = run(&action(call(silent), Duration::from_millis(200)), "r1").await;
+    let result = run(&action(call(silent), Duration::from_secs(3)), "r1").await;
     assert!(matches!(result, RunResult::Unknown { .. }), "{result:?}");
     let result = run(&action(call(serve_raw(Vec::new()).await), LONG), "r1").await;
     assert!(matches!(result, RunResult::Unknown { .. }), "hung up on: {result:?}");

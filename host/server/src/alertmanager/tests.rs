@@ -54,7 +54,7 @@ fn an_alert_has_both_times() {
 
 fn client(base: &str) -> Client {
     let http = HttpClientOptions::default().build().unwrap();
-    Client::new(BaseUrl::parse(base).unwrap(), http, Duration::from_millis(500))
+    Client::new(BaseUrl::parse(base).unwrap(), http, Duration::from_secs(5))
 }
 
 fn alert(name: &str) -> OutgoingAlert {

@@ -152,7 +152,7 @@ async fn every_way_to_fail_has_its_name() {
     let fetch = async |base: String, limit: usize| {
         let url = BaseUrl::parse(&base).unwrap().at("/");
         let request = client.request(Method::GET, url).unwrap();
-        let response = request.timeout(Duration::from_millis(300)).send().await?;
+        let response = request.timeout(Duration::from_secs(5)).send().await?;
         read_capped(response, limit).await
     };
     let named = |answer: &'static str| serve_raw(answer.as_bytes().to_vec());
