@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::consult;
 use crate::host::Host;
 use crate::prometheus::{self, InstantValue};
+use crate::setup::Setup;
 use crate::{actions, clock, slack};
 
 /// The pause before a duty that is still owed after it was done is done again.
@@ -47,7 +48,7 @@ pub(crate) async fn run(host: Arc<Host>) {
                 lock(&resting).insert(duty, Some(Instant::now() + pause));
             });
         }
-        let wait = next_deadline(&host.keeper.book(), host.keeper.rules(), now).map_or(AGAIN, |at| at.since(now));
+        let wait = next_deadline(&host.keeper.book(), &host.keeper.rules(), now).map_or(AGAIN, |at| at.since(now));
         tokio::select! {
             () = host.stopped() => break,
             () = host.keeper.changed() => {}
@@ -103,12 +104,13 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
         // Late is not now: wait until the trouble is seen again.
         return;
     }
-    let Some(policy) = host.policies.of(&open.origin).cloned() else {
+    let setup = host.setup();
+    let Some(policy) = setup.policies.of(&open.origin).cloned() else {
         tracing::error!(incident = %id, "the incident names a policy that the config no longer has");
         return;
     };
     let told = consult::describe(&host.keeper.book(), &open);
-    let metrics = HostMetrics { host: host.clone(), runtime: tokio::runtime::Handle::current() };
+    let metrics = HostMetrics { prometheus: setup.prometheus.clone(), runtime: tokio::runtime::Handle::current() };
     let policy_digest = policy.digest().to_owned();
     let asked = tokio::task::spawn_blocking(move || consult::ask(&policy, &told, &metrics)).await;
     let answer = asked.unwrap_or_else(|panic| {
@@ -120,13 +122,13 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
 
 /// Prometheus for policies that were granted it.
 struct HostMetrics {
-    host: Arc<Host>,
+    prometheus: Arc<prometheus::Client>,
     runtime: tokio::runtime::Handle,
 }
 
 impl MetricsSource for HostMetrics {
     fn query(&self, expr: &str) -> Result<Vec<InstantSample>, String> {
-        let answer = self.runtime.block_on(self.host.prometheus.query(expr)).map_err(|error| error.to_string())?;
+        let answer = self.runtime.block_on(self.prometheus.query(expr)).map_err(|error| error.to_string())?;
         match answer.value {
             InstantValue::Vector(samples) => Ok(samples.iter().map(sample).collect()),
             InstantValue::Scalar(value) => {
@@ -143,7 +145,8 @@ fn sample(sample: &prometheus::InstantSample) -> InstantSample {
 
 async fn announce(host: &Host, id: &RequestId) {
     let Some((request, incident)) = request(host, id) else { return };
-    let Some(slack) = &host.slack else {
+    let setup = host.setup();
+    let Some(slack) = &setup.slack else {
         // The log has it already, with the event.
         host.keeper.insist(Input::Announced { request: id.clone(), via: "log".to_owned() }).await;
         return;
@@ -183,7 +186,8 @@ fn is_start_of(event: &Event, id: &RequestId) -> bool {
 
 /// Does Alertmanager hold the incident back? Its own alert does not count, only what stands over it.
 async fn silence(host: &Host, open: &Incident) -> Silence {
-    let Some(alertmanager) = &host.alertmanager else { return Silence::None };
+    let setup = host.setup();
+    let Some(alertmanager) = &setup.alertmanager else { return Silence::None };
     let alerts = match alertmanager.alerts().await {
         Ok(alerts) => alerts,
         Err(error) => return Silence::Unknown(error.to_string()),
@@ -198,9 +202,9 @@ async fn check_requirements(host: &Host, id: &RequestId) {
         Some(request) => request.proposal.action.verify.require.clone(),
         None => return,
     };
-    let mut unmet = BTreeMap::new();
+    let (setup, mut unmet) = (host.setup(), BTreeMap::new());
     for expr in required {
-        match host.prometheus.query(&expr).await {
+        match setup.prometheus.query(&expr).await {
             Ok(answer) if holds(&answer.value) => {}
             Ok(_) => {
                 unmet.insert(expr, "it gives no element, or zero".to_owned());
@@ -222,13 +226,14 @@ fn holds(value: &InstantValue) -> bool {
 }
 
 async fn look_up_alerts(host: &Host, id: &IncidentId) {
-    let (Some(open), Some(alertmanager)) = (incident(host, id), &host.alertmanager) else { return };
+    let setup = host.setup();
+    let (Some(open), Some(alertmanager)) = (incident(host, id), &setup.alertmanager) else { return };
     let listed = match alertmanager.alerts().await {
         Ok(alerts) => alerts,
         Err(error) => return tracing::warn!(incident = %id, %error, "Alertmanager could not be asked for the alerts"),
     };
     let here = listed.iter().any(|alert| open.alerts.get(&alert.fingerprint).is_some_and(|known| known.firing));
-    let absent = !here && gone_from_prometheus(host, &open).await;
+    let absent = !here && gone_from_prometheus(&setup, &open).await;
     let absent_for = host.pulse.alerts_looked_up(id, clock::now(), absent);
     let verifying = host.keeper.book().verifying(&open).is_some();
     // A repair is judged by several looks in a row anyway.
@@ -239,8 +244,8 @@ async fn look_up_alerts(host: &Host, id: &IncidentId) {
 }
 
 /// Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.
-async fn gone_from_prometheus(host: &Host, open: &Incident) -> bool {
-    match host.prometheus.alerts().await {
+async fn gone_from_prometheus(setup: &Setup, open: &Incident) -> bool {
+    match setup.prometheus.alerts().await {
         Ok(firing) => !open.alerts.values().any(|alert| firing.iter().any(|labels| labels.within(&alert.labels))),
         Err(_) => false,
     }

@@ -2,7 +2,7 @@
 //!
 //! It knows the domain and the journal, no other edge.
 
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tidegate_domain::book::Book;
 use tidegate_domain::decide::{DecisionError, check_decision, decide};
@@ -25,7 +25,7 @@ pub(crate) struct Keeper {
     journal: Journal,
     /// Held while an input is decided and recorded: one after the other.
     deciding: Mutex<()>,
-    rules: Rules,
+    rules: RwLock<Arc<Rules>>,
     metrics: Arc<Metrics>,
     /// Wakes whoever carries out what is owed.
     changed: Notify,
@@ -47,19 +47,20 @@ impl Keeper {
     pub(crate) async fn open(journal: Journal, rules: Rules, metrics: Arc<Metrics>) -> Result<Keeper, JournalError> {
         let mut book = Book::default();
         journal.reader().load_all(|stored| book.apply(&stored.event)).await?;
-        let (book, deciding, changed) = (RwLock::new(book), Mutex::default(), Notify::new());
+        let (book, rules) = (RwLock::new(book), RwLock::new(Arc::new(rules)));
+        let (deciding, changed) = (Mutex::default(), Notify::new());
         Ok(Keeper { book, journal, deciding, rules, metrics, changed })
     }
 
     /// The book as it is now. Held for as short as it takes to read from it.
     pub(crate) fn book(&self) -> RwLockReadGuard<'_, Book> {
         // A poisoned lock means a panic while folding; what was folded before it is still the journal's.
-        self.book.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the config allows.
-    pub(crate) fn rules(&self) -> &Rules {
-        &self.rules
+    /// What the config allows, as of now.
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The events of one incident, oldest first.
@@ -109,7 +110,7 @@ impl Keeper {
             let _alone = keeper.deciding.lock().await;
             // A request whose deadline has just passed is first recorded as expired.
             keeper.decide_all(Input::Tick).await?;
-            check_decision(&keeper.book(), &keeper.rules, &request, &by, &verdict, clock::now())?;
+            check_decision(&keeper.book(), &keeper.rules(), &request, &by, &verdict, clock::now())?;
             keeper.decide_all(Input::Decided { request, by, verdict }).await?;
             Ok(())
         })
@@ -121,7 +122,7 @@ impl Keeper {
         let mut next = input;
         for _ in 0..MOST_ROUNDS {
             let was_tick = matches!(next, Input::Tick);
-            let events = decide(&self.book(), &self.rules, &next, clock::now());
+            let events = decide(&self.book(), &self.rules(), &next, clock::now());
             if events.is_empty() && was_tick {
                 break;
             }
@@ -156,7 +157,7 @@ impl Keeper {
             .map(|(event, incident)| Entry { event, incident: incident.as_ref() })
             .collect();
         self.journal.append(&entries).await?;
-        let mut book = self.book.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         for event in events {
             book.apply(event);
             self.metrics.count_event(&event.fact);

@@ -24,6 +24,7 @@ mod prometheus;
 mod pulse;
 mod series_store;
 mod serve;
+mod setup;
 mod slack;
 mod story;
 mod survey;

@@ -14,6 +14,7 @@ use tidegate_domain::time::Timestamp;
 use crate::alertmanager::{AlertBoard, Client, OutgoingAlert, fingerprint};
 use crate::clock;
 use crate::host::Host;
+use crate::setup::Setup;
 
 /// How often the book is compared with what stands in Alertmanager; a minute is when alerts are repeated.
 const EVERY: Duration = Duration::from_secs(1);
@@ -22,7 +23,6 @@ const LATELY: Duration = Duration::from_secs(15 * 60);
 
 /// Runs until the host stops. Open incidents' alerts are left standing: they lapse by themselves.
 pub(crate) async fn run(host: Arc<Host>) {
-    let Some(alertmanager) = &host.alertmanager else { return };
     let mut board = AlertBoard::default();
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -32,7 +32,9 @@ pub(crate) async fn run(host: Arc<Host>) {
             () = host.stopped() => return,
             _ = ticks.tick() => {}
         }
-        compare(&host, &mut board);
+        let setup = host.setup();
+        let Some(alertmanager) = &setup.alertmanager else { continue };
+        compare(&host, &setup, &mut board);
         let failed = send(&host, alertmanager, &mut board).await;
         match (&failed, &told) {
             (Some(error), _) if failed != told => {
@@ -45,19 +47,19 @@ pub(crate) async fn run(host: Arc<Host>) {
     }
 }
 
-fn compare(host: &Host, board: &mut AlertBoard) {
+fn compare(host: &Host, setup: &Setup, board: &mut AlertBoard) {
     let now = clock::now();
     let book = host.keeper.book();
     for incident in book.incidents() {
         match incident.closed {
             None => {
-                if let Some(alert) = alert_of(host, incident) {
+                if let Some(alert) = alert_of(host, setup, incident) {
                     board.raise(&incident.id, alert);
                 }
             }
             Some((at, _)) if now.since(at) < LATELY => {
                 // After a restart the board is empty: what is resolved must have been raised.
-                if let Some(alert) = alert_of(host, incident).filter(|_| !board.knows(&incident.id)) {
+                if let Some(alert) = alert_of(host, setup, incident).filter(|_| !board.knows(&incident.id)) {
                     board.raise(&incident.id, alert);
                 }
                 board.resolve(&incident.id, at);
@@ -87,7 +89,7 @@ async fn send(host: &Host, alertmanager: &Client, board: &mut AlertBoard) -> Opt
 }
 
 /// The alert of an incident; none for one that is an alert already.
-fn alert_of(host: &Host, incident: &Incident) -> Option<OutgoingAlert> {
+fn alert_of(host: &Host, setup: &Setup, incident: &Incident) -> Option<OutgoingAlert> {
     let what = match incident.origin {
         Origin::Alert { .. } => return None,
         Origin::Anomaly { .. } => "is anomalous",
@@ -107,7 +109,7 @@ fn alert_of(host: &Host, incident: &Incident) -> Option<OutgoingAlert> {
         ("description", description),
         ("incident", incident.id.0.clone()),
     ];
-    if let Some(url) = &host.config.server.external_url {
+    if let Some(url) = &setup.config.server.external_url {
         annotations.push(("tidegate_url", format!("{url}/api/v1/incidents/{}", incident.id)));
     }
     Some(OutgoingAlert {
@@ -120,8 +122,9 @@ fn alert_of(host: &Host, incident: &Incident) -> Option<OutgoingAlert> {
 
 /// A severity that rises makes another alert, which may be routed to other people; the old one is resolved.
 fn labels_of(host: &Host, incident: &Incident) -> Labels {
+    let rules = host.keeper.rules();
     let own = [
-        ("alertname", host.keeper.rules().own_alertname.as_str()),
+        ("alertname", rules.own_alertname.as_str()),
         ("watch", incident.origin.name()),
         ("severity", incident.severity.name()),
     ];

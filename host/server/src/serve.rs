@@ -15,17 +15,15 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::consult::Policies;
 use crate::guest_folder::LoadedGuests;
 use crate::host::Host;
-use crate::http_client::HttpClientOptions;
 use crate::journal::Journal;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
-use crate::pulse::Pulse;
 use crate::series_store::SeriesStore;
+use crate::setup::Setup;
 use crate::watching::Watching;
-use crate::{alertmanager, api, duties, notices, prometheus, slack, survey};
+use crate::{api, duties, notices, survey};
 
 /// Runs until SIGINT or SIGTERM. The config and the guests are valid and loaded.
 pub(crate) async fn run(config: Config, sandbox: Sandbox, guests: LoadedGuests) -> anyhow::Result<()> {
@@ -36,14 +34,15 @@ pub(crate) async fn run(config: Config, sandbox: Sandbox, guests: LoadedGuests) 
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: is another program using it? see `listen` in [server]"))?;
-    let data_dir = config.server.data_dir.clone();
-    let journal = Journal::open(&data_dir).await?;
-    let store = Arc::new(SeriesStore::open(&data_dir).await?);
+    let setup = Setup::new(config, guests)?;
+    let data_dir = &setup.config.server.data_dir;
+    let journal = Journal::open(data_dir).await?;
+    let store = Arc::new(SeriesStore::open(data_dir).await?);
     let metrics = Arc::new(Metrics::new());
     metrics.config_loaded();
-    let keeper = Arc::new(Keeper::open(journal, config.rules.clone(), metrics.clone()).await?);
+    let keeper = Arc::new(Keeper::open(journal, setup.config.rules.clone(), metrics.clone()).await?);
     keeper.submit(Input::Started { version: env!("CARGO_PKG_VERSION").to_owned() }).await?;
-    let (host, folds) = assemble(config, sandbox, guests, keeper, metrics)?;
+    let (host, folds) = assemble(setup, sandbox, keeper, metrics)?;
     let watchings = open_watches(&host, folds, store).await?;
 
     tracing::info!(listen = %listener.local_addr()?, "tidegate is running; Ctrl-C stops it");
@@ -104,57 +103,25 @@ type Folds = Vec<(WatchFold, String)>;
 
 /// The shared parts, and one fold with its model key for each watch, in the order of the config.
 fn assemble(
-    config: Config,
+    setup: Setup,
     sandbox: Sandbox,
-    mut guests: LoadedGuests,
     keeper: Arc<Keeper>,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<(Arc<Host>, Folds)> {
+    let config = &setup.config;
     let threads = NonZero::new(config.server.workers).unwrap_or(NonZero::<usize>::MIN);
     let mut folds = Vec::new();
     for watch in &config.watches {
         let rules = config.rules.watches.get(&watch.name).context("a watch without rules")?;
-        let detectors = guests.detectors.remove(&watch.name).unwrap_or_default();
-        let key = model_key(&config, watch, &detectors);
+        let detectors = setup.guests.detectors.get(&watch.name).cloned().unwrap_or_default();
+        let key = model_key(config, watch, &detectors);
         let scorers = detectors.into_iter().map(|d| Box::new(d) as Box<dyn Scorer>).collect();
         folds.push((WatchFold::new(rules.clone(), scorers, threads), key));
     }
-    let prometheus = prometheus::Client::new(
-        config.prometheus.url.clone(),
-        config.prometheus.http.build()?,
-        prometheus::QueryLimits {
-            timeout: config.prometheus.timeout,
-            max_body: config.prometheus.max_response_bytes,
-            ..prometheus::QueryLimits::default()
-        },
-    );
-    let alertmanager = match &config.alertmanager {
-        Some(am) => Some(alertmanager::Client::new(am.url.clone(), am.http.build()?, am.timeout)),
-        None => None,
-    };
-    let slack = match &config.slack {
-        Some(slack) => {
-            Some(slack::IncomingWebhook::new(HttpClientOptions::default().build()?, slack.webhook_url.expose().clone()))
-        }
-        None => None,
-    };
     // Where nothing is watched nothing is waited for: deliveries can be taken at once.
-    let waiting = (!config.watches.is_empty())
+    let unready = (!config.watches.is_empty())
         .then(|| format!("Prometheus at {} has not answered a query yet", config.prometheus.url));
-    let host = Host {
-        keeper,
-        metrics,
-        pulse: Pulse::default(),
-        policies: Policies { watches: guests.watch_policies, routes: guests.route_policies },
-        sandbox,
-        prometheus,
-        alertmanager,
-        slack,
-        unready: tokio::sync::watch::Sender::new(waiting),
-        stopping: tokio::sync::watch::Sender::new(false),
-        config,
-    };
-    Ok((Arc::new(host), folds))
+    Ok((Arc::new(Host::new(setup, sandbox, keeper, metrics, unready)), folds))
 }
 
 /// What the states of a watch depend on. Under another key they are not read: the series are learnt again.
@@ -174,7 +141,8 @@ fn model_key(config: &Config, watch: &crate::config::WatchConfig, detectors: &[C
 async fn open_watches(host: &Arc<Host>, folds: Folds, store: Arc<SeriesStore>) -> anyhow::Result<Vec<Watching>> {
     let computing = Arc::new(Semaphore::new(1));
     let mut watchings = Vec::new();
-    for (watch, (mut fold, key)) in host.config.watches.iter().zip(folds) {
+    let setup = host.setup();
+    for (watch, (mut fold, key)) in setup.config.watches.iter().zip(folds) {
         let (to, mut from) = tokio::sync::mpsc::channel(PAGES_AHEAD);
         let restoring = tokio::task::spawn_blocking(move || {
             let pages = std::iter::from_fn(|| from.blocking_recv());

@@ -28,7 +28,7 @@ pub(crate) async fn run(host: Arc<Host>) {
 }
 
 async fn count(host: &Host) -> Option<(usize, usize)> {
-    let answer = host.prometheus.query("up").await.ok()?;
+    let answer = host.setup().prometheus.query("up").await.ok()?;
     let InstantValue::Vector(samples) = answer.value else { return None };
     let down = samples.iter().filter(|sample| sample.value == 0.0).count();
     Some((down, samples.len()))

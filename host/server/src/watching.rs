@@ -71,7 +71,7 @@ impl Watching {
     pub(crate) async fn run(mut self) {
         let mut ticks = tokio::time::interval(self.config.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut snapshots = tokio::time::interval(self.host.config.server.snapshot_interval);
+        let mut snapshots = tokio::time::interval(self.host.setup().config.server.snapshot_interval);
         snapshots.reset();
         let host = self.host.clone();
         loop {
@@ -112,9 +112,10 @@ impl Watching {
     async fn fetch(&mut self, start: Timestamp, end: Timestamp) -> Result<Option<Frame>, QueryError> {
         let watch = &self.config.name;
         let asked = Instant::now();
+        let setup = self.host.setup();
         let answer = tokio::select! {
             () = self.host.stopped() => return Ok(None),
-            answer = self.host.prometheus.query_range(&self.config.expr, start, end, self.config.step) => answer,
+            answer = setup.prometheus.query_range(&self.config.expr, start, end, self.config.step) => answer,
         };
         self.host.metrics.count_query(watch, answer.as_ref().map_or_else(QueryError::kind, |_| "success"));
         let answer = answer?;

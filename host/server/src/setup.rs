@@ -1,0 +1,63 @@
+//! Everything that follows from the config and the guest folder, in one piece: it is built whole, and replaced whole
+//! while the host runs.
+//!
+//! Whoever begins a piece of work takes the setup of that moment and keeps it until the work is done, so that nothing
+//! is done half by one config and half by the next.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::consult::Policies;
+use crate::guest_folder::LoadedGuests;
+use crate::http_client::{HttpClientOptions, HttpOptionsError};
+use crate::{alertmanager, prometheus, slack};
+
+/// A config with all that was made of it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) config: Arc<Config>,
+    /// The guests that the config names, opened with its settings.
+    pub(crate) guests: Arc<LoadedGuests>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) prometheus: Arc<prometheus::Client>,
+    pub(crate) alertmanager: Option<Arc<alertmanager::Client>>,
+    pub(crate) slack: Option<Arc<slack::IncomingWebhook>>,
+}
+
+impl Setup {
+    /// Makes the clients that the config asks for. Blocks for files with certificates and secrets.
+    pub(crate) fn new(config: Config, guests: LoadedGuests) -> Result<Setup, HttpOptionsError> {
+        let prometheus = prometheus::Client::new(
+            config.prometheus.url.clone(),
+            config.prometheus.http.build()?,
+            prometheus::QueryLimits {
+                timeout: config.prometheus.timeout,
+                max_body: config.prometheus.max_response_bytes,
+                ..prometheus::QueryLimits::default()
+            },
+        );
+        let alertmanager = match &config.alertmanager {
+            Some(am) => Some(Arc::new(alertmanager::Client::new(am.url.clone(), am.http.build()?, am.timeout))),
+            None => None,
+        };
+        let slack = match &config.slack {
+            Some(slack) => {
+                let http = HttpClientOptions::default().build()?;
+                Some(Arc::new(slack::IncomingWebhook::new(http, slack.webhook_url.expose().clone())))
+            }
+            None => None,
+        };
+        Ok(Setup {
+            config: Arc::new(config),
+            policies: Arc::new(policies(&guests)),
+            guests: Arc::new(guests),
+            prometheus: Arc::new(prometheus),
+            alertmanager,
+            slack,
+        })
+    }
+}
+
+fn policies(guests: &LoadedGuests) -> Policies {
+    Policies { watches: guests.watch_policies.clone(), routes: guests.route_policies.clone() }
+}
