@@ -169,7 +169,7 @@ impl Opened {
     /// A new instance with the model opened.
     fn instance(&self) -> Result<Live, CallError> {
         let timeout = self.warden.limits.open_timeout;
-        let mut store = self.warden.store(None);
+        let mut store = self.warden.store();
         arm(&mut store, ticks(timeout), SLACK);
         let instance = self.warden.instantiate(&mut store, &self.pre)?;
         let opened = self.indices.load(&mut store, &instance).and_then(|guest| {

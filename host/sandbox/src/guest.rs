@@ -209,7 +209,7 @@ fn describe(warden: &Warden, code: &Code) -> Result<wit::Manifest, LoadError> {
         |error: wasmtime::Error| LoadError::Contract { guest: warden.guest.clone(), reason: format!("{error:#}") };
     warden.admit().map_err(failed)?;
     let timeout = warden.limits.open_timeout;
-    let mut store = warden.store(None);
+    let mut store = warden.store();
     arm_with_questions(&mut store, timeout, warden.limits.max_manifest_bytes);
     let answer = match code {
         Code::Detector(pre, indices) => {

@@ -53,6 +53,23 @@ pub struct Limits {
     ///
     /// Default 32: each is a request to Prometheus, made while an incident waits.
     pub max_queries: u32,
+    /// Longest that the answer to one query may take.
+    ///
+    /// Default 10 s: Prometheus answers in milliseconds what a policy needs to know.
+    pub query_timeout: Duration,
+    /// Longest that all queries of one call may take together.
+    ///
+    /// Default 30 s: 32 queries of 10 s each would keep an incident waiting for five minutes.
+    pub queries_timeout: Duration,
+    /// Most series in one answer. An answer with more is withheld, never cut: half of it would be taken for all.
+    ///
+    /// Default 1000: what decides about one incident is a handful.
+    pub max_query_series: usize,
+    /// Most bytes that all answers of one call may have together, names and values of labels included. The journal keeps
+    /// every answer that a policy got.
+    ///
+    /// Default 256 KiB: a few thousand series with a few labels each.
+    pub max_answer_bytes: usize,
     /// Most instances that a detector keeps ready between calls; what more threads than that open at once is closed
     /// after use.
     ///
@@ -82,6 +99,10 @@ impl Default for Limits {
             max_manifest_bytes: 1 << 20,
             max_history: Duration::from_secs(4 * 366 * 24 * 60 * 60),
             max_queries: 32,
+            query_timeout: Duration::from_secs(10),
+            queries_timeout: Duration::from_secs(30),
+            max_query_series: 1000,
+            max_answer_bytes: 256 << 10,
             idle_instances: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             log_burst: 20,
             log_per_second: 2,

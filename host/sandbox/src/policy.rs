@@ -1,4 +1,5 @@
-//! An opened remediation policy: one fresh instance a question, so that no answer depends on an earlier one.
+//! An opened remediation policy: one fresh instance for each incident it is asked about, so that no answer depends on an
+//! earlier one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::bindings::remediation::RemediationGuest;
 use crate::bindings::remediation::exports::tidegate::plugin::remediation as wit;
 use crate::error::CallError;
 use crate::guest::Remediation;
-use crate::host_metrics::{self, Line, MetricsSource};
+use crate::host_metrics::{self, Line, MetricsSource, Questions};
 use crate::incident::{ActionOffer, Decision, Incident, Plan};
 use crate::store::{HostState, arm_with_questions};
 use crate::text::one_line;
@@ -35,6 +36,15 @@ struct Live {
     policy: ResourceAny,
 }
 
+/// What came of asking a policy.
+#[derive(Debug, Clone)]
+pub struct Consultation {
+    /// Its decision, or every way in which a guest can fail to answer. None of them means "leave it".
+    pub decision: Result<Decision, CallError>,
+    /// What it asked Prometheus meanwhile, and what it was told: with the same replies it decides the same.
+    pub questions: Questions,
+}
+
 impl Policy {
     pub(crate) fn open(
         warden: Arc<Warden>,
@@ -50,7 +60,7 @@ impl Policy {
             actions: actions.iter().map(Into::into).collect(),
         };
         // Only to see that it opens.
-        opened.instance(None)?;
+        opened.instance()?;
         Ok(Self(Arc::new(opened)))
     }
 
@@ -67,16 +77,21 @@ impl Policy {
     /// Asks what to do about an incident. `metrics` is asked only if the guest was granted `host-metrics`.
     ///
     /// Blocks for as long as the guest computes and its questions take: not for threads of an async runtime.
+    pub fn consult(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Consultation {
+        let opened = &*self.0;
+        let began = Instant::now();
+        let consultation = opened.consult(incident, metrics);
+        opened.warden.counters.called(began, &consultation.decision);
+        consultation
+    }
+
+    /// As [`Policy::consult`], for callers that keep no evidence.
     ///
     /// # Errors
     ///
     /// Every way in which a guest can fail to answer. None of them means "leave it".
     pub fn propose(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Result<Decision, CallError> {
-        let opened = &*self.0;
-        let began = Instant::now();
-        let answer = opened.propose(incident, metrics);
-        opened.warden.counters.called(began, &answer);
-        answer
+        self.consult(incident, metrics).decision
     }
 }
 
@@ -90,47 +105,56 @@ impl std::fmt::Debug for Policy {
 }
 
 impl Opened {
-    fn propose(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Result<Decision, CallError> {
-        self.warden.admit()?;
+    fn consult(&self, incident: &Incident, metrics: &dyn MetricsSource) -> Consultation {
+        let unasked = |error| Consultation { decision: Err(error), questions: Questions::default() };
+        if let Err(quarantined) = self.warden.admit() {
+            return unasked(quarantined);
+        }
         let incident = wit::Incident::from(incident);
         if !self.code.asks_metrics {
             return self.ask(&incident, None);
         }
-        let limits = &self.warden.limits;
-        let (line, desk) = host_metrics::line(limits.max_queries, limits.max_text_bytes);
+        let (line, desk) = host_metrics::line(&self.warden.limits);
         std::thread::scope(|scope| {
             let asking = std::thread::Builder::new()
                 .name("tidegate-policy".to_owned())
-                .spawn_scoped(scope, || self.ask(&incident, Some(line)))
-                .map_err(|error| CallError::NoRoom {
-                    why: format!("no thread for a policy that asks for metrics: {error}"),
-                })?;
-            // Ends when the instance goes and the line with it.
-            desk.serve(metrics);
-            asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                .spawn_scoped(scope, || self.ask(&incident, Some(line)));
+            match asking {
+                Ok(asking) => {
+                    // Ends when the instance goes and the line with it.
+                    desk.serve(metrics);
+                    asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                }
+                Err(error) => {
+                    unasked(CallError::NoRoom { why: format!("no thread for a policy that asks for metrics: {error}") })
+                }
+            }
         })
     }
 
-    fn ask(&self, incident: &wit::Incident, line: Option<Line>) -> Result<Decision, CallError> {
-        let Live { mut store, guest, policy } = self.instance(line)?;
+    fn ask(&self, incident: &wit::Incident, line: Option<Line>) -> Consultation {
+        let Live { mut store, guest, policy } = match self.instance() {
+            Ok(live) => live,
+            Err(error) => return Consultation { decision: Err(error), questions: Questions::default() },
+        };
+        // Not before it is open: what `open` makes of the settings must not depend on the hour.
+        store.data_mut().line = line;
         let limits = &self.warden.limits;
-        let answer_bytes = limits.max_arguments_bytes + SLACK;
-        arm_with_questions(&mut store, limits.call_timeout, answer_bytes);
-        let decision = guest
-            .tidegate_plugin_remediation()
-            .policy()
-            .call_propose(&mut store, policy, incident)
-            .map_err(|error| self.warden.judge(&store, &error, limits.call_timeout))?
-            .map_err(|error| self.warden.own_error(error))?;
-        match decision {
-            wit::Decision::Leave(reason) => Ok(Decision::Leave(self.warden.text(reason))),
-            wit::Decision::Propose(plan) => self.checked(plan).map(Decision::Propose),
-        }
+        arm_with_questions(&mut store, limits.call_timeout, limits.max_arguments_bytes + SLACK);
+        let answer = guest.tidegate_plugin_remediation().policy().call_propose(&mut store, policy, incident);
+        let decision = match answer {
+            Ok(Ok(wit::Decision::Leave(reason))) => Ok(Decision::Leave(self.warden.text(reason))),
+            Ok(Ok(wit::Decision::Propose(plan))) => self.checked(plan).map(Decision::Propose),
+            Ok(Err(error)) => Err(self.warden.own_error(error)),
+            Err(error) => Err(self.warden.judge(&store, &error, limits.call_timeout)),
+        };
+        let questions = store.data_mut().line.take().map(Line::into_questions).unwrap_or_default();
+        Consultation { decision, questions }
     }
 
-    fn instance(&self, line: Option<Line>) -> Result<Live, CallError> {
+    fn instance(&self) -> Result<Live, CallError> {
         let timeout: Duration = self.warden.limits.open_timeout;
-        let mut store = self.warden.store(line);
+        let mut store = self.warden.store();
         arm_with_questions(&mut store, timeout, SLACK);
         let instance = self.warden.instantiate(&mut store, &self.code.pre)?;
         let opened = self.code.indices.load(&mut store, &instance).and_then(|guest| {

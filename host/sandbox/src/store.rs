@@ -25,15 +25,16 @@ pub(crate) struct HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(cap: Cap, log: Arc<GuestLog>, line: Option<Line>, alive: Alive) -> Self {
-        Self { cap, log, last_words: None, line, left: Duration::ZERO, resumed: None, _alive: alive }
+    pub(crate) fn new(cap: Cap, log: Arc<GuestLog>, alive: Alive) -> Self {
+        Self { cap, log, last_words: None, line: None, left: Duration::ZERO, resumed: None, _alive: alive }
     }
 
-    /// Stops the guest's clock: the host is about to wait on its behalf.
-    pub(crate) fn pause(&mut self) {
+    /// Stops the guest's clock: the host is about to wait on its behalf. Returns the time that is left.
+    pub(crate) fn pause(&mut self) -> Duration {
         if let Some(resumed) = self.resumed.take() {
             self.left = self.left.saturating_sub(resumed.elapsed());
         }
+        self.left
     }
 
     /// Starts it again. Returns the ticks that are left.

@@ -9,7 +9,6 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use crate::bindings::detector::tidegate::plugin::types as wit;
 use crate::error::{CallError, GuestError};
 use crate::host_log::GuestLog;
-use crate::host_metrics::Line;
 use crate::ledger::{Alive, Counters};
 use crate::limits::Limits;
 use crate::quarantine::Quarantine;
@@ -61,10 +60,10 @@ impl Warden {
     }
 
     /// An empty store within the guest's limits.
-    pub(crate) fn store(&self, line: Option<Line>) -> Store<HostState> {
+    pub(crate) fn store(&self) -> Store<HostState> {
         let cap = Cap::new(self.limits.memory_bytes, self.limits.table_elements);
         let alive = Alive::new(&self.counters);
-        let state = HostState::new(cap, Arc::clone(&self.log), line, alive);
+        let state = HostState::new(cap, Arc::clone(&self.log), alive);
         let mut store = Store::new(self.compiled.component.engine(), state);
         store.limiter(|state| &mut state.cap);
         store
