@@ -9,7 +9,7 @@ use wasmtime::component::{InstancePre, Linker};
 use crate::bindings::detector::DetectorGuestIndices;
 use crate::bindings::detector::tidegate::plugin::types as wit;
 use crate::bindings::remediation::RemediationGuestIndices;
-use crate::contract::Inspected;
+use crate::contract::Admitted;
 use crate::detector::Detector;
 use crate::error::{CallError, LoadError, OpenError};
 use crate::host_log;
@@ -88,7 +88,7 @@ impl Guest {
     pub(crate) fn new(
         name: &str,
         compiled: Arc<Compiled>,
-        inspected: Inspected,
+        admitted: Admitted,
         limits: &Limits,
         counters: Arc<Counters>,
         quarantine: Arc<Quarantine>,
@@ -99,11 +99,11 @@ impl Guest {
         // What is not granted is not even in the linker: the check of the imports is not the only thing in the way.
         let mut linker = Linker::new(warden.compiled.component.engine());
         host_log::offer(&mut linker).map_err(broken)?;
-        if inspected.imports_metrics {
+        if admitted.imports_metrics {
             host_metrics::offer(&mut linker).map_err(broken)?;
         }
         let pre = linker.instantiate_pre(&warden.compiled.component).map_err(broken)?;
-        let code = match inspected.kind {
+        let code = match admitted.kind {
             GuestKind::Detector => {
                 let indices = DetectorGuestIndices::new(&pre).map_err(broken)?;
                 Code::Detector(pre, indices)
@@ -111,7 +111,7 @@ impl Guest {
             GuestKind::Remediation => Code::Remediation(Remediation {
                 indices: RemediationGuestIndices::new(&pre).map_err(broken)?,
                 pre,
-                asks_metrics: inspected.imports_metrics,
+                asks_metrics: admitted.imports_metrics,
             }),
         };
         let described = describe(&warden, &code)?;

@@ -20,22 +20,12 @@ use crate::text::truncated;
 
 /// Answers a policy's PromQL. Only ever called on the thread that called [`crate::Policy::consult`].
 pub trait MetricsSource {
-    /// Evaluates an expression now.
+    /// Evaluates an expression now, and gives up after `within`: what comes later is not handed to the policy any more.
     ///
     /// # Errors
     ///
     /// Text for people: what was refused, and by whom.
-    fn query(&self, expr: &str) -> Result<Vec<InstantSample>, String>;
-
-    /// As [`MetricsSource::query`], given up after `within`. What comes later is not handed to the policy any more.
-    ///
-    /// # Errors
-    ///
-    /// As [`MetricsSource::query`].
-    fn query_within(&self, expr: &str, within: Duration) -> Result<Vec<InstantSample>, String> {
-        let _ = within;
-        self.query(expr)
-    }
+    fn query(&self, expr: &str, within: Duration) -> Result<Vec<InstantSample>, String>;
 }
 
 /// One element of an instant vector.
@@ -150,7 +140,7 @@ impl Desk {
     /// Answers until the other end is gone.
     pub(crate) fn serve(self, source: &dyn MetricsSource) {
         for (expr, within) in self.questions {
-            if self.answers.send(source.query_within(&expr, within)).is_err() {
+            if self.answers.send(source.query(&expr, within)).is_err() {
                 break;
             }
         }

@@ -1,10 +1,8 @@
 //! The sandbox as a whole: one engine, the components that it has compiled, and the ledger of what guests did.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -13,6 +11,7 @@ use crate::engine;
 use crate::error::{LoadError, SandboxError};
 use crate::grants::Grants;
 use crate::guest::Guest;
+use crate::inspect::inspect;
 use crate::ledger::{GuestStats, Ledger};
 use crate::limits::{Limits, SandboxOptions};
 
@@ -63,12 +62,12 @@ impl Sandbox {
                 limit: limits.max_wasm_bytes,
             });
         }
-        contract::check_header(name, wasm)?;
-        let compiled = self.compile(name, wasm)?;
-        let inspected = contract::inspect(name, &compiled.component, &self.0.engine, grants)?;
-        let counters = self.0.ledger.counters(name, &compiled.digest, inspected.kind);
+        let inspection = inspect(wasm);
+        let admitted = contract::admit(name, &inspection, grants)?;
+        let compiled = self.compile(name, wasm, &inspection.digest)?;
+        let counters = self.0.ledger.counters(name, &compiled.digest, admitted.kind);
         let quarantine = self.0.ledger.quarantine(&compiled.digest, &self.0.options.quarantine);
-        Guest::new(name, compiled, inspected, limits, counters, quarantine)
+        Guest::new(name, compiled, admitted, limits, counters, quarantine)
     }
 
     /// What every guest did so far, ordered by name and digest.
@@ -76,22 +75,19 @@ impl Sandbox {
         self.0.ledger.stats()
     }
 
-    fn compile(&self, name: &str, wasm: &[u8]) -> Result<Arc<Compiled>, LoadError> {
-        let digest = hex(&Sha256::digest(wasm));
-        let cached =
-            self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).and_then(Weak::upgrade);
+    fn compile(&self, name: &str, wasm: &[u8], digest: &str) -> Result<Arc<Compiled>, LoadError> {
+        let cached = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(digest).and_then(Weak::upgrade);
         if let Some(compiled) = cached {
             return Ok(compiled);
         }
-        contract::validate(name, wasm)?;
         // The lock is not held meanwhile: one slow guest must not keep others from loading. Compiling the same bytes
         // twice at once is rare and harmless.
         let component = Component::from_binary(&self.0.engine, wasm)
             .map_err(|error| LoadError::Invalid { guest: name.to_owned(), reason: format!("{error:#}") })?;
-        let compiled = Arc::new(Compiled { component, digest: digest.clone() });
+        let compiled = Arc::new(Compiled { component, digest: digest.to_owned() });
         let mut all = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, weak| weak.strong_count() > 0);
-        all.insert(digest, Arc::downgrade(&compiled));
+        all.insert(digest.to_owned(), Arc::downgrade(&compiled));
         Ok(compiled)
     }
 }
@@ -100,12 +96,4 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("options", &self.0.options).finish_non_exhaustive()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

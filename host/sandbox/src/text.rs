@@ -52,6 +52,14 @@ pub(crate) fn one_line(text: &str, max: usize) -> String {
     truncated(line, max)
 }
 
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{for_people, one_line, truncated};
