@@ -5,7 +5,9 @@
 
 pub mod bench;
 pub mod inspect;
+pub mod instant;
 pub mod plot;
 pub mod run;
 pub mod scaffold;
 pub mod test;
+pub mod text;

@@ -1,1 +1,270 @@
 //! A series, its expected band and its anomalies as an SVG picture.
+//!
+//! Data in, text out: no file, no script, nothing that is not in the arguments, so that a page of the host can show the same
+//! picture. All looks are classes with the prefix `tg-`, dark and light by the reader's preference, and there are no ids:
+//! several charts may stand in one page. However long the series, the picture stays small, and no anomaly is left out.
+
+mod marks;
+mod scale;
+mod ticks;
+
+use std::fmt::Write as _;
+
+use crate::text::{count, printable, short};
+use marks::{Marker, Place};
+use scale::Scale;
+
+/// The looks of a chart, as every chart carries them.
+pub const STYLE: &str = include_str!("plot/style.css");
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Chart<'a> {
+    /// What the values are; cut to what fits into a line.
+    pub title: &'a str,
+    /// What else to say, in smaller type below it.
+    pub subtitle: &'a str,
+    /// The samples, by time.
+    pub points: &'a [Point],
+    /// How far samples are apart where none is missing, in milliseconds. A longer gap is a gap in the line.
+    pub step_ms: u64,
+}
+
+/// One sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Milliseconds since the Unix epoch.
+    pub at: i64,
+    /// The value; nothing is drawn where it is NaN or infinite.
+    pub value: f64,
+    /// What was said of it; `None` where it was not judged.
+    pub band: Option<Band>,
+}
+
+/// What was expected of a sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Band {
+    /// Above 1 means anomalous.
+    pub score: f64,
+    /// The value that was expected.
+    pub expected: f64,
+    /// Lower edge of what is normal. May be minus infinity.
+    pub lower: f64,
+    /// Upper edge of what is normal. May be plus infinity.
+    pub upper: f64,
+}
+
+/// How large a chart is, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// From left to right; at least 240.
+    pub width: u32,
+    /// From top to bottom; at least 160.
+    pub height: u32,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { width: 960, height: 400 }
+    }
+}
+
+/// Height of title and subtitle.
+const TOP: f64 = 52.0;
+/// Height of the times, in two lines, and of the legend.
+const BOTTOM: f64 = 62.0;
+/// So that the last time's label is not cut.
+const RIGHT: f64 = 24.0;
+/// How wide a character of the small type is, at most.
+const CHARACTER: f64 = 7.0;
+
+impl Point {
+    fn is_anomalous(&self) -> bool {
+        self.value.is_finite() && self.band.is_some_and(|band| band.score > 1.0)
+    }
+}
+
+/// Draws.
+#[must_use]
+pub fn svg(chart: &Chart<'_>, size: Size) -> String {
+    let (width, height) = (f64::from(size.width.max(240)), f64::from(size.height.max(160)));
+    let values = Scale::of_values(chart.points, height - TOP - BOTTOM);
+    let value_ticks = ticks::values(&values, 6);
+    let longest = value_ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
+    let left = 16.0 + CHARACTER * longest as f64;
+    let times = Scale::of_times(chart.points, chart.step_ms, width - left - RIGHT);
+    let mut drawing = Drawing { chart, times, values, svg: String::new() };
+    drawing.open(width, height);
+    drawing.head(left, width);
+    drawing.axes(left, &value_ticks);
+    drawing.plot(left);
+    drawing.legend(left, height);
+    drawing.svg.push_str("</svg>\n");
+    drawing.svg
+}
+
+struct Drawing<'a> {
+    chart: &'a Chart<'a>,
+    times: Scale,
+    values: Scale,
+    svg: String,
+}
+
+/// Writing to a string cannot fail.
+macro_rules! put {
+    ($drawing:expr, $($text:tt)*) => { let _ = write!($drawing.svg, $($text)*); };
+}
+
+impl Drawing<'_> {
+    fn open(&mut self, width: f64, height: f64) {
+        let title = escaped(self.chart.title, 200);
+        let told = escaped(self.chart.subtitle, 400);
+        put!(
+            self,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tg-chart\" viewBox=\"0 0 {width} {height}\" \
+             width=\"{width}\" height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<desc>{told}</desc>\n\
+             <style>\n{STYLE}</style>\n<rect class=\"tg-paper\" width=\"{width}\" height=\"{height}\"/>\n"
+        );
+    }
+
+    fn head(&mut self, left: f64, width: f64) {
+        let room = width - left - RIGHT;
+        let title = escaped(self.chart.title, (room / 8.5) as usize);
+        let subtitle = escaped(self.chart.subtitle, (room / 6.5) as usize);
+        put!(self, "<text class=\"tg-title\" x=\"{left}\" y=\"22\">{title}</text>\n");
+        put!(self, "<text class=\"tg-small\" x=\"{left}\" y=\"40\">{subtitle}</text>\n");
+    }
+
+    fn axes(&mut self, left: f64, value_ticks: &[ticks::Tick<f64>]) {
+        let (width, height) = (self.times.length, self.values.length);
+        for tick in value_ticks {
+            let y = TOP + height - self.values.of(tick.at);
+            put!(self, "<path class=\"tg-grid\" d=\"M{left} {y:.1}h{width:.1}\"/>");
+            put!(
+                self,
+                "<text class=\"tg-small tg-end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+                left - 8.0,
+                y + 4.0,
+                tick.label
+            );
+        }
+        let most = (width / 90.0) as usize;
+        for tick in ticks::times(self.times.low as i64, self.times.high as i64, most.max(2)) {
+            let x = left + self.times.of(tick.at as f64);
+            let y = TOP + height;
+            put!(self, "<path class=\"tg-tick\" d=\"M{x:.1} {y:.1}v5\"/>");
+            for (line, label) in tick.label.lines().enumerate() {
+                put!(
+                    self,
+                    "<text class=\"tg-small tg-middle\" x=\"{x:.1}\" y=\"{:.1}\">{label}</text>\n",
+                    y + 18.0 + 13.0 * line as f64
+                );
+            }
+        }
+        put!(self, "<path class=\"tg-tick\" d=\"M{left} {:.1}h{width:.1}\"/>\n", TOP + height);
+    }
+
+    /// What lies between the axes; a drawing of its own, so that nothing reaches out of it.
+    fn plot(&mut self, left: f64) {
+        let (width, height) = (self.times.length, self.values.length);
+        put!(self, "<svg x=\"{left}\" y=\"{TOP}\" width=\"{width:.1}\" height=\"{height:.1}\" overflow=\"hidden\">\n");
+        let place = Place { times: &self.times, values: &self.values };
+        for (from, to) in marks::unjudged(self.chart.points, &place, self.chart.step_ms) {
+            put!(
+                self,
+                "<rect class=\"tg-unjudged\" x=\"{from:.1}\" y=\"0\" width=\"{:.1}\" height=\"{height:.1}\"/>\n",
+                to - from
+            );
+        }
+        for (class, path) in [
+            ("tg-band", marks::band(self.chart.points, &place, self.chart.step_ms)),
+            ("tg-expected", marks::expected(self.chart.points, &place, self.chart.step_ms)),
+            ("tg-value", marks::value(self.chart.points, &place, self.chart.step_ms)),
+        ] {
+            if !path.is_empty() {
+                put!(self, "<path class=\"{class}\" d=\"{path}\"/>\n");
+            }
+        }
+        for Marker { x, y, worst, together } in marks::anomalies(self.chart.points, &place) {
+            put!(self, "<circle class=\"tg-anomaly\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"><title>");
+            put!(self, "{}", told(&worst, together));
+            self.svg.push_str("</title></circle>\n");
+        }
+        if self.chart.points.is_empty() {
+            put!(
+                self,
+                "<text class=\"tg-small tg-middle\" x=\"{:.1}\" y=\"{:.1}\">no samples</text>\n",
+                width / 2.0,
+                height / 2.0
+            );
+        }
+        self.svg.push_str("</svg>\n");
+    }
+
+    /// Only what there is to see.
+    fn legend(&mut self, left: f64, height: f64) {
+        let points = self.chart.points;
+        let judged = points.iter().any(|point| point.band.is_some());
+        let entries: [(bool, &str, &str); 5] = [
+            (points.iter().any(|point| point.value.is_finite()), "value", "<path class=\"tg-value\" d=\"M0 -4h20\"/>"),
+            (judged, "expected", "<path class=\"tg-expected\" d=\"M0 -4h20\"/>"),
+            (judged, "expected band", "<rect class=\"tg-band\" y=\"-10\" width=\"20\" height=\"12\"/>"),
+            (
+                points.iter().any(Point::is_anomalous),
+                "anomalous",
+                "<circle class=\"tg-anomaly\" cx=\"10\" cy=\"-4\" r=\"4\"/>",
+            ),
+            (
+                points.iter().any(|point| point.band.is_none()),
+                "not judged",
+                "<rect class=\"tg-unjudged\" y=\"-10\" width=\"20\" height=\"12\"/>",
+            ),
+        ];
+        let mut x = left;
+        for (_, name, sample) in entries.into_iter().filter(|(shown, ..)| *shown) {
+            put!(
+                self,
+                "<g transform=\"translate({x} {})\">{sample}<text class=\"tg-small\" x=\"27\">{name}</text></g>\n",
+                height - 10.0
+            );
+            x += 27.0 + CHARACTER * name.len() as f64 + 18.0;
+        }
+    }
+}
+
+/// What a reader sees on pointing at a marker.
+fn told(worst: &Point, together: usize) -> String {
+    let at = crate::instant::show(worst.at);
+    let value = short(worst.value);
+    let band = worst.band.map_or_else(String::new, |band| {
+        let (expected, lower, upper) = (short(band.expected), short(band.lower), short(band.upper));
+        format!(", expected {expected} ({lower} to {upper}), score {}", short(band.score))
+    });
+    let more = if together > 1 {
+        format!("; the worst of {}", count(together as u64, "anomalous sample"))
+    } else {
+        String::new()
+    };
+    format!("{at}: {value}{band}{more}")
+}
+
+/// Text as XML holds it. What deceives a reader is replaced, what is too long is cut.
+fn escaped(text: &str, max: usize) -> String {
+    let mut safe = String::new();
+    for character in printable(text, max).chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // No character of XML 1.0, not even escaped.
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests;

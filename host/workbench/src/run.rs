@@ -1,1 +1,5 @@
 //! A guest over data: a detector over a series, a policy over an incident.
+
+pub mod csv;
+pub mod judge;
+pub mod series;
