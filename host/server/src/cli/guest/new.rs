@@ -1,10 +1,58 @@
 //! `tidegate guest new`: begin a guest.
 
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use tidegate_workbench::scaffold::{self, GuestName, Scaffold};
+
 use super::super::exit::Failure;
 
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {}
+pub(in crate::cli) struct Args {
+    /// What the guest is called: lower-case words joined by hyphens. The folder gets this name
+    name: GuestName,
+    /// A detector judges the samples of a series, a remediation policy proposes what to do about an incident
+    #[arg(long, value_enum, default_value = "detector")]
+    kind: Kind,
+    /// What it is written in
+    #[arg(long, value_enum, default_value = "rust")]
+    lang: Lang,
+    /// Depend on the SDK of a checkout, its folder `guest-sdk`, instead of a copy inside of the new folder (Rust)
+    #[arg(long, value_name = "DIR")]
+    sdk: Option<PathBuf>,
+}
 
-pub(super) fn run(_args: &Args) -> Result<(), Failure> {
-    Err(Failure::Failed("not there yet".to_owned()))
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    Detector,
+    Remediation,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Lang {
+    Rust,
+    Python,
+    Javascript,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let kind = match args.kind {
+        Kind::Detector => scaffold::Kind::Detector,
+        Kind::Remediation => scaffold::Kind::Remediation,
+    };
+    let lang = match args.lang {
+        Lang::Rust => scaffold::Lang::Rust,
+        Lang::Python => scaffold::Lang::Python,
+        Lang::Javascript => scaffold::Lang::JavaScript,
+    };
+    let new = Scaffold { name: args.name.clone(), kind, lang, sdk: args.sdk.clone() };
+    let begun = new.write_into(Path::new("")).map_err(|error| Failure::Failed(error.to_string()))?;
+
+    let name = &new.name;
+    println!("{name}/ holds a {kind} in {lang} that works. To build and test it:\n\n  cd {name}");
+    for line in begun.commands.lines() {
+        println!("  {line}");
+    }
+    println!("\n{name}/README.md tells how to run it over your data and how to drop it in.");
+    Ok(())
 }
