@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::Bytes;
 use tidegate_domain::rules::Watch;
-use tidegate_domain::series::{self, Answer, Change, Judgement, Learn, Phase, Standing, Track, Unjudged, Verdict};
+use tidegate_domain::series::{self, Answer, Change, Judgement, Learn, Phase, Standing, Track, Verdict};
 use tidegate_domain::time::Timestamp;
 use tidegate_sandbox::Scored;
 
 use crate::frame::FrameSeries;
 use crate::group::{Group, Look};
+use crate::relearn::{Missing, abstention};
 use crate::report::Report;
 use crate::scorer::{ScoreError, Scorer, ask};
 use crate::told::{Told, watch_change};
@@ -27,6 +28,10 @@ pub(crate) struct Entry {
     pub(crate) seen: Timestamp,
     /// False until its history has been folded in.
     pub(crate) filled: bool,
+    /// The states that are to be learnt again, if any.
+    pub(crate) missing: Option<Box<Missing>>,
+    /// Its states were written by another version of a guest, and nobody has tried yet whether they can be read.
+    pub(crate) doubtful: bool,
     /// Changed since it was last written.
     pub(crate) dirty: bool,
 }
@@ -60,7 +65,16 @@ type Answers = Vec<Result<Scored, ScoreError>>;
 
 impl Entry {
     pub(crate) fn new(detectors: usize, group: Arc<Group>) -> Entry {
-        Entry { track: Track::new(detectors), group, known_as: None, seen: Timestamp::MIN, filled: false, dirty: true }
+        Entry {
+            track: Track::new(detectors),
+            group,
+            known_as: None,
+            seen: Timestamp::MIN,
+            filled: false,
+            missing: None,
+            doubtful: false,
+            dirty: true,
+        }
     }
 
     pub(crate) fn in_incident(&self) -> bool {
@@ -81,7 +95,7 @@ impl Entry {
         let (learnt, of): (Vec<i64>, Vec<f64>) =
             timestamps[..sound].iter().zip(&values[..sound]).filter(finite).unzip();
         if !learnt.is_empty() {
-            self.feed(fold, &learnt, &of, report);
+            self.feed(fold, |_| true, &learnt, &of, report);
         }
         for (at, value) in timestamps.iter().zip(values) {
             self.track.see(Timestamp(*at), *value);
@@ -91,9 +105,17 @@ impl Entry {
         self.dirty = true;
     }
 
-    /// Folds samples into the states, whatever the detectors say of them. A detector that fails goes without.
-    fn feed(&mut self, fold: &Fold<'_>, timestamps: &[i64], values: &[f64], report: &mut Report) {
-        for (state, detector) in self.track.states.iter_mut().zip(fold.detectors) {
+    /// Folds samples into the states of some detectors, whatever they say of them. One that fails goes without.
+    pub(crate) fn feed(
+        &mut self,
+        fold: &Fold<'_>,
+        wanted: impl Fn(usize) -> bool,
+        timestamps: &[i64],
+        values: &[f64],
+        report: &mut Report,
+    ) {
+        let pairs = self.track.states.iter_mut().zip(fold.detectors).enumerate();
+        for (_, (state, detector)) in pairs.filter(|(at, _)| wanted(*at)) {
             report.counts.calls += 1;
             match ask(&**detector, &state.0, timestamps, values) {
                 Ok(scored) => *state = Bytes(scored.state),
@@ -174,12 +196,10 @@ impl Entry {
         }
         let cold = self.track.is_cold(fold.watch, at);
         let scored = if value.is_finite() { self.score(fold, at, value, report) } else { Vec::new() };
-        if scored.iter().any(|answer| matches!(answer, Err(error) if error.unreadable_state)) {
-            // Written by another version of the guest: learnt again from history.
-            *report.counts.unjudged.entry(Unjudged::GuestFailed).or_default() += 1;
-            self.track = Track::new(fold.detectors.len());
-            self.filled = false;
-            return None;
+        for (which, answer) in scored.iter().enumerate() {
+            if matches!(answer, Err(error) if error.unreadable_state) {
+                self.lose(which);
+            }
         }
         let answers: Vec<Answer> = scored.iter().map(answer).collect();
         let judgement = series::judge(fold.watch, value, cold, &answers);
@@ -199,7 +219,7 @@ impl Entry {
         judgement.healthy
     }
 
-    fn trouble_since(&self) -> Option<Timestamp> {
+    pub(crate) fn trouble_since(&self) -> Option<Timestamp> {
         match self.track.phase {
             Phase::Normal => None,
             Phase::Streak { since, .. } | Phase::Incident { since, .. } => Some(since),
@@ -207,9 +227,13 @@ impl Entry {
     }
 
     fn score(&self, fold: &Fold<'_>, at: Timestamp, value: f64, report: &mut Report) -> Answers {
-        report.counts.calls += fold.detectors.len() as u64;
         let mut answers = Vec::with_capacity(fold.detectors.len());
-        for (detector, state) in fold.detectors.iter().zip(&self.track.states) {
+        for (which, (detector, state)) in fold.detectors.iter().zip(&self.track.states).enumerate() {
+            if self.is_missing(which) {
+                answers.push(Ok(abstention()));
+                continue;
+            }
+            report.counts.calls += 1;
             let answer = ask(&**detector, &state.0, &[at.0], &[value]);
             if let Err(error) = &answer {
                 report.failed(detector.name(), error);
@@ -240,7 +264,9 @@ impl Entry {
             Learn::Refold(pending) => {
                 let timestamps: Vec<i64> = pending.iter().map(|(at, _)| at.0).chain([at.0]).collect();
                 let values: Vec<f64> = pending.iter().map(|(_, value)| value.0).chain([value]).collect();
-                self.feed(fold, &timestamps, &values, report);
+                let missing = self.missing.clone();
+                let there = |which: usize| missing.as_ref().is_none_or(|missing| !missing.has(which));
+                self.feed(fold, there, &timestamps, &values, report);
             }
             Learn::Relearn(_) => self.filled = false,
         }

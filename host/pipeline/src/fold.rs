@@ -17,6 +17,7 @@ use crate::entry::{Entry, Fold, Part};
 use crate::frame::{Frame, FrameSeries};
 use crate::group::{Groups, observe};
 use crate::report::Report;
+use crate::retool::Mark;
 use crate::scorer::Scorer;
 use crate::view::BookView;
 
@@ -24,6 +25,8 @@ use crate::view::BookView;
 pub struct WatchFold {
     pub(crate) watch: Watch,
     pub(crate) detectors: Vec<Box<dyn Scorer>>,
+    /// Whose states are whose, by detector.
+    pub(crate) marks: Vec<Mark>,
     /// The series, spread by the hash of their labels: one shard a thread.
     pub(crate) shards: Vec<HashMap<Labels, Entry>>,
     hasher: RandomState,
@@ -46,6 +49,7 @@ impl WatchFold {
     pub fn new(watch: Watch, detectors: Vec<Box<dyn Scorer>>, threads: NonZero<usize>) -> WatchFold {
         WatchFold {
             watch,
+            marks: detectors.iter().map(|detector| Mark::of(&**detector)).collect(),
             detectors,
             shards: vec![HashMap::new(); threads.get()],
             hasher: RandomState::new(),
@@ -117,20 +121,20 @@ impl WatchFold {
     pub fn awaiting_history(&self, now: Timestamp) -> Option<Timestamp> {
         let depth = self.detectors.iter().map(|detector| detector.history()).max().unwrap_or(Duration::ZERO);
         let depth = depth.max(self.watch.cold_start.history);
-        let waiting = self.entries().filter(|entry| !entry.filled);
-        waiting
-            .map(|entry| match (entry.track.cursor, &entry.track.phase) {
-                // What it is to be compared with lies before the trouble, however long that has lasted.
-                (Timestamp::MIN, Phase::Incident { since, .. }) => since.minus(depth),
-                (Timestamp::MIN, _) => now.minus(depth),
-                (cursor, _) => Timestamp(cursor.0.saturating_add(1)),
-            })
-            .min()
+        let unfilled = self.entries().filter(|entry| !entry.filled);
+        let unfilled = unfilled.map(|entry| match (entry.track.cursor, &entry.track.phase) {
+            // What it is to be compared with lies before the trouble, however long that has lasted.
+            (Timestamp::MIN, Phase::Incident { since, .. }) => since.minus(depth),
+            (Timestamp::MIN, _) => now.minus(depth),
+            (cursor, _) => Timestamp(cursor.0.saturating_add(1)),
+        });
+        unfilled.chain(self.entries().filter_map(|entry| entry.missing_from(depth))).min()
     }
 
     /// Folds a piece of history into the series that wait for it. Pieces come oldest first.
     pub fn backfill(&mut self, history: &Frame) -> Report {
         let part = self.spread(history, |fold, entry, series, part| {
+            entry.catch_up(fold, series, &mut part.report);
             if !entry.filled {
                 entry.learn(fold, series, &mut part.report);
             }
@@ -141,10 +145,12 @@ impl WatchFold {
     /// Ends a backfill that reached `until`: what waited for history has all there is. Samples up to there have been
     /// learnt and will not be judged.
     pub fn end_backfill(&mut self, until: Timestamp) {
-        for entry in self.shards.iter_mut().flat_map(HashMap::values_mut).filter(|entry| !entry.filled) {
-            entry.filled = true;
-            entry.dirty = true;
-            entry.track.cursor = entry.track.cursor.max(until);
+        for entry in self.shards.iter_mut().flat_map(HashMap::values_mut) {
+            entry.dirty |= entry.missing.take().is_some() || !entry.filled;
+            if !entry.filled {
+                entry.filled = true;
+                entry.track.cursor = entry.track.cursor.max(until);
+            }
         }
     }
 

@@ -13,6 +13,10 @@ pub trait Scorer: Send + Sync {
     /// SHA-256 of the component.
     fn digest(&self) -> &str;
 
+    /// What the meaning of its states follows from, apart from the component's version: the guest, its settings and the
+    /// step. A state goes on under another version, and under no other model.
+    fn model(&self) -> &str;
+
     /// How much history it wants when a series is seen for the first time.
     fn history(&self) -> Duration;
 
@@ -66,6 +70,8 @@ pub struct Configured {
     pub name: String,
     /// The detector.
     pub detector: Detector,
+    /// See [`Scorer::model`].
+    pub model: String,
 }
 
 impl Scorer for Configured {
@@ -75,6 +81,10 @@ impl Scorer for Configured {
 
     fn digest(&self) -> &str {
         self.detector.digest()
+    }
+
+    fn model(&self) -> &str {
+        &self.model
     }
 
     fn history(&self) -> Duration {

@@ -9,9 +9,10 @@ use tidegate_domain::time::Timestamp;
 
 use crate::entry::Entry;
 use crate::fold::WatchFold;
+use crate::retool::Mark;
 
 /// The first byte of a row: how the rest is laid out. To be raised with every change to what is written.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 
 /// Rows that changed since the last snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ struct Row<T> {
     generation: u64,
     known_as: Option<Labels>,
     filled: bool,
+    /// Whose each state is; None for one that is to be learnt again.
+    marks: Vec<Option<Mark>>,
     track: T,
 }
 
@@ -51,7 +54,9 @@ impl WatchFold {
             }
             // Plain data into memory: there is nothing in it that postcard could refuse.
             let (generation, known_as) = (self.generation, entry.known_as.clone());
-            let row = Row { generation, known_as, filled: entry.filled, track: &entry.track };
+            let marks = self.marks.iter().enumerate();
+            let marks = marks.map(|(which, mark)| (!entry.is_missing(which)).then_some(*mark)).collect();
+            let row = Row { generation, known_as, filled: entry.filled, marks, track: &entry.track };
             if let Ok(blob) = postcard::to_extend(&row, vec![LAYOUT]) {
                 room = room.saturating_sub(blob.len());
                 snapshot.changed.push((labels.clone(), blob));
@@ -75,7 +80,7 @@ impl WatchFold {
         let mut cursors: Vec<(u64, Timestamp)> = Vec::new();
         let mut stood_for: HashMap<Labels, Labels> = HashMap::new();
         for (labels, blob) in rows {
-            let Some(Row { generation, known_as, filled, track }) = self.read(&blob) else {
+            let Some(Row { generation, known_as, filled, marks, track }) = read(&blob) else {
                 unreadable += 1;
                 self.forgotten.push(labels);
                 continue;
@@ -88,25 +93,14 @@ impl WatchFold {
             }
             let group = self.groups.of(self.watch.group_of(known_as.as_ref().unwrap_or(&labels)));
             let seen = track.cursor;
-            self.insert(labels, Entry { track, group, known_as, seen, filled, dirty: false });
+            let mut entry = Entry { track, known_as, seen, filled, dirty: false, ..Entry::new(0, group) };
+            entry.sort_states(&marks, &self.marks);
+            self.insert(labels, entry);
         }
+        self.try_doubtful();
         self.drop_replaced(stood_for);
         self.resume(&cursors);
         unreadable
-    }
-
-    fn read(&self, blob: &[u8]) -> Option<Row<Track>> {
-        let (&LAYOUT, rest) = blob.split_first()? else { return None };
-        let (row, rest) = postcard::take_from_bytes::<Row<Track>>(rest).ok()?;
-        let Track { cursor, history_from, states, recent, .. } = &row.track;
-        let sound = rest.is_empty()
-            && states.len() == self.detectors.len()
-            && *cursor > Timestamp::MIN
-            && history_from.is_none_or(|from| from <= *cursor)
-            && recent.len() <= RECENT_SAMPLES
-            && recent.iter().is_sorted_by_key(|(at, _)| *at)
-            && recent.back().is_none_or(|(at, _)| at <= cursor);
-        sound.then_some(row)
     }
 
     /// A crash between writing and deleting leaves the row of a series beside that of its successor.
@@ -134,6 +128,20 @@ impl WatchFold {
         // Not the next one: until it is written whole, a second crash must find the older rows one generation behind.
         self.generation = last;
     }
+}
+
+fn read(blob: &[u8]) -> Option<Row<Track>> {
+    let (&LAYOUT, rest) = blob.split_first()? else { return None };
+    let (row, rest) = postcard::take_from_bytes::<Row<Track>>(rest).ok()?;
+    let Track { cursor, history_from, states, recent, .. } = &row.track;
+    let sound = rest.is_empty()
+        && states.len() == row.marks.len()
+        && *cursor > Timestamp::MIN
+        && history_from.is_none_or(|from| from <= *cursor)
+        && recent.len() <= RECENT_SAMPLES
+        && recent.iter().is_sorted_by_key(|(at, _)| *at)
+        && recent.back().is_none_or(|(at, _)| at <= cursor);
+    sound.then_some(row)
 }
 
 impl Entry {

@@ -7,6 +7,7 @@ mod history;
 mod host;
 mod identity;
 mod random;
+mod retool;
 mod scripted;
 mod streaks;
 mod table;

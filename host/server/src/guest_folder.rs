@@ -50,7 +50,11 @@ pub(crate) fn build_guests(config: &Config, sandbox: &Sandbox) -> Result<LoadedG
             // Watches that share a detector and a step share its instances.
             let key = (name.clone(), watch.step);
             let detector = opened.entry(key).or_insert_with(|| builder.open_detector(name, watch.step));
-            detectors.extend(detector.clone().map(|detector| Configured { name: name.clone(), detector }));
+            detectors.extend(detector.clone().map(|detector| Configured {
+                name: name.clone(),
+                model: String::new(),
+                detector,
+            }));
         }
         loaded.detectors.insert(watch.name.clone(), detectors);
         if let (Some(remediation), Some(rules)) = (&watch.remediation, config.rules.watches.get(&watch.name)) {

@@ -15,6 +15,7 @@ use tidegate_domain::series::Track;
 use crate::fold::WatchFold;
 use crate::frame::Frame;
 use crate::report::Report;
+use crate::retool::Retooled;
 use crate::scorer::Scorer;
 use crate::tests::data::{Data, at, minute};
 use crate::view::BookView;
@@ -193,6 +194,12 @@ impl Host {
     pub(crate) fn crash(&mut self) -> usize {
         self.fold = fold(&self.watch, &self.detectors, self.threads);
         self.fold.restore(self.disk.clone())
+    }
+
+    /// Other rules and detectors, while it runs.
+    pub(crate) fn retool(&mut self, watch: Watch, detectors: Detectors) -> Retooled {
+        (self.watch, self.detectors) = (watch, detectors);
+        self.fold.retool(self.watch.clone(), (self.detectors)())
     }
 
     pub(crate) fn track(&self, labels: &Labels) -> &Track {

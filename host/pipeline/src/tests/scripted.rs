@@ -46,14 +46,24 @@ pub(crate) fn learnt(state: &[u8]) -> String {
 pub(crate) struct Scripted {
     pub(crate) name: &'static str,
     pub(crate) digest: String,
+    pub(crate) model: &'static str,
     pub(crate) history: Duration,
     /// Traps, panics and refuses states where the letter says so; else it takes them for healthy.
     pub(crate) breaks: bool,
+    /// Takes no state that it is tried on, as another version may.
+    pub(crate) refuses: bool,
 }
 
 impl Scripted {
     pub(crate) fn new(name: &'static str) -> Scripted {
-        Scripted { name, digest: "00".to_owned(), history: Duration::from_secs(60 * 60), breaks: true }
+        Scripted {
+            name,
+            digest: "00".to_owned(),
+            model: "scripted",
+            history: Duration::from_secs(60 * 60),
+            breaks: true,
+            refuses: false,
+        }
     }
 }
 
@@ -64,6 +74,10 @@ impl Scorer for Scripted {
 
     fn digest(&self) -> &str {
         &self.digest
+    }
+
+    fn model(&self) -> &str {
+        self.model
     }
 
     fn history(&self) -> Duration {
@@ -79,6 +93,10 @@ impl Scorer for Scripted {
             verdicts: Verdicts { scores: vec![], expected: vec![], lower: vec![], upper: vec![] },
             note: None,
         };
+        if self.refuses && values.is_empty() && !state.is_empty() {
+            let text = "a state of another layout".to_owned();
+            return Err(ScoreError { kind: "guest", text, unreadable_state: true });
+        }
         for value in values {
             let (letter, score) = letter_of(*value);
             let failed = |unreadable_state| ScoreError { kind: "trap", text: format!("a {letter}"), unreadable_state };
@@ -119,6 +137,10 @@ impl Scorer for ZScore {
 
     fn digest(&self) -> &str {
         "5c"
+    }
+
+    fn model(&self) -> &str {
+        "zscore"
     }
 
     fn history(&self) -> Duration {

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use tidegate_domain::rules::Watch;
 
-use crate::tests::data::pod;
+use crate::tests::data::{at, pod};
 use crate::tests::host::{Host, watch};
+use crate::tests::scripted::{Scripted, learnt};
 
 fn unsaved() -> Host {
     let by_app = Watch { identity: Some(vec!["app".to_owned()]), ..watch() };
@@ -60,12 +61,23 @@ fn parts_make_the_whole() {
 }
 
 #[test]
-fn rows_of_other_detectors_are_refused() {
+fn rows_of_another_layout_are_refused() {
     let mut host = lived();
-    host.detectors = Box::new(Vec::new);
+    host.disk.values_mut().for_each(|row| row[0] -= 1);
     assert_eq!(host.crash(), 3);
     assert!(host.fold.is_empty());
     assert_eq!(host.fold.snapshot().removed.len(), 3, "and deleted");
+}
+
+#[test]
+fn a_state_is_put_back_to_the_detector_it_is_of() {
+    let mut host = lived();
+    let before = host.learnt(&pod("api-1"));
+    host.detectors = Box::new(|| vec![Box::new(Scripted::new("e")), Box::new(Scripted::new("d"))]);
+    assert_eq!(host.crash(), 0);
+    let states = &host.track(&pod("api-1")).states;
+    assert_eq!((learnt(&states[0].0).as_str(), learnt(&states[1].0)), ("", before));
+    assert!(host.fold.awaiting_history(at(10)).is_some(), "what has none is learnt");
 }
 
 proptest! {
