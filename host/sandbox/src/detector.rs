@@ -135,6 +135,7 @@ impl Opened {
         let limits = &self.warden.limits;
         let columns = 4 * size_of_val(values);
         arm(store, self.call_ticks, limits.max_state_bytes + columns + SLACK);
+        store.data_mut().machine.call_begins_at(timestamps.last().copied().unwrap_or(0));
         let answer = guest.tidegate_plugin_detector().model().call_score(&mut *store, *model, state, fresh);
         match answer {
             Ok(answer) => {

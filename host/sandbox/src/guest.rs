@@ -24,6 +24,7 @@ use crate::settings::{self, SettingsError};
 use crate::store::{HostState, arm_with_questions};
 use crate::text::one_line;
 use crate::warden::Warden;
+use crate::wasi;
 
 /// What a guest is, by what it exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +103,7 @@ impl Guest {
         if admitted.imports_metrics {
             host_metrics::offer(&mut linker).map_err(broken)?;
         }
+        wasi::offer(&mut linker, &warden.compiled.component).map_err(broken)?;
         let pre = linker.instantiate_pre(&warden.compiled.component).map_err(broken)?;
         let code = match admitted.kind {
             GuestKind::Detector => {

@@ -17,7 +17,7 @@ use crate::text::one_line;
 /// Where the messages of one guest go, from all its instances.
 pub(crate) struct GuestLog {
     guest: String,
-    max_text_bytes: usize,
+    pub(crate) max_text_bytes: usize,
     counters: Arc<Counters>,
     budget: Mutex<Budget>,
 }
@@ -32,7 +32,8 @@ impl GuestLog {
         }
     }
 
-    fn write(&self, level: Level, line: &str) {
+    /// Logs one line, which has been made safe to print, if the guest may still log any.
+    pub(crate) fn write(&self, level: Level, line: &str) {
         let admitted = self.budget.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         let Some(dropped) = admitted else {
             self.counters.log_lines_dropped.fetch_add(1, Relaxed);

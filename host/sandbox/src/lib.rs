@@ -28,6 +28,7 @@ mod settings;
 mod store;
 mod text;
 mod warden;
+mod wasi;
 
 pub use contract::{DETECTOR, REMEDIATION};
 pub use detector::Detector;

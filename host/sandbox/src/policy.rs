@@ -141,6 +141,7 @@ impl Opened {
         store.data_mut().line = line;
         let limits = &self.warden.limits;
         arm_with_questions(&mut store, limits.call_timeout, limits.max_arguments_bytes + SLACK);
+        store.data_mut().machine.call_begins_at(incident.since);
         let answer = guest.tidegate_plugin_remediation().policy().call_propose(&mut store, policy, incident);
         let decision = match answer {
             Ok(Ok(wit::Decision::Leave(reason))) => Ok(Decision::Leave(self.warden.text(reason))),

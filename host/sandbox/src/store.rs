@@ -1,4 +1,5 @@
-//! What the host keeps beside one instance: its memory cap, its voice, its line to Prometheus, and its running time.
+//! What the host keeps beside one instance: its memory cap, its voice, its empty machine, its line to
+//! Prometheus, and its running time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use crate::engine::ticks;
 use crate::host_log::GuestLog;
 use crate::host_metrics::Line;
 use crate::ledger::Alive;
+use crate::wasi::Machine;
 
 /// The host's side of one instance.
 pub(crate) struct HostState {
@@ -16,6 +18,8 @@ pub(crate) struct HostState {
     pub(crate) log: Arc<GuestLog>,
     /// The last error that the guest logged in the present call: if it traps next, this is why.
     pub(crate) last_words: Option<String>,
+    /// What WASI works on, for guests that import it.
+    pub(crate) machine: Machine,
     /// Present while a policy may ask for metrics.
     pub(crate) line: Option<Line>,
     /// What is left of the call's time, as of `resumed`; only kept up to date where a host call may wait.
@@ -26,7 +30,16 @@ pub(crate) struct HostState {
 
 impl HostState {
     pub(crate) fn new(cap: Cap, log: Arc<GuestLog>, alive: Alive) -> Self {
-        Self { cap, log, last_words: None, line: None, left: Duration::ZERO, resumed: None, _alive: alive }
+        Self {
+            cap,
+            log,
+            last_words: None,
+            machine: Machine::new(),
+            line: None,
+            left: Duration::ZERO,
+            resumed: None,
+            _alive: alive,
+        }
     }
 
     /// Stops the guest's clock: the host is about to wait on its behalf. Returns the time that is left.
@@ -44,13 +57,22 @@ impl HostState {
     }
 }
 
-/// Readies a store for one call: time, memory, and how many bytes may come back in one go.
+impl Drop for HostState {
+    fn drop(&mut self) {
+        self.finish_lines();
+    }
+}
+
+/// Readies a store for one call: time, memory, and how many bytes may come back in one go. The guest's own clocks, where
+/// it has any, stand at the Unix epoch.
 pub(crate) fn arm(store: &mut Store<HostState>, ticks: u64, answer_bytes: usize) {
     store.set_epoch_deadline(ticks);
     store.set_hostcall_fuel(answer_bytes);
     let state = store.data_mut();
     state.cap.refused = false;
     state.last_words = None;
+    state.finish_lines();
+    state.machine.begin_call();
 }
 
 /// As [`arm`], for calls in which the guest may ask the host something that takes time.

@@ -8,6 +8,7 @@ use crate::error::{RefusedImport, WhyRefused};
 use crate::grants::Grants;
 use crate::guest::GuestKind;
 use crate::text::one_line;
+use crate::wasi;
 
 use super::MAX_TEXT;
 
@@ -79,6 +80,8 @@ fn need(name: &str, kind: Option<GuestKind>) -> ImportNeed {
         (HOST_LOG, _) => ImportNeed::Free,
         (HOST_METRICS, Some(GuestKind::Detector)) => ImportNeed::NotForDetectors,
         (HOST_METRICS, _) => ImportNeed::Grant(Grants::HOST_METRICS),
+        _ if wasi::offers(name) => ImportNeed::EmptyWasi,
+        _ if wasi::is_wasi(name) => ImportNeed::OtherVersion(wasi::OFFERED),
         _ => [HOST_LOG, HOST_METRICS]
             .into_iter()
             .find(|ours| unversioned(ours) == unversioned(name))

@@ -110,7 +110,9 @@ fn unknown_exports_and_other_versions_beside_ours_are_ignored() {
 fn imports_are_held_against_the_grants() {
     let none = Grants::none();
     let metrics = Grants::parse(["host-metrics"]).expect("a known grant");
-    let wasi = r#"(import "wasi:cli/environment@0.2.3" (instance (export "get-arguments" (func))))"#;
+    let http = r#"(import "wasi:http/types@0.2.3" (instance (export "fields" (type (sub resource)))))"#;
+    let old_wasi = r#"(import "wasi:cli/environment@0.2.0-rc-2023-12-05" (instance (export "get-arguments" (func))))"#;
+    let new_wasi = r#"(import "wasi:cli/environment@0.3.0" (instance (export "get-arguments" (func))))"#;
     let newer = r#"(import "tidegate:plugin/host-log@0.2.0" (instance (export "log" (func))))"#;
     let function = r#"(import "panic-now" (func))"#;
     let resource = r#"(import "acme:x/y@1.0.0" (instance (export "file" (type (sub resource)))))"#;
@@ -120,8 +122,10 @@ fn imports_are_held_against_the_grants() {
         (DETECTOR, HOST_METRICS, &none, WhyRefused::NotForDetectors),
         (DETECTOR, HOST_METRICS, &metrics, WhyRefused::NotForDetectors),
         (REMEDIATION, HOST_METRICS, &none, WhyRefused::NotGranted("host-metrics")),
-        (DETECTOR, wasi, &metrics, WhyRefused::NotOffered),
-        (REMEDIATION, wasi, &metrics, WhyRefused::NotOffered),
+        (DETECTOR, http, &metrics, WhyRefused::OtherVersion("WASI 0.2 without HTTP")),
+        (REMEDIATION, http, &metrics, WhyRefused::OtherVersion("WASI 0.2 without HTTP")),
+        (DETECTOR, old_wasi, &none, WhyRefused::OtherVersion("WASI 0.2 without HTTP")),
+        (REMEDIATION, new_wasi, &none, WhyRefused::OtherVersion("WASI 0.2 without HTTP")),
         (DETECTOR, newer, &none, WhyRefused::OtherVersion("tidegate:plugin/host-log@0.1.0")),
         (DETECTOR, function, &none, WhyRefused::NotOffered),
         (DETECTOR, resource, &none, WhyRefused::NotOffered),
@@ -140,13 +144,13 @@ fn imports_are_held_against_the_grants() {
 
 #[test]
 fn every_refused_import_is_named_with_the_grant_it_wants() {
-    let imports = format!(r#"{HOST_METRICS} (import "wasi:io/poll@0.2.3" (instance (export "poll" (func))))"#);
+    let imports = format!(r#"{HOST_METRICS} (import "acme:db/query@0.2.3" (instance (export "query" (func))))"#);
     let message = refusal(&importing(REMEDIATION, &imports), &Grants::none()).to_string();
     assert_eq!(
         message,
         "guest \"probe\" imports what it may not use: \
          tidegate:plugin/host-metrics@0.1.0 (needs the grant \"host-metrics\" in the config); \
-         wasi:io/poll@0.2.3 (this host offers no such interface)"
+         acme:db/query@0.2.3 (this host offers no such interface)"
     );
 }
 
