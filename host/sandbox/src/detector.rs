@@ -87,6 +87,12 @@ impl Detector {
         &self.0.warden.guest
     }
 
+    /// How much linear memory the largest of the instances holds that are ready just now, in bytes; 0 where none is.
+    pub fn memory_bytes(&self) -> usize {
+        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().map(|live| live.store.data().cap.memory()).max().unwrap_or(0)
+    }
+
     /// Folds fresh samples into the state of one series and judges each against what came before it.
     ///
     /// `timestamps` are milliseconds since the Unix epoch, strictly ascending, one per value. An empty `state` is a

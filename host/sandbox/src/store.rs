@@ -101,6 +101,11 @@ impl Cap {
         Self { memory_limit, table_limit, memory: 0, table: 0, growth: 0, refused: false }
     }
 
+    /// How much memory is in use, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
     /// Whether three quarters of the memory are in use. Linear memory never shrinks, so an instance like this is on its
     /// way to a trap, and replacing it between two calls costs a fraction of one.
     pub(crate) fn is_nearly_full(&self) -> bool {
