@@ -32,8 +32,10 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Watched { watch, change } => incident::watched(&context, watch, change),
         Input::AlertsDelivered { group_key, alerts } => alerts::delivered(&context, group_key, alerts),
         Input::AlertsObserved { incident, gone } => alerts::observed(&context, incident, *gone),
-        Input::PolicyAnswered { incident, policy_digest, answer, last_sample } => {
-            proposal::answered(&context, incident, policy_digest, answer, *last_sample)
+        Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample } => {
+            let asked = proposal::asked(&context, incident, policy_digest, asked);
+            let answered = proposal::answered(&context, incident, policy_digest, answer, *last_sample);
+            asked.into_iter().chain(answered).collect()
         }
         Input::Announced { request, via } => match book.request(request) {
             Some(open) if !open.announced.contains(via) => {

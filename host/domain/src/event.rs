@@ -16,8 +16,10 @@ use crate::rules::{ActionKind, Severity, Verify};
 use crate::time::{Timestamp, duration_ms};
 
 mod fact;
+mod question;
 
 pub use fact::Fact;
+pub use question::{Asked, Question, Reply, Sample};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Alert, DecidedBy, Evidence, Health, IncidentId, RequestId, RunResult};
+use crate::event::{Alert, Asked, DecidedBy, Evidence, Health, IncidentId, RequestId, RunResult};
 use crate::labels::Labels;
 use crate::rules::Severity;
 use crate::time::Timestamp;
@@ -46,6 +46,8 @@ pub enum Input {
         incident: IncidentId,
         /// SHA-256 of the component.
         policy_digest: String,
+        /// What it asked Prometheus meanwhile.
+        asked: Asked,
         /// What it said.
         answer: PolicyAnswer,
         /// Time of the newest sample of the group, or of the latest look at its alerts; None where none is known.

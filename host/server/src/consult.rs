@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use tidegate_domain::book::{Book, Incident};
 use tidegate_domain::decide::{attempts, outcome_of};
-use tidegate_domain::event::{Evidence, Origin};
+use tidegate_domain::event::{Asked, Evidence, Origin};
 use tidegate_domain::input::{Plan, PolicyAnswer};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Severity;
 use tidegate_sandbox as sandbox;
 use tidegate_sandbox::{MetricsSource, Policy};
+
+use crate::questions;
 
 /// How many earlier attempts a policy is told of: those of the contract.
 const MOST_ATTEMPTS: usize = 20;
@@ -33,9 +35,10 @@ impl Policies {
     }
 }
 
-/// Asks. Blocks for as long as the guest thinks.
-pub(crate) fn ask(policy: &Policy, incident: &sandbox::Incident, metrics: &dyn MetricsSource) -> PolicyAnswer {
-    match policy.propose(incident, metrics) {
+/// Asks. Blocks for as long as the guest thinks. Returns what it asked meanwhile, and its answer.
+pub(crate) fn ask(policy: &Policy, incident: &sandbox::Incident, metrics: &dyn MetricsSource) -> (Asked, PolicyAnswer) {
+    let consultation = policy.consult(incident, metrics);
+    let answer = match consultation.decision {
         Ok(sandbox::Decision::Leave(reason)) => PolicyAnswer::Leave(reason),
         Ok(sandbox::Decision::Propose(plan)) => PolicyAnswer::Propose(Plan {
             summary: plan.summary,
@@ -44,7 +47,8 @@ pub(crate) fn ask(policy: &Policy, incident: &sandbox::Incident, metrics: &dyn M
             arguments: serde_json::Value::Object(plan.arguments).to_string(),
         }),
         Err(error) => PolicyAnswer::Failed(error.to_string()),
-    }
+    };
+    (questions::evidence(consultation.questions), answer)
 }
 
 /// Everything that a person would want to see, for the policy.

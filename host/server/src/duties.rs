@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tidegate_domain::book::{Incident, Request};
-use tidegate_domain::event::{Event, Fact, IncidentId, RequestId};
-use tidegate_domain::input::{Input, Silence};
+use tidegate_domain::event::{Asked, Event, Fact, IncidentId, RequestId};
+use tidegate_domain::input::{Input, PolicyAnswer, Silence};
 use tidegate_domain::owed::{Duty, next_deadline, owed};
-use tidegate_sandbox::{InstantSample, Label, MetricsSource};
 use tokio::task::JoinSet;
 
 use crate::consult;
 use crate::host::Host;
-use crate::prometheus::{self, InstantValue};
+use crate::prometheus::InstantValue;
+use crate::questions::HostMetrics;
 use crate::setup::Setup;
 use crate::{actions, clock, slack};
 
@@ -110,37 +110,14 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
         return;
     };
     let told = consult::describe(&host.keeper.book(), &open);
-    let metrics = HostMetrics { prometheus: setup.prometheus.clone(), runtime: tokio::runtime::Handle::current() };
+    let metrics = HostMetrics::new(setup.prometheus.clone());
     let policy_digest = policy.digest().to_owned();
     let asked = tokio::task::spawn_blocking(move || consult::ask(&policy, &told, &metrics)).await;
-    let answer = asked.unwrap_or_else(|panic| {
-        tidegate_domain::input::PolicyAnswer::Failed(format!("the host failed while asking: {panic}"))
+    let (asked, answer) = asked.unwrap_or_else(|panic| {
+        (Asked::default(), PolicyAnswer::Failed(format!("the host failed while asking: {panic}")))
     });
-    let input = Input::PolicyAnswered { incident: id.clone(), policy_digest, answer, last_sample };
+    let input = Input::PolicyAnswered { incident: id.clone(), policy_digest, asked, answer, last_sample };
     host.keeper.insist(input).await;
-}
-
-/// Prometheus for policies that were granted it.
-struct HostMetrics {
-    prometheus: Arc<prometheus::Client>,
-    runtime: tokio::runtime::Handle,
-}
-
-impl MetricsSource for HostMetrics {
-    fn query(&self, expr: &str) -> Result<Vec<InstantSample>, String> {
-        let answer = self.runtime.block_on(self.prometheus.query(expr)).map_err(|error| error.to_string())?;
-        match answer.value {
-            InstantValue::Vector(samples) => Ok(samples.iter().map(sample).collect()),
-            InstantValue::Scalar(value) => {
-                Ok(vec![InstantSample { labels: Vec::new(), timestamp: clock::now().0, value }])
-            }
-        }
-    }
-}
-
-fn sample(sample: &prometheus::InstantSample) -> InstantSample {
-    let labels = sample.labels.iter().map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() });
-    InstantSample { labels: labels.collect(), timestamp: sample.at.0, value: sample.value }
 }
 
 async fn announce(host: &Host, id: &RequestId) {

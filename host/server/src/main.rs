@@ -22,6 +22,7 @@ mod metrics;
 mod notices;
 mod prometheus;
 mod pulse;
+mod questions;
 mod series_store;
 mod serve;
 mod setup;

@@ -6,7 +6,7 @@ use tidegate_domain::event::{
 };
 use tidegate_domain::time::Timestamp;
 
-use crate::clock;
+use crate::{clock, questions};
 
 /// The snake-case name of a fact, as in the journal.
 pub(crate) fn kind(fact: &Fact) -> &'static str {
@@ -18,6 +18,7 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::AlertsChanged { .. } => "alerts_changed",
         Fact::SeverityRaised { .. } => "severity_raised",
         Fact::IncidentClosed { .. } => "incident_closed",
+        Fact::PolicyAsked { .. } => "policy_asked",
         Fact::PolicyLeft { .. } => "policy_left",
         Fact::PolicyFailed { .. } => "policy_failed",
         Fact::ProposalObserved { .. } => "proposal_observed",
@@ -54,6 +55,7 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::AlertsChanged { incident, .. }
         | Fact::SeverityRaised { incident, .. }
         | Fact::IncidentClosed { incident, .. }
+        | Fact::PolicyAsked { incident, .. }
         | Fact::PolicyLeft { incident, .. }
         | Fact::PolicyFailed { incident, .. }
         | Fact::ProposalObserved { incident, .. }
@@ -122,6 +124,9 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
                 CloseReason::Vanished => "its series are gone for good",
             }
         ),
+        Fact::PolicyAsked { incident, asked, .. } => {
+            format!("the policy asked Prometheus about incident {incident}: {}", questions::summary(asked))
+        }
         Fact::PolicyLeft { incident, reason, .. } => format!("the policy leaves incident {incident} alone: {reason}"),
         Fact::PolicyFailed { incident, error, retry_at } => {
             format!("the policy could not answer incident {incident}: {error}; asked again at {}", at(retry_at))

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Context, guards};
 use crate::arguments;
 use crate::book::{Approval, Book, Consult, Incident, Request, Run};
-use crate::event::{Fact, Guard, IncidentId, Origin, Proposal, Refusal, ResolvedAction, RunResult};
+use crate::event::{Asked, Fact, Guard, IncidentId, Origin, Proposal, Refusal, ResolvedAction, RunResult};
 use crate::input::{Plan, PolicyAnswer};
 use crate::labels::Labels;
 use crate::rules::{Action, Mode};
@@ -15,6 +15,13 @@ use crate::time::Timestamp;
 
 /// The pause before a policy that failed is asked again.
 const RETRY_POLICY: Duration = Duration::from_secs(60);
+
+/// What a policy asked is evidence, even where its answer came too late to count.
+pub(super) fn asked(context: &Context<'_>, id: &IncidentId, policy_digest: &str, asked: &Asked) -> Option<Fact> {
+    let known = context.book.incident(id).is_some() && !asked.is_empty();
+    let (incident, policy_digest, asked) = (id.clone(), policy_digest.to_owned(), asked.clone());
+    known.then_some(Fact::PolicyAsked { incident, policy_digest, asked })
+}
 
 pub(super) fn answered(
     context: &Context<'_>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Refusal,
+    Alert, Asked, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Refusal,
     RequestId, RunResult, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
@@ -81,6 +81,16 @@ pub enum Fact {
         incident: IncidentId,
         /// Why.
         reason: CloseReason,
+    },
+    /// The policy asked Prometheus before it answered. Recorded together with the answer, just before it.
+    PolicyAsked {
+        /// The incident.
+        incident: IncidentId,
+        /// SHA-256 of the policy component.
+        policy_digest: String,
+        /// What it asked, and what it was told.
+        #[serde(flatten)]
+        asked: Asked,
     },
     /// The policy chose to do nothing.
     PolicyLeft {

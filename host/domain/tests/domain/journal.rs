@@ -6,8 +6,8 @@ use std::time::Duration;
 use expect_test::expect;
 use serde_json::json;
 use tidegate_domain::event::{
-    Alert, CloseReason, Event, Fact, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Refusal, RequestId,
-    ResolvedAction, RunResult, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, Event, Fact, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Question, Refusal,
+    Reply, RequestId, ResolvedAction, RunResult, Sample, Verified, WithdrawReason,
 };
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
@@ -111,6 +111,22 @@ fn guards() -> Vec<Guard> {
     ]
 }
 
+fn asked() -> Asked {
+    let question = |expr: &str, reply| Question { expr: expr.to_owned(), cut_from: None, reply };
+    let sample = |value: f64| Sample { labels: Labels::new([("pod", "a")]), at: START, value: value.into() };
+    let samples = vec![sample(0.1), sample(f64::NAN), sample(f64::INFINITY)];
+    let refused = Reply::Refused { reason: "too long".to_owned() };
+    Asked {
+        questions: vec![
+            question("up == 0", Reply::Answered { samples }),
+            question("up == 1", Reply::Answered { samples: vec![] }),
+            question("nonsense(", Reply::Failed { error: "bad_data".to_owned() }),
+            Question { cut_from: Some(5000), ..question("sum(", refused) },
+        ],
+        unlisted: 3,
+    }
+}
+
 /// Every kind of fact, every kind of what is in it, at least once.
 fn facts() -> Vec<Fact> {
     let (watch, reason) = ("web".to_owned(), "because".to_owned());
@@ -122,6 +138,12 @@ fn facts() -> Vec<Fact> {
         Fact::MemberJoined { incident: incident(), evidence: Box::new(evidence(series("shop", "b"), START, START)) },
         Fact::AlertsChanged { incident: incident(), alerts: vec![alert(), Alert { firing: false, ..alert() }] },
         Fact::SeverityRaised { incident: incident(), severity: Severity::Low },
+        Fact::PolicyAsked { incident: incident(), policy_digest: "77aa".to_owned(), asked: asked() },
+        Fact::PolicyAsked {
+            incident: incident(),
+            policy_digest: "77aa".to_owned(),
+            asked: Asked { unlisted: 0, ..asked() },
+        },
         Fact::PolicyLeft { incident: incident(), reason: reason.clone(), policy_digest: "77aa".to_owned() },
         Fact::PolicyFailed { incident: incident(), error: reason.clone(), retry_at: START },
         Fact::ProposalObserved { incident: incident(), proposal: proposal(http()) },
@@ -214,6 +236,8 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"member_joined","incident":"i7","evidence":{"series":{"pod":"b","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]}}
         {"at":1700000000000,"kind":"alerts_changed","incident":"i7","alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true},{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":false}]}
         {"at":1700000000000,"kind":"severity_raised","incident":"i7","severity":"low"}
+        {"at":1700000000000,"kind":"policy_asked","incident":"i7","policy_digest":"77aa","questions":[{"expr":"up == 0","reply":"answered","samples":[{"labels":{"pod":"a"},"at":1700000000000,"value":0.1},{"labels":{"pod":"a"},"at":1700000000000,"value":"NaN"},{"labels":{"pod":"a"},"at":1700000000000,"value":"+Inf"}]},{"expr":"up == 1","reply":"answered","samples":[]},{"expr":"nonsense(","reply":"failed","error":"bad_data"},{"expr":"sum(","cut_from":5000,"reply":"refused","reason":"too long"}],"unlisted":3}
+        {"at":1700000000000,"kind":"policy_asked","incident":"i7","policy_digest":"77aa","questions":[{"expr":"up == 0","reply":"answered","samples":[{"labels":{"pod":"a"},"at":1700000000000,"value":0.1},{"labels":{"pod":"a"},"at":1700000000000,"value":"NaN"},{"labels":{"pod":"a"},"at":1700000000000,"value":"+Inf"}]},{"expr":"up == 1","reply":"answered","samples":[]},{"expr":"nonsense(","reply":"failed","error":"bad_data"},{"expr":"sum(","cut_from":5000,"reply":"refused","reason":"too long"}]}
         {"at":1700000000000,"kind":"policy_left","incident":"i7","reason":"because","policy_digest":"77aa"}
         {"at":1700000000000,"kind":"policy_failed","incident":"i7","error":"because","retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_observed","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"http","url":"http://127.0.0.1:8080/admin","method":"POST","headers":{"x-kind":"kind"},"bearer_token_file":null},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2}}

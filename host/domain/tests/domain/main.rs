@@ -5,6 +5,7 @@ mod decisions;
 mod guards;
 mod journal;
 mod judge;
+mod questions;
 mod random;
 mod repairs;
 mod restarts;

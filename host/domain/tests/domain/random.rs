@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tidegate_domain::book::{Approval, Run};
 use tidegate_domain::decide::decide;
 use tidegate_domain::event::{
-    Alert, Event, Fact, Health, IncidentId, MemberEnd, Origin, RequestId, RunResult, Verified,
+    Alert, Asked, Event, Fact, Health, IncidentId, MemberEnd, Origin, RequestId, RunResult, Verified,
 };
 use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::Labels;
@@ -273,12 +273,14 @@ impl Life {
             Step::Answer { pick, action, fresh } => Some(Input::PolicyAnswered {
                 incident: incident(*pick)?,
                 policy_digest,
+                asked: Asked::default(),
                 answer: plan(*action),
                 last_sample: fresh.then_some(now),
             }),
             Step::Leave { pick } => Some(Input::PolicyAnswered {
                 incident: incident(*pick)?,
                 policy_digest,
+                asked: Asked::default(),
                 answer: PolicyAnswer::Leave("no".to_owned()),
                 last_sample: Some(now),
             }),
@@ -328,6 +330,7 @@ impl Life {
                 Duty::Consult(incident) => next.push(Input::PolicyAnswered {
                     incident,
                     policy_digest: "77aa".to_owned(),
+                    asked: Asked::default(),
                     answer: plan(action),
                     last_sample: Some(now),
                 }),

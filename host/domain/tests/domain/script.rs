@@ -8,7 +8,7 @@ use expect_test::Expect;
 use serde_json::Value;
 use tidegate_domain::decide::check_decision;
 use tidegate_domain::event::{
-    Alert, DecidedBy, Event, Evidence, Health, IncidentId, MemberEnd, Opinion, RequestId, RunResult,
+    Alert, Asked, DecidedBy, Event, Evidence, Health, IncidentId, MemberEnd, Opinion, RequestId, RunResult,
 };
 use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::Labels;
@@ -265,7 +265,7 @@ fn plan(action: &str, arguments: &str) -> PolicyAnswer {
 
 fn answered(incident: &str, answer: PolicyAnswer, last_sample: Option<Timestamp>) -> Input {
     let (incident, policy_digest) = (IncidentId(incident.to_owned()), "77aa".to_owned());
-    Input::PolicyAnswered { incident, policy_digest, answer, last_sample }
+    Input::PolicyAnswered { incident, policy_digest, asked: Asked::default(), answer, last_sample }
 }
 
 fn start(world: &World, request: &str, silence: Silence, last_sample: Option<Timestamp>) -> Input {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tidegate_domain::book::{Approval, Streak};
-use tidegate_domain::event::{Event, Evidence, Fact, Health, MemberEnd, Opinion, Origin, RunResult, Verified};
+use tidegate_domain::event::{Asked, Event, Evidence, Fact, Health, MemberEnd, Opinion, Origin, RunResult, Verified};
 use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::number::{Bytes, Number};
 use tidegate_domain::owed::{Duty, owed};
@@ -288,6 +288,7 @@ impl Host {
                     Duty::Consult(incident) => self.give(&Input::PolicyAnswered {
                         incident,
                         policy_digest: "77aa".to_owned(),
+                        asked: Asked::default(),
                         answer: PolicyAnswer::Propose(Plan {
                             summary: String::new(),
                             rationale: String::new(),

@@ -72,10 +72,22 @@ impl Memory {
 pub(crate) struct ForgedDetector {
     /// Name, version, summary, schema.
     pub(crate) manifest: [&'static [u8]; 4],
+    /// Instructions that run when it is instantiated, before anything is asked of it.
+    pub(crate) start: &'static str,
+    /// Instructions of `describe`.
+    pub(crate) describe: &'static str,
     /// Instructions of `open`.
     pub(crate) open: &'static str,
+    /// Instructions of `needs`.
+    pub(crate) asked_needs: &'static str,
     /// `history-ms`, `min-samples`.
     pub(crate) needs: (u64, u64),
+    /// Instructions with which it makes room for what the host hands over.
+    pub(crate) realloc: &'static str,
+    /// Instructions that run after the host has taken over what `score` returned.
+    pub(crate) afterwards: &'static str,
+    /// Instructions that run when a model is dropped.
+    pub(crate) drop: &'static str,
     /// Instructions of `score`. Parameters: `$self $state $state_len $times $times_len $values $values_len`.
     pub(crate) score: &'static str,
     pub(crate) state: &'static [u8],
@@ -98,8 +110,14 @@ impl Default for ForgedDetector {
     fn default() -> Self {
         Self {
             manifest: [b"forged", b"0.0.1", b"Made by hand.", ANY.as_bytes()],
+            start: "",
+            describe: "",
             open: "",
+            asked_needs: "",
             needs: (0, 0),
+            realloc: "",
+            afterwards: "",
+            drop: "",
             score: "",
             state: b"state",
             columns: [&[0.5], &[1.0], &[0.0], &[2.0]],
@@ -140,20 +158,29 @@ impl ForgedDetector {
             memory.words(ANSWER, &words);
         }
         let say = say(&mut memory, &self.texts);
-        let Self { open, score, pages, .. } = self;
+        let Self { start, describe, open, asked_needs, score, afterwards, drop, pages, .. } = self;
         let body = format!(
             r#"
             (import "[export]tidegate:plugin/detector@0.1.0" "[resource-new]model" (func $new (param i32) (result i32)))
             {say}
             {}
-            (func (export "tidegate:plugin/detector@0.1.0#describe") (result i32) (i32.const {MANIFEST}))
+            (func $start {start})
+            (start $start)
+            (func (export "tidegate:plugin/detector@0.1.0#describe") (result i32)
+                {describe}
+                (i32.const {MANIFEST}))
             (func (export "tidegate:plugin/detector@0.1.0#[static]model.open") (param i32 i32 i64) (result i32)
                 {open}
                 (i32.store8 (i32.const {OPENED}) (i32.const 0))
                 (i32.store offset=4 (i32.const {OPENED}) (call $new (i32.const 7)))
                 (i32.const {OPENED}))
             (func (export "tidegate:plugin/detector@0.1.0#[method]model.needs") (param i32) (result i32)
+                {asked_needs}
                 (i32.const {NEEDS}))
+            (func (export "cabi_post_tidegate:plugin/detector@0.1.0#[method]model.score") (param i32)
+                {afterwards})
+            (func (export "tidegate:plugin/detector@0.1.0#[dtor]model") (param i32)
+                {drop})
             (func $score (export "tidegate:plugin/detector@0.1.0#[method]model.score")
                 (param $self i32) (param $state i32) (param $state_len i32)
                 (param $times i32) (param $times_len i32) (param $values i32) (param $values_len i32) (result i32)
@@ -163,12 +190,16 @@ impl ForgedDetector {
             "#,
             memory.segments,
         );
-        component(&body, "detector-guest", *pages)
+        component(&body, "detector-guest", *pages, self.realloc)
     }
 }
 
 /// A policy of one's own making.
 pub(crate) struct ForgedPolicy {
+    /// Instructions of `describe`.
+    pub(crate) describe: &'static str,
+    /// Instructions of `open`.
+    pub(crate) open: &'static str,
     /// Instructions of `propose`; `(call $query (i32.const N))` asks text N and leaves what came back in the answer.
     pub(crate) propose: &'static str,
     /// The answer: 0 to leave it, with the first text; 1 to propose, with the first four.
@@ -190,7 +221,7 @@ impl ForgedPolicy {
         }
         memory.words(ANSWER, &words);
         let table = texts(&mut memory, &self.texts);
-        let Self { propose, metrics, .. } = self;
+        let Self { describe, open, propose, metrics, .. } = self;
         // What `query` returns, result<list, string>, lies at 512: its text or its list begins there, too.
         let (import, query) = if *metrics {
             (
@@ -198,6 +229,7 @@ impl ForgedPolicy {
                 format!(
                     "(func $query (param $nth i32)
                         (local $at i32)
+                        (global.set $next (i32.const {ARGUMENTS}))
                         (local.set $at (i32.add (i32.const {table}) (i32.mul (local.get $nth) (i32.const 8))))
                         (call $ask (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)) (i32.const 512)))"
                 ),
@@ -211,8 +243,11 @@ impl ForgedPolicy {
             {import}
             {query}
             {}
-            (func (export "tidegate:plugin/remediation@0.1.0#describe") (result i32) (i32.const {MANIFEST}))
+            (func (export "tidegate:plugin/remediation@0.1.0#describe") (result i32)
+                {describe}
+                (i32.const {MANIFEST}))
             (func (export "tidegate:plugin/remediation@0.1.0#[static]policy.open") (param i32 i32 i32 i32) (result i32)
+                {open}
                 (i32.store8 (i32.const {OPENED}) (i32.const 0))
                 (i32.store offset=4 (i32.const {OPENED}) (call $new (i32.const 7)))
                 (i32.const {OPENED}))
@@ -222,7 +257,7 @@ impl ForgedPolicy {
             "#,
             memory.segments,
         );
-        component(&body, "remediation-guest", 1)
+        component(&body, "remediation-guest", 1, "")
     }
 }
 
@@ -247,7 +282,7 @@ fn say(memory: &mut Memory, lines: &[Vec<u8>]) -> String {
     )
 }
 
-fn component(body: &str, world: &str, pages: u32) -> Vec<u8> {
+fn component(body: &str, world: &str, pages: u32, realloc: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
             {body}
@@ -255,6 +290,7 @@ fn component(body: &str, world: &str, pages: u32) -> Vec<u8> {
             (global $next (mut i32) (i32.const {ARGUMENTS}))
             (func (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32) (result i32)
                 (local $at i32)
+                {realloc}
                 (local.set $at (i32.and
                     (i32.add (global.get $next) (i32.sub (local.get $align) (i32.const 1)))
                     (i32.sub (i32.const 0) (local.get $align))))

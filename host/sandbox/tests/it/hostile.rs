@@ -115,15 +115,15 @@ fn a_broken_guest_is_put_aside_and_the_rest_goes_on() {
     assert_eq!(state, 3_u64.to_le_bytes());
 }
 
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl MetricsSource for Nobody {
-    fn query(&self, expr: &str) -> Result<Vec<InstantSample>, String> {
+    fn query(&self, expr: &str, _within: Duration) -> Result<Vec<InstantSample>, String> {
         Err(format!("nobody evaluates {expr}"))
     }
 }
 
-fn incident() -> Incident {
+pub(crate) fn incident() -> Incident {
     Incident {
         id: "i-7".to_owned(),
         source: Source::Alert,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, json};
 use tidegate_sandbox::{
     ActionOffer, CallError, Decision, Grants, GuestKind, Incident, InstantSample, Label, Limits, MetricsSource,
-    OpenError, Policy, Severity, Source,
+    OpenError, Policy, Question, Questions, Reply, Severity, Source,
 };
 
 use crate::forge::ForgedPolicy;
@@ -14,7 +14,15 @@ use crate::found::sandbox;
 
 impl Default for ForgedPolicy {
     fn default() -> Self {
-        Self { propose: "", decision: 0, answer: texts(&["it will pass"]), texts: vec![], metrics: false }
+        Self {
+            describe: "",
+            open: "",
+            propose: "",
+            decision: 0,
+            answer: texts(&["it will pass"]),
+            texts: vec![],
+            metrics: false,
+        }
     }
 }
 
@@ -25,18 +33,26 @@ fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
 /// Remembers what it was asked, and answers everything the same.
 struct Prometheus {
     asked: RefCell<Vec<String>>,
+    /// How long each answer may take.
+    given: RefCell<Vec<Duration>>,
     answer: Result<Vec<InstantSample>, String>,
     takes: Duration,
 }
 
 impl Prometheus {
     fn refusing(why: &str) -> Self {
-        Self { asked: RefCell::default(), answer: Err(why.to_owned()), takes: Duration::ZERO }
+        Self {
+            asked: RefCell::default(),
+            given: RefCell::default(),
+            answer: Err(why.to_owned()),
+            takes: Duration::ZERO,
+        }
     }
 }
 
 impl MetricsSource for Prometheus {
-    fn query(&self, expr: &str) -> Result<Vec<InstantSample>, String> {
+    fn query(&self, expr: &str, within: Duration) -> Result<Vec<InstantSample>, String> {
+        self.given.borrow_mut().push(within);
         self.asked.borrow_mut().push(expr.to_owned());
         std::thread::sleep(self.takes);
         self.answer.clone()
@@ -57,6 +73,11 @@ fn open(forged: &ForgedPolicy, limits: &Limits) -> Policy {
 
 fn ask(forged: &ForgedPolicy, limits: &Limits, prometheus: &Prometheus) -> Result<Decision, CallError> {
     open(forged, limits).propose(&incident(), prometheus)
+}
+
+/// Where what is looked at is not how long it takes.
+fn patient() -> Limits {
+    Limits { call_timeout: Duration::from_secs(60), queries_timeout: Duration::from_secs(600), ..Limits::default() }
 }
 
 fn answer(forged: &ForgedPolicy) -> Result<Decision, CallError> {
@@ -182,6 +203,131 @@ fn queries_are_few_and_short() {
     let long = ForgedPolicy { propose: REFUSED, texts: vec![vec![b'1'; 5000]], metrics: true, ..Default::default() };
     let prometheus = Prometheus { answer: Ok(vec![]), ..Prometheus::refusing("") };
     ask(&long, &Limits::default(), &prometheus).expect("the only one is refused");
+    assert!(prometheus.asked.borrow().is_empty());
+}
+
+#[test]
+fn what_was_asked_is_kept_with_what_was_told() {
+    let forged = ForgedPolicy {
+        propose: "(call $query (i32.const 0)) (call $query (i32.const 1)) (call $query (i32.const 0))",
+        texts: vec![b"up == 0".to_vec(), vec![b'1'; 5000]],
+        metrics: true,
+        ..Default::default()
+    };
+    let sample = InstantSample { labels: vec![], timestamp: 7, value: 1.0 };
+    let prometheus = Prometheus { answer: Ok(vec![sample.clone()]), ..Prometheus::refusing("") };
+    let limits = Limits { max_queries: 1, ..Limits::default() };
+    let consultation = open(&forged, &limits).consult(&incident(), &prometheus);
+    consultation.decision.expect("a decision");
+    let Questions { listed, unlisted } = consultation.questions;
+    assert_eq!(unlisted, 0);
+    assert_eq!(listed[0], Question { expr: "up == 0".to_owned(), expr_bytes: 7, reply: Reply::Answered(vec![sample]) });
+    assert_eq!((listed[1].expr.as_str(), listed[1].expr_bytes), ("1".repeat(256).as_str(), 5000));
+    assert!(matches!(&listed[1].reply, Reply::Refused(why) if why.contains("5000 bytes")), "{:?}", listed[1]);
+    assert!(matches!(&listed[2].reply, Reply::Refused(why) if why.contains("more than 1 queries")), "{:?}", listed[2]);
+    assert_eq!(listed.len(), 3);
+
+    let failing = ForgedPolicy { propose: "(call $query (i32.const 0)) unreachable", ..forged };
+    let consultation = open(&failing, &limits).consult(&incident(), &Prometheus::refusing("422: no"));
+    consultation.decision.expect_err("a trap");
+    assert_eq!(consultation.questions.listed[0].reply, Reply::Failed("422: no".to_owned()));
+}
+
+#[test]
+fn refusals_are_counted_and_few_are_listed() {
+    let forged = ForgedPolicy {
+        propose:
+            "(local $n i32) (loop (call $query (i32.const 0)) (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if 0 (i32.lt_u (local.get $n) (i32.const 1000))))",
+        texts: texts(&["up"]),
+        metrics: true,
+        ..Default::default()
+    };
+    let prometheus = Prometheus { answer: Ok(vec![]), ..Prometheus::refusing("") };
+    let consultation = open(&forged, &patient()).consult(&incident(), &prometheus);
+    consultation.decision.expect("a decision");
+    let Questions { listed, unlisted } = consultation.questions;
+    assert_eq!((prometheus.asked.borrow().len(), listed.len(), unlisted), (32, 40, 960));
+}
+
+#[test]
+fn asking_without_end_ends() {
+    let forged = ForgedPolicy {
+        propose: "(loop (call $query (i32.const 0)) (br 0))",
+        texts: texts(&["up"]),
+        metrics: true,
+        ..Default::default()
+    };
+    let limits = Limits { call_timeout: Duration::from_millis(100), ..Limits::default() };
+    let error = ask(&forged, &limits, &Prometheus::refusing("no")).expect_err("no answer");
+    assert_eq!(error.kind(), "timed_out", "{error}");
+}
+
+#[test]
+fn answers_are_handed_on_whole_or_not_at_all() {
+    let forged = ForgedPolicy { propose: ANSWERED, texts: texts(&["up"]), metrics: true, ..Default::default() };
+    let label = |value: &str| Label { name: "pod".to_owned(), value: value.to_owned() };
+    let sample = |value: &str| InstantSample { labels: vec![label(value)], timestamp: 0, value: 1.0 };
+    let limits = Limits { max_query_series: 2, max_answer_bytes: 100, ..patient() };
+    // 16 bytes for the sample, 3 for the name of its label.
+    for (answer, why) in [
+        (vec![sample("")], ""),
+        (vec![sample(&"x".repeat(81))], ""),
+        (vec![sample(&"x".repeat(82))], "101 bytes"),
+        (vec![sample(""), sample(""), sample("")], "3 series; a policy gets at most 2"),
+    ] {
+        let propose = if why.is_empty() { ANSWERED } else { REFUSED };
+        let prometheus = Prometheus { answer: Ok(answer), ..Prometheus::refusing("") };
+        let forged = ForgedPolicy { propose, texts: forged.texts.clone(), metrics: true, ..Default::default() };
+        let consultation = open(&forged, &limits).consult(&incident(), &prometheus);
+        consultation.decision.unwrap_or_else(|error| panic!("{why}: {error}"));
+        let told = &consultation.questions.listed[0].reply;
+        match told {
+            Reply::Answered(_) => assert!(why.is_empty(), "{told:?}"),
+            Reply::Failed(text) => assert!(!why.is_empty() && text.contains(why), "{told:?}"),
+            Reply::Refused(_) => panic!("{told:?}"),
+        }
+    }
+
+    // All answers of one call count together.
+    let twice = ForgedPolicy { propose: "(call $query (i32.const 0)) (call $query (i32.const 0))", ..forged };
+    let prometheus = Prometheus { answer: Ok(vec![sample(&"x".repeat(41))]), ..Prometheus::refusing("") };
+    let questions = open(&twice, &limits).consult(&incident(), &prometheus).questions;
+    assert!(matches!(questions.listed[0].reply, Reply::Answered(_)), "{questions:?}");
+    assert!(matches!(&questions.listed[1].reply, Reply::Failed(why) if why.contains("40 are left")), "{questions:?}");
+}
+
+#[test]
+fn a_question_and_all_questions_have_a_deadline() {
+    let forged = ForgedPolicy {
+        propose: "(call $query (i32.const 0)) (call $query (i32.const 0)) (call $query (i32.const 0))",
+        texts: texts(&["up"]),
+        metrics: true,
+        ..Default::default()
+    };
+    // A source that takes no notice of how long it is given.
+    let slow = Prometheus { answer: Ok(vec![]), takes: Duration::from_millis(300), ..Prometheus::refusing("") };
+    let (query_timeout, queries_timeout) = (Duration::from_millis(200), Duration::from_millis(500));
+    let limits = Limits { query_timeout, queries_timeout, ..patient() };
+    let consultation = open(&forged, &limits).consult(&incident(), &slow);
+    consultation.decision.expect("a policy may go on without an answer");
+    let replies: Vec<_> = consultation.questions.listed.into_iter().map(|question| question.reply).collect();
+    assert_eq!(replies[0], Reply::Failed("Prometheus did not answer within 200ms".to_owned()));
+    assert!(matches!(&replies[1], Reply::Failed(_)), "{replies:?}");
+    assert!(matches!(&replies[2], Reply::Refused(why) if why.contains("has waited 500ms")), "{replies:?}");
+    let given = slow.given.borrow();
+    assert_eq!(given[0], query_timeout);
+    assert!(given[1] <= query_timeout && given.len() == 2, "{given:?}");
+}
+
+#[test]
+fn only_a_policy_that_is_asked_may_ask() {
+    // Traps in `open` unless what it asks there is refused.
+    let forged = ForgedPolicy { open: REFUSED, texts: texts(&["up"]), metrics: true, ..Default::default() };
+    let prometheus = Prometheus { answer: Ok(vec![]), ..Prometheus::refusing("") };
+    let consultation = open(&forged, &Limits::default()).consult(&incident(), &prometheus);
+    consultation.decision.expect("a decision");
+    assert_eq!(consultation.questions, Questions::default());
     assert!(prometheus.asked.borrow().is_empty());
 }
 

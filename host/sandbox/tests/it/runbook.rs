@@ -1,6 +1,7 @@
 //! The shipped policy as a component, on its own cases.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tidegate_guest as guest;
@@ -17,7 +18,7 @@ struct Component(host::Policy);
 struct Nobody;
 
 impl host::MetricsSource for Nobody {
-    fn query(&self, expr: &str) -> Result<Vec<host::InstantSample>, String> {
+    fn query(&self, expr: &str, _within: Duration) -> Result<Vec<host::InstantSample>, String> {
         panic!("asked for {expr}")
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use tidegate_domain::book::{Approval, Book, Incident, Request, Run};
-use tidegate_domain::event::{DecidedBy, RunResult, Verified};
+use tidegate_domain::event::{DecidedBy, Fact, Question, Reply, RunResult, Sample, Verified};
 use tidegate_domain::number::Number;
 use tidegate_domain::time::Timestamp;
 
@@ -47,12 +47,38 @@ fn alert(alert: &tidegate_domain::event::Alert) -> Value {
 
 /// One line of a timeline.
 pub(super) fn event(book: &Book, stored: &Stored) -> Value {
-    json!({
+    let mut shape = json!({
         "seq": stored.seq,
         "at": rfc3339(stored.event.at),
         "kind": story::kind(&stored.event.fact),
         "text": story::tell(book, &stored.event.fact),
-    })
+    });
+    if let Fact::PolicyAsked { asked, .. } = &stored.event.fact {
+        shape["questions"] = asked.questions.iter().map(question).collect();
+        shape["unlisted"] = asked.unlisted.into();
+    }
+    shape
+}
+
+/// What a policy asked Prometheus, and what it was told.
+fn question(question: &Question) -> Value {
+    let mut shape = json!({ "expr": question.expr, "cut_from": question.cut_from });
+    match &question.reply {
+        Reply::Answered { samples } => {
+            let sample = |s: &Sample| json!({ "labels": s.labels, "at": rfc3339(s.at), "value": s.value });
+            shape["reply"] = "answered".into();
+            shape["samples"] = samples.iter().map(sample).collect();
+        }
+        Reply::Failed { error } => {
+            shape["reply"] = "failed".into();
+            shape["error"] = error.clone().into();
+        }
+        Reply::Refused { reason } => {
+            shape["reply"] = "refused".into();
+            shape["error"] = reason.clone().into();
+        }
+    }
+    shape
 }
 
 /// One request.

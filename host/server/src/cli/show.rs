@@ -11,7 +11,7 @@ use super::Output;
 use super::client::Client;
 use super::exit::Failure;
 use super::table::{columns, fields};
-use super::wire::{Approval, Approvals, Incident, Incidents, Moment, Request};
+use super::wire::{Approval, Approvals, Incident, Incidents, Moment, Request, Sample};
 
 pub(super) fn incidents(client: &Client, output: Output) -> Result<(), Failure> {
     print(client.get("/api/v1/incidents")?, output, |Incidents { incidents }| {
@@ -104,12 +104,35 @@ pub(super) fn describe_incident(incident: &Incident) -> String {
         ("closed", incident.closed.as_ref().map(|end| with_reason(&end.at, end.reason.as_deref())).unwrap_or_default()),
     ]);
     if !incident.timeline.is_empty() {
-        let row = |moment: &Moment| vec![moment.at.clone(), moment.kind.clone(), moment.text.clone()];
-        let rows: Vec<Vec<String>> = incident.timeline.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = incident.timeline.iter().flat_map(moment).collect();
         text.push('\n');
         text.push_str(&columns(&["AT", "WHAT", ""], &rows));
     }
     text
+}
+
+/// Most series of one answer that are shown to people; the rest is in the JSON.
+const SHOWN_SAMPLES: usize = 10;
+
+/// One row for what happened, and below it one for each thing that a policy asked and each thing that it was told.
+fn moment(moment: &Moment) -> Vec<Vec<String>> {
+    let below = |text: String| vec![String::new(), String::new(), text];
+    let mut rows = vec![vec![moment.at.clone(), moment.kind.clone(), moment.text.clone()]];
+    for question in &moment.questions {
+        let cut = question.cut_from.map(|bytes| format!("... ({bytes} bytes)")).unwrap_or_default();
+        let error = question.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        let gave = if question.reply == "answered" && question.samples.is_empty() { ": no series" } else { "" };
+        rows.push(below(format!("  {}{cut} was {}{gave}{error}", question.expr, question.reply)));
+        let sample = |sample: &Sample| below(format!("    {} {}", selector(&sample.labels), sample.value.0));
+        rows.extend(question.samples.iter().take(SHOWN_SAMPLES).map(sample));
+        if question.samples.len() > SHOWN_SAMPLES {
+            rows.push(below(format!("    and {} more", question.samples.len() - SHOWN_SAMPLES)));
+        }
+    }
+    if moment.unlisted > 0 {
+        rows.push(below(format!("  and {} more, all refused", moment.unlisted)));
+    }
+    rows
 }
 
 fn request(request: &Request) -> String {

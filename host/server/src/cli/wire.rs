@@ -50,6 +50,29 @@ pub(super) struct Moment {
     pub(super) at: String,
     pub(super) kind: String,
     pub(super) text: String,
+    /// What a policy asked Prometheus.
+    #[serde(default)]
+    pub(super) questions: Vec<Question>,
+    /// How many more were refused.
+    #[serde(default)]
+    pub(super) unlisted: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Question {
+    pub(super) expr: String,
+    /// Its length, where only the beginning is kept.
+    pub(super) cut_from: Option<u64>,
+    pub(super) reply: String,
+    #[serde(default)]
+    pub(super) samples: Vec<Sample>,
+    pub(super) error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Sample {
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) value: Number,
 }
 
 #[derive(Debug, Deserialize)]
