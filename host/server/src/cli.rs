@@ -188,7 +188,9 @@ pub(crate) fn run(serve: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode 
     match dispatch(cli, serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            if !matches!(failure, Failure::Answered(_)) {
+                eprintln!("{failure}");
+            }
             failure.code()
         }
     }

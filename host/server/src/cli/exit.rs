@@ -20,6 +20,9 @@ pub(super) enum Failure {
     /// The host understood and said no.
     #[error("refused: {0}")]
     Refused(String),
+    /// The answer has been given, and it is a bad one; only the exit code is left to say.
+    #[error("see the answer above")]
+    Answered(u8),
 }
 
 impl Failure {
@@ -33,6 +36,7 @@ impl Failure {
             Failure::Failed(_) => 1,
             Failure::Usage(_) | Failure::Config(_) => 2,
             Failure::Refused(_) => 3,
+            Failure::Answered(code) => *code,
         }
     }
 }
