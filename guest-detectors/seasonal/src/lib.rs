@@ -91,7 +91,8 @@ impl Detector for Seasonal {
         let periods = |count: u64| period.millis() * count;
         let needs = Needs {
             history_ms: periods(HISTORY_PERIODS).min(HISTORY_MOST.millis()).max(periods(HISTORY_LEAST_PERIODS)),
-            min_samples: u64::from(min_periods) * samples + 1,
+            // A series that begins with the last sample of a slot has that slot a slot's length early.
+            min_samples: u64::from(min_periods) * samples - (samples.div_ceil(season::MAX_SLOTS) - 1),
         };
         Ok(Seasonal { clock: Clock::new(period, samples), threshold, min_periods, needs })
     }

@@ -10,7 +10,7 @@
 use tidegate_guest::{Duration, Timestamp};
 
 /// Slots are at most this many, five minutes of a day: at 13 bytes each the state stays below 4 KB.
-const MAX_SLOTS: u64 = 288;
+pub(crate) const MAX_SLOTS: u64 = 288;
 
 /// How many periods a slot counts. From there on, what a period left behind fades to half after ten more.
 pub(crate) const MEMORY: u8 = 14;

@@ -1,101 +1,40 @@
 //! Test cases of detectors as JSON files: settings, a series, and what must be said of which sample.
 //!
-//! ```json
-//! {
-//!   "what": "One sentence: what this case shows.",
-//!   "settings": { "threshold": 3 },
-//!   "step_ms": 60000,
-//!   "start_ms": 0,
-//!   "values": [1.0, "NaN", null],
-//!   "expect": {
-//!     "not_judged": [[0, 29]],
-//!     "normal": [[30, 119]],
-//!     "anomalous": [120],
-//!     "last": { "score": 0.5, "expected": 1.0, "lower": 0.0, "upper": 2.0 },
-//!     "max_state_bytes": 1100,
-//!     "note": "at this time"
-//!   }
-//! }
-//! ```
-//!
-//! `values` are numbers, or `"NaN"`, `"+Inf"`, `"-Inf"` as Prometheus writes them, or `null` where the sample is missing.
-//! Under `expect`, samples are named by their index in `values`, or as `[first, last]`; each part may be left out.
-//! `last` is compared to nine digits, `note` is a part of the note after the last sample. A case with
-//! `"refused": "a part of the message"` under `expect` must fail to open, and needs no values.
+//! `docs/cases.md` describes the format; [`schema`] is its JSON Schema.
 
-use std::fs;
-use std::ops::RangeInclusive;
-use std::path::Path;
+mod compare;
+mod format;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
 
-use super::contract::folds_alike;
-use super::{Series, Subject, verdict};
-use crate::{Error, Samples, Timestamp, Verdict, Verdicts};
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use self::format::File;
+use super::contract::{self, FoldedIn};
+use super::{CaseError, Ending, Fault, Series, Subject, file, part, series_file};
+use crate::{Error, Samples, Timestamp};
 
 /// One case.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct Case {
-    what: String,
-    settings: serde_json::Value,
-    step_ms: u64,
-    #[serde(default)]
-    start_ms: Timestamp,
-    #[serde(default)]
-    values: Vec<Option<Value>>,
-    expect: Expect,
+    name: String,
+    file: File,
+    /// One entry for each index that the case may name; `None` where the sample is missing.
+    rows: Vec<Option<(Timestamp, f64)>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Value {
-    Number(f64),
-    Name(String),
+/// The JSON Schema (draft 2020-12) of a detector's case.
+pub fn schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>().to_value()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expect {
-    refused: Option<String>,
-    #[serde(default)]
-    not_judged: Vec<Span>,
-    #[serde(default)]
-    normal: Vec<Span>,
-    #[serde(default)]
-    anomalous: Vec<Span>,
-    last: Option<Row>,
-    max_state_bytes: Option<usize>,
-    note: Option<String>,
-}
-
-/// What must hold of a verdict.
-type Holds = fn(&Verdict) -> bool;
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Span {
-    One(usize),
-    Run(usize, usize),
-}
-
-impl Span {
-    fn indexes(&self) -> RangeInclusive<usize> {
-        match *self {
-            Span::One(index) => index..=index,
-            Span::Run(first, last) => first..=last,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    score: f64,
-    expected: f64,
-    lower: f64,
-    upper: f64,
+/// The case files of a folder, in the order of their names, unread. There may be none.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
+    file::list(folder)
 }
 
 /// Reads all cases of a folder, in the order of their file names.
@@ -103,122 +42,203 @@ struct Row {
 /// # Errors
 /// The file or folder that could not be read, and why; a folder without any case is an error.
 pub fn read(folder: &Path) -> Result<Vec<Case>, String> {
-    read_all(folder)
-}
-
-/// Every JSON file of a folder as one case.
-pub(super) fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, String> {
-    let list = fs::read_dir(folder).map_err(|e| format!("{}: cannot be listed: {e}", folder.display()))?;
-    let mut paths: Vec<_> = list
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(|e| format!("{}: cannot be listed: {e}", folder.display()))?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    paths.sort();
-    if paths.is_empty() {
-        return Err(format!("{}: holds no case", folder.display()));
-    }
-    paths
-        .iter()
-        .map(|path| {
-            let text = fs::read(path).map_err(|e| format!("{}: cannot be read: {e}", path.display()))?;
-            serde_json::from_slice(&text).map_err(|e| format!("{}: not a case: {e}", path.display()))
-        })
-        .collect()
+    file::all(folder, Case::read)
 }
 
 impl Case {
+    /// Reads one case and the series that it names.
+    ///
+    /// # Errors
+    /// The file, line and key at fault.
+    pub fn read(path: &Path) -> Result<Case, CaseError> {
+        let file: File = file::json(path)?;
+        let rows = rows(path, &file)?;
+        let case = Case { name: file::name(path), file, rows };
+        case.check_indexes(path)?;
+        Ok(case)
+    }
+
+    /// The name of its file, without the ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it shows, in one sentence.
+    pub fn what(&self) -> &str {
+        &self.file.what
+    }
+
+    /// What `open` is given.
+    pub fn settings(&self) -> &Value {
+        &self.file.settings
+    }
+
+    /// The distance between two samples, in milliseconds.
+    pub fn step_ms(&self) -> u64 {
+        self.file.step_ms
+    }
+
+    /// The part of the message with which the settings must be refused, for a case that is about that.
+    pub fn refused(&self) -> Option<&str> {
+        self.file.expect.refused.as_deref()
+    }
+
     /// Opens a detector with the settings of this case, feeds it the series in every way, and compares.
     ///
     /// # Errors
     /// What this case shows, and every way in which the detector did otherwise.
-    pub fn check<S: Subject>(&self, open: impl FnOnce(&str, u64) -> Result<S, Error>) -> Result<(), String> {
-        self.mismatches(open)
-            .and_then(|mismatches| match mismatches.as_slice() {
-                [] => Ok(()),
-                some => Err(some.join("\n  ")),
-            })
-            .map_err(|why| format!("case \"{}\":\n  {why}", self.what))
+    pub fn check<S: Subject, E: Into<Fault>>(&self, open: impl FnMut(&str, u64) -> Result<S, E>) -> Result<(), String> {
+        match self.run(open) {
+            Ending::Pass => Ok(()),
+            Ending::Warn(why) | Ending::Fail(why) | Ending::Error(why) => {
+                Err(format!("case {}: {}\n  {}", self.name, self.file.what, why.replace('\n', "\n  ")))
+            }
+        }
     }
 
-    fn mismatches<S: Subject>(&self, open: impl FnOnce(&str, u64) -> Result<S, Error>) -> Result<Vec<String>, String> {
-        let opened = open(&self.settings.to_string(), self.step_ms);
-        if let Some(part) = &self.expect.refused {
-            return match opened {
-                Err(Error::InvalidSettings(message)) if message.contains(part) => Ok(vec![]),
-                Err(other) => Err(format!("refused with {other:?}, expected a message with `{part}`")),
-                Ok(_) => Err(format!("opened, expected a refusal with `{part}`")),
+    /// As [`Case::check`], telling a detector that answered otherwise from one that did not answer.
+    pub fn run<S: Subject, E: Into<Fault>>(&self, mut open: impl FnMut(&str, u64) -> Result<S, E>) -> Ending {
+        let settings = self.file.settings.to_string();
+        let mut open = || open(&settings, self.file.step_ms).map_err(Into::into);
+        let opened = open();
+        if let Some(wanted) = &self.file.expect.refused {
+            return refusal(wanted, opened.err());
+        }
+        let mut subject = match opened {
+            Ok(subject) => subject,
+            Err(fault) => return Ending::of_fault("open", &fault),
+        };
+        let fresh = self.samples();
+        let answer = Series::new(&mut subject).feed(&fresh);
+        if let Some(wanted) = &self.file.expect.fails {
+            return match answer {
+                Err(Fault::Guest(error)) => failure(wanted, &Fault::Guest(error)),
+                Err(fault) => Ending::of_fault("score", &fault),
+                Ok(_) => Ending::Fail(format!("expected an error with `{wanted}`, and score answered with verdicts")),
             };
         }
-        let mut subject = opened.map_err(|e| format!("refused: {e:?}"))?;
-        let (fresh, places) = self.samples()?;
-        folds_alike(&mut subject, &fresh)?;
-        let mut series = Series::new(&mut subject);
-        let verdicts = series.feed(&fresh).map_err(|e| format!("{e:?}"))?;
-        let mut wrong = self.compare(&verdicts, &places)?;
-        if let Some(most) = self.expect.max_state_bytes
-            && series.state.len() > most
-        {
-            wrong.push(format!("state of {} bytes, expected at most {most}", series.state.len()));
+        let folded = match contract::fold_every_way(&mut subject, &fresh) {
+            Ok(folded) => folded,
+            Err(ending) => return ending,
+        };
+        let wrong = compare::differences(&self.file.expect, &self.rows, &folded);
+        if !wrong.is_empty() {
+            return Ending::Fail(wrong.join("\n"));
         }
-        if let Some(part) = &self.expect.note
-            && !series.note.as_ref().is_some_and(|note| note.contains(part))
-        {
-            wrong.push(format!("note {:?}, expected one with `{part}`", series.note));
+        match open() {
+            Ok(second) => resume(&mut subject, second, &fresh, &folded),
+            Err(fault) => Ending::of_fault("open, a second time", &fault),
         }
-        Ok(wrong)
     }
 
-    /// The samples, and for each index of `values` the row of the verdicts that belongs to it.
-    fn samples(&self) -> Result<(Samples, Vec<Option<usize>>), String> {
-        let mut samples = Samples { timestamps: vec![], values: vec![] };
-        let mut rows = vec![];
-        for (index, value) in self.values.iter().enumerate() {
-            let value = match value {
-                None => {
-                    rows.push(None);
-                    continue;
+    fn samples(&self) -> Samples {
+        let (timestamps, values) = self.rows.iter().flatten().copied().unzip();
+        Samples { timestamps, values }
+    }
+
+    /// Every sample that is named must be there: a case that expects something of nothing would always pass.
+    fn check_indexes(&self, path: &Path) -> Result<(), CaseError> {
+        let expect = &self.file.expect;
+        let at: Vec<_> = expect.at.iter().map(|at| at.sample).collect();
+        for (key, spans) in [
+            ("not_judged", &expect.not_judged),
+            ("normal", &expect.normal),
+            ("anomalous", &expect.anomalous),
+            ("at", &at),
+        ] {
+            for (place, span) in spans.iter().enumerate() {
+                let key = format!("expect.{key}[{place}]");
+                if span.indexes().is_empty() {
+                    return Err(CaseError::at(path, key, "ends before it begins"));
                 }
-                Some(Value::Number(number)) => *number,
-                Some(Value::Name(name)) => match name.as_str() {
-                    "NaN" => f64::NAN,
-                    "+Inf" => f64::INFINITY,
-                    "-Inf" => f64::NEG_INFINITY,
-                    _ => return Err(format!("value {index} is `{name}`, not a number, NaN, +Inf or -Inf")),
-                },
-            };
-            rows.push(Some(samples.values.len()));
-            samples.timestamps.push(self.start_ms + index as i64 * self.step_ms as i64);
-            samples.values.push(value);
-        }
-        Ok((samples, rows))
-    }
-
-    fn compare(&self, verdicts: &Verdicts, rows: &[Option<usize>]) -> Result<Vec<String>, String> {
-        let mut wrong = vec![];
-        let parts: [(&str, &[Span], Holds); 3] = [
-            ("not judged", &self.expect.not_judged, |v| v.score.is_nan()),
-            ("normal", &self.expect.normal, |v| v.score <= 1.0),
-            ("anomalous", &self.expect.anomalous, |v| v.score > 1.0),
-        ];
-        for (name, spans, holds) in parts {
-            for index in spans.iter().flat_map(Span::indexes) {
-                let row = rows.get(index).copied().flatten();
-                let row = row.ok_or_else(|| format!("expects sample {index} to be {name}, and there is none"))?;
-                let verdict = verdict(verdicts, row);
-                if !holds(&verdict) {
-                    wrong.push(format!("sample {index}: expected it {name}, got {verdict:?}"));
+                let absent = span.indexes().find(|index| self.rows.get(*index).copied().flatten().is_none());
+                if let Some(index) = absent {
+                    let what = format!("there is no sample {index}: the series has {}", self.extent());
+                    return Err(CaseError::at(path, key, what));
                 }
             }
         }
-        if let Some(row) = &self.expect.last {
-            let got = verdict(verdicts, verdicts.scores.len().saturating_sub(1));
-            let pairs =
-                [(got.score, row.score), (got.expected, row.expected), (got.lower, row.lower), (got.upper, row.upper)];
-            if !pairs.iter().all(|(got, wanted)| (got - wanted).abs() <= 1e-9 * wanted.abs().max(1e-9)) {
-                wrong.push(format!("last sample: got {got:?}, expected {row:?}"));
+        if expect.last.is_some() && self.rows.iter().flatten().next().is_none() {
+            return Err(CaseError::at(path, "expect.last", "there is no sample"));
+        }
+        Ok(())
+    }
+
+    fn extent(&self) -> String {
+        match self.rows.len() {
+            0 => "none".to_owned(),
+            len => {
+                let missing = self.rows.iter().filter(|row| row.is_none()).count();
+                format!(
+                    "0 to {}{}",
+                    len - 1,
+                    if missing > 0 { format!(", {missing} of them missing") } else { String::new() }
+                )
             }
         }
-        Ok(wrong)
+    }
+}
+
+fn rows(path: &Path, file: &File) -> Result<Vec<Option<(Timestamp, f64)>>, CaseError> {
+    let step = i64::try_from(file.step_ms).unwrap_or(i64::MAX);
+    let at = |index: usize| {
+        let index = i64::try_from(index).unwrap_or(i64::MAX);
+        file.start_ms.saturating_add(index.saturating_mul(step))
+    };
+    match (&file.values, &file.series) {
+        (Some(_), Some(_)) => Err(CaseError::at(path, "series", "stands beside `values`; leave one of them out")),
+        (Some(values), None) => {
+            Ok(values.iter().enumerate().map(|(index, value)| value.map(|value| (at(index), value.0))).collect())
+        }
+        (None, Some(named)) => {
+            let (series, text) = file::beside(path, named)?;
+            let lines = series_file::read(&text)
+                .map_err(|(line, what)| CaseError { place: Some((line, 1)), ..CaseError::of(&series, what) })?;
+            Ok(lines
+                .into_iter()
+                .enumerate()
+                .map(|(index, (time, value))| value.map(|value| (time.unwrap_or_else(|| at(index)), value)))
+                .collect())
+        }
+        (None, None) => Ok(vec![]),
+    }
+}
+
+fn refusal(wanted: &str, fault: Option<Fault>) -> Ending {
+    match fault {
+        Some(Fault::Guest(Error::InvalidSettings(message))) if message.contains(wanted) => Ending::Pass,
+        Some(Fault::Guest(error)) => Ending::Fail(format!(
+            "expected open to refuse the settings with `{wanted}`, and it did so with\n{}",
+            Fault::Guest(error)
+        )),
+        Some(fault) => Ending::of_fault("open", &fault),
+        None => Ending::Fail(format!("expected open to refuse the settings with `{wanted}`, and it took them")),
+    }
+}
+
+/// Whether an error says what was wanted of it.
+pub(super) fn failure(wanted: &str, fault: &Fault) -> Ending {
+    let said = fault.to_string();
+    if said.contains(wanted) {
+        return Ending::Pass;
+    }
+    Ending::Fail(format!("expected an error with `{wanted}`, and it is\n{said}"))
+}
+
+/// Half of the series on one instance, the rest from the saved state on another: the same bits as all at once.
+fn resume(first: &mut impl Subject, mut second: impl Subject, fresh: &Samples, folded: &FoldedIn) -> Ending {
+    let len = fresh.values.len();
+    let half = len / 2;
+    let mut before = Series::new(first);
+    if let Err(fault) = before.feed(&part(fresh, 0..half)) {
+        return Ending::of_fault("the first half of the series", &fault);
+    }
+    let mut after = Series::resumed(&mut second, before.state);
+    match after.feed(&part(fresh, half..len)) {
+        Err(fault) => Ending::of_fault(&format!("another instance, from the state after {half} samples"), &fault),
+        Ok(rest) if folded.ends_with(&rest, &after.state) => Ending::Pass,
+        Ok(_) => Ending::Fail(format!(
+            "another instance went on from the state saved after {half} samples, and answered otherwise than one that saw all"
+        )),
     }
 }

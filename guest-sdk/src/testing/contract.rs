@@ -1,50 +1,197 @@
-//! What every detector owes its host, whatever its algorithm. Run it natively, and against the built component.
+//! What every detector owes its host, whatever its algorithm, as a list of checks with names. Run them natively with
+//! [`check`]; `tidegate guest test` runs them against the built component.
 
-use super::{Series, Subject, bits, samples};
-use crate::{Error, Samples, Verdicts};
+mod folds;
+mod input;
+mod states;
+
+use super::{Ending, Fault, Series, Subject, bits, part, samples};
+use crate::{Samples, Scored, Timestamp, Verdicts};
+
+pub use folds::{FoldedIn, fold_every_way};
 
 /// The most bytes of state that a first-party detector may keep for one series.
 pub const MAX_STATE: usize = 4096;
 
-/// Checks a detector against the promises of the contract and against hostile input. `ordinary` is data that it can
-/// judge, enough of it that it does; `start` and `step_ms` say when it was sampled.
+/// One promise of the contract, and how it is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Short, in kebab case.
+    pub name: &'static str,
+    /// The promise, in one sentence.
+    pub what: &'static str,
+    run: fn(&mut Trial<'_>) -> Kept,
+}
+
+/// The checks of purity: the same bits whenever, wherever and in whatever order a call is made.
+pub const PURITY: [&str; 2] = ["deterministic", "pure"];
+
+/// The check that says whether the others saw a verdict at all. A guest that wants a year of history before it judges
+/// cannot pass it and keeps every promise all the same.
+const JUDGES: &str = "judges";
+
+const fn check_of(name: &'static str, what: &'static str, run: fn(&mut Trial<'_>) -> Kept) -> Check {
+    Check { name, what, run }
+}
+
+/// All checks, in the order in which a reader wants to see them fail.
+pub const CHECKS: [Check; 20] = [
+    check_of("deterministic", "the same call gives the same bits", folds::deterministic),
+    check_of("pure", "series shuffled over one instance and fresh instances give the same bits", folds::pure),
+    check_of("columns", "one entry a sample in every column; a row is judged or all NaN", folds::columns),
+    check_of("bands", "a value outside of the band scores above 1, one inside does not", folds::bands),
+    check_of(JUDGES, "ordinary samples are judged once there are enough of them", folds::judges),
+    check_of("min-samples", "no sample is judged before as many as `needs` says were seen", folds::min_samples),
+    check_of("one-by-one", "samples one by one give the same bits as all at once", folds::one_by_one),
+    check_of("in-chunks", "samples in chunks give the same bits as all at once", folds::in_chunks),
+    check_of("resumes", "another instance goes on from saved state with the same bits", folds::resumes),
+    check_of("state-size", "state stays small", states::size),
+    check_of("empty-frame", "no samples give no verdicts and change nothing", input::empty_frame),
+    check_of("one-sample", "a single sample is answered, on a series new or known", input::one_sample),
+    check_of("missing-values", "NaN and infinities are neither judged nor learnt", input::missing_values),
+    check_of("extreme-values", "the largest and smallest numbers there are do no harm", input::extreme_values),
+    check_of("ten-thousand-samples", "ten thousand samples at once are answered", input::ten_thousand_samples),
+    check_of("huge-gaps", "gaps of years and ages do no harm", input::huge_gaps),
+    check_of("time-backwards", "time going backwards, or standing still, does no harm", input::time_backwards),
+    check_of("truncated-state", "state that was cut short is refused as unreadable", states::truncated),
+    check_of("damaged-state", "state with a flipped bit is refused as unreadable", states::damaged),
+    check_of("foreign-state", "bytes that were never state are refused as unreadable", states::foreign),
+];
+
+/// How a promise was not kept.
+enum Broken {
+    /// Not against the letter of the contract.
+    Doubtful(String),
+    /// Against it.
+    Fault(String),
+}
+
+type Kept = Result<(), Broken>;
+
+fn fault<T>(what: impl Into<String>) -> Result<T, Broken> {
+    Err(Broken::Fault(what.into()))
+}
+
+fn doubt<T>(what: impl Into<String>) -> Result<T, Broken> {
+    Err(Broken::Doubtful(what.into()))
+}
+
+/// Opens the detector on trial once more: another instance with the same settings.
+pub type Another<'a> = dyn FnMut() -> Result<Box<dyn Subject>, Fault> + 'a;
+
+/// A detector on trial, and what it is tried with.
+pub struct Trial<'a> {
+    subject: &'a mut dyn Subject,
+    another: Option<&'a mut Another<'a>>,
+    ordinary: Samples,
+    step_ms: u64,
+    /// Most places of a state that are damaged, one after the other.
+    places: usize,
+    learnt: Option<Vec<u8>>,
+}
+
+impl Check {
+    /// Tries the detector.
+    pub fn run(&self, trial: &mut Trial<'_>) -> Ending {
+        match (self.run)(trial) {
+            Ok(()) => Ending::Pass,
+            Err(Broken::Doubtful(why)) => Ending::Warn(why),
+            Err(Broken::Fault(why)) => Ending::Fail(why),
+        }
+    }
+}
+
+impl<'a> Trial<'a> {
+    /// Most places of a state that are damaged where each try is a call into a component.
+    const PLACES: usize = 128;
+
+    /// A trial of a component. `ordinary` is data that it can judge, as [`ordinary`] makes it.
+    pub fn new(subject: &'a mut dyn Subject, another: &'a mut Another<'a>, ordinary: Samples, step_ms: u64) -> Self {
+        Trial { subject, another: Some(another), ordinary, step_ms, places: Self::PLACES, learnt: None }
+    }
+
+    fn start(&self) -> Timestamp {
+        self.ordinary.timestamps.first().copied().unwrap_or(0)
+    }
+
+    fn end(&self) -> Timestamp {
+        self.ordinary.timestamps.last().copied().unwrap_or(0)
+    }
+
+    /// Values as samples, one each step from `start` on.
+    fn samples(&self, start: Timestamp, values: impl IntoIterator<Item = f64>) -> Samples {
+        samples(start, self.step_ms, values)
+    }
+
+    /// One call that has to be answered, within the contract.
+    fn score(&mut self, state: &[u8], fresh: &Samples, what: &str) -> Result<Scored, Broken> {
+        score(self.subject, state, fresh, what)
+    }
+
+    /// The state after the ordinary samples.
+    fn learnt(&mut self) -> Result<Vec<u8>, Broken> {
+        if let Some(learnt) = &self.learnt {
+            return Ok(learnt.clone());
+        }
+        let learnt = score(self.subject, &[], &self.ordinary, "ordinary samples")?.state;
+        Ok(self.learnt.insert(learnt).clone())
+    }
+
+    /// Another instance, where there can be one.
+    fn another(&mut self) -> Result<Option<Box<dyn Subject>>, Broken> {
+        let Some(open) = &mut self.another else { return Ok(None) };
+        open().map(Some).or_else(|fault| self::fault(format!("open, a second time: {fault}")))
+    }
+}
+
+fn score(subject: &mut dyn Subject, state: &[u8], fresh: &Samples, what: &str) -> Result<Scored, Broken> {
+    let scored = subject.score(state, fresh).or_else(|fault| self::fault(format!("{what}: {fault}")))?;
+    sane(&scored.verdicts, fresh.values.len()).or_else(|why| fault(format!("{what}: {why}")))?;
+    Ok(scored)
+}
+
+/// Samples of an ordinary series, always the same: a wave with noise that stays within bounds, and now and then a spike.
+pub fn ordinary(start: Timestamp, step_ms: u64, count: usize) -> Samples {
+    let value = |at: usize| {
+        let wave = (at as f64 * std::f64::consts::TAU / 60.0).sin();
+        let noise = (at * 7919 % 101) as f64 / 50.0;
+        let spike = if at % 997 == 996 { 80.0 } else { 0.0 };
+        100.0 + 5.0 * wave + noise + spike
+    };
+    samples(start, step_ms, (0..count).map(value))
+}
+
+/// Checks a detector against every promise of the contract, natively and strictly: what would be a warning for a guest of
+/// another make is an error here. `ordinary` is data that it can judge, enough of it that it does; `start` and `step_ms` say
+/// when it was sampled.
 ///
 /// # Errors
 /// The first promise that was broken.
 pub fn check(subject: &mut impl Subject, start: i64, step_ms: u64, ordinary: &[f64]) -> Result<(), String> {
-    let run = samples(start, step_ms, ordinary.iter().copied());
-    let state = folds_alike(subject, &run)?;
-    nothing_is_learnt_from_nothing(subject, &run, &state)?;
-    wild_values(subject, start, step_ms, &state)?;
-    wild_times(subject, &state)?;
-    uneven_columns(subject, &state)?;
-    damaged_state(subject, &state, &run)
-}
-
-/// One by one, in chunks, at once: the same verdicts and the same state, bit by bit.
-///
-/// # Errors
-/// The chunk size that made a difference, or a state that was too large.
-pub fn folds_alike(subject: &mut impl Subject, run: &Samples) -> Result<Vec<u8>, String> {
-    let mut whole = Series::new(subject);
-    let at_once = whole.feed(run).map_err(|e| format!("all at once: {e:?}"))?;
-    let state = whole.state;
-    sane(&at_once, run.values.len())?;
-    small(&state)?;
-    for chunk in [1, 7, 1000] {
-        let mut series = Series::new(subject);
-        let verdicts = series.feed_in_chunks(run, chunk).map_err(|e| format!("in chunks of {chunk}: {e:?}"))?;
-        if bits(&verdicts) != bits(&at_once) {
-            return Err(format!("in chunks of {chunk}: other verdicts than all at once"));
-        }
-        if !run.values.is_empty() && series.state != state {
-            return Err(format!("in chunks of {chunk}: another state than all at once"));
+    let ordinary = samples(start, step_ms, ordinary.iter().copied());
+    let mut trial = Trial { subject, another: None, ordinary, step_ms, places: usize::MAX, learnt: None };
+    for check in CHECKS.iter().filter(|check| check.name != JUDGES) {
+        match check.run(&mut trial) {
+            Ending::Pass => {}
+            Ending::Warn(why) | Ending::Fail(why) | Ending::Error(why) => return Err(format!("{}: {why}", check.name)),
         }
     }
-    Ok(state)
+    uneven_columns(subject)
 }
 
-/// Whether verdicts are what the contract says: as many as samples, scores not negative, bands around the expectation.
+/// A host never sends such samples; the adapter of this crate refuses them all the same.
+fn uneven_columns(subject: &mut impl Subject) -> Result<(), String> {
+    for (times, values) in [(1, 0), (0, 1), (3, 2)] {
+        let uneven = Samples { timestamps: (0..times).collect(), values: vec![1.0; values] };
+        if subject.score(&[], &uneven).is_ok() {
+            return Err(format!("{times} timestamps with {values} values: accepted"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether verdicts are what the contract says: as many as samples, each row judged or NaN throughout, scores not
+/// negative, bands the right way up.
 ///
 /// # Errors
 /// The first row that is not.
@@ -55,108 +202,15 @@ pub fn sane(verdicts: &Verdicts, samples: usize) -> Result<(), String> {
         return Err(format!("columns of {lengths:?} entries for {samples} samples"));
     }
     for row in 0..samples {
-        let judged = scores[row] >= 0.0
-            && expected[row].is_finite()
-            && lower[row] <= expected[row]
-            && expected[row] <= upper[row];
+        let judged = scores[row] >= 0.0 && !expected[row].is_nan() && lower[row] <= upper[row];
         let not_judged = [scores[row], expected[row], lower[row], upper[row]].iter().all(|x| x.is_nan());
         if !judged && !not_judged {
             return Err(format!(
-                "row {row}: score {}, expected {} in {} to {}",
+                "sample {row}: score {}, expected {} in {} to {}: a score is 0 or above, with an expected value and a band, \
+                 or all four are NaN",
                 scores[row], expected[row], lower[row], upper[row]
             ));
         }
     }
     Ok(())
-}
-
-fn small(state: &[u8]) -> Result<(), String> {
-    if state.len() > MAX_STATE {
-        return Err(format!("a state of {} bytes, more than {MAX_STATE}", state.len()));
-    }
-    Ok(())
-}
-
-fn fold(subject: &mut impl Subject, state: &[u8], run: &Samples, what: &str) -> Result<Vec<u8>, String> {
-    let scored = subject.score(state, run).map_err(|e| format!("{what}: {e:?}"))?;
-    sane(&scored.verdicts, run.values.len()).map_err(|e| format!("{what}: {e}"))?;
-    small(&scored.state).map_err(|e| format!("{what}: {e}"))?;
-    Ok(scored.state)
-}
-
-fn nothing_is_learnt_from_nothing(subject: &mut impl Subject, run: &Samples, state: &[u8]) -> Result<(), String> {
-    let last = run.timestamps.last().copied().unwrap_or(0);
-    let nothing = samples(last + 1, 1, []);
-    if fold(subject, state, &nothing, "no samples")? != state {
-        return Err("no samples: the state changed".to_owned());
-    }
-    let missing = samples(last + 1, 1, [f64::NAN, f64::INFINITY, f64::NEG_INFINITY]);
-    let scored = subject.score(state, &missing).map_err(|e| format!("NaN and infinities: {e:?}"))?;
-    if scored.state != state {
-        return Err("NaN and infinities: learnt".to_owned());
-    }
-    if !scored.verdicts.scores.iter().all(|score| score.is_nan()) {
-        return Err(format!("NaN and infinities: judged, {:?}", scored.verdicts.scores));
-    }
-    Ok(())
-}
-
-fn wild_values(subject: &mut impl Subject, start: i64, step_ms: u64, state: &[u8]) -> Result<(), String> {
-    let wild = [f64::MAX, f64::MIN, 0.0, -0.0, f64::MIN_POSITIVE, 5e-324, 1e300, -1e300, 1e150, 1.0];
-    let many = samples(start, step_ms, (0..10_000).map(|i| wild[i % wild.len()]));
-    let from_nothing = fold(subject, &[], &many, "10,000 wild values")?;
-    let calm = samples(start, step_ms, (0..10_000).map(|i| f64::from(i as u32 % 10)));
-    fold(subject, &from_nothing, &calm, "10,000 calm values after wild ones")?;
-    fold(subject, state, &many, "wild values after calm ones")?;
-    for value in wild {
-        fold(subject, &[], &samples(start, step_ms, [value]), "one wild value")?;
-        fold(subject, &[], &samples(start, step_ms, [value; 2000]), "the same wild value for long")?;
-    }
-    Ok(())
-}
-
-fn wild_times(subject: &mut impl Subject, state: &[u8]) -> Result<(), String> {
-    let times = [i64::MAX, i64::MIN, 0, -1, 1, 1_700_000_000_000, -1_700_000_000_000, i64::MAX - 1, i64::MIN + 1];
-    for first in times {
-        for second in times {
-            let pair = Samples { timestamps: vec![first, second, second], values: vec![1.0, 2.0, 3.0] };
-            for state in [&[], state] {
-                fold(subject, state, &pair, &format!("time going from {first} to {second}"))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn uneven_columns(subject: &mut impl Subject, state: &[u8]) -> Result<(), String> {
-    for (times, values) in [(1, 0), (0, 1), (3, 2)] {
-        let uneven = Samples { timestamps: (0..times).collect(), values: vec![1.0; values] };
-        if subject.score(state, &uneven).is_ok() {
-            return Err(format!("{times} timestamps with {values} values: accepted"));
-        }
-    }
-    Ok(())
-}
-
-/// Bytes that this detector did not write, or not so, are refused as unreadable.
-fn damaged_state(subject: &mut impl Subject, state: &[u8], run: &Samples) -> Result<(), String> {
-    let mut refused = |bytes: &[u8], what: String| match subject.score(bytes, &samples(0, 1, [1.0])) {
-        Err(Error::UnreadableState(_)) => Ok(()),
-        other => Err(format!("{what}: not refused as unreadable but {other:?}")),
-    };
-    for len in 1..state.len() {
-        refused(&state[..len], format!("a state cut to {len} of {} bytes", state.len()))?;
-    }
-    for place in 0..state.len() {
-        let mut flipped = state.to_vec();
-        flipped[place] ^= 1 << (place % 8);
-        refused(&flipped, format!("a bit flipped in byte {place} of {}", state.len()))?;
-    }
-    let mut longer = state.to_vec();
-    longer.push(0);
-    refused(&longer, "a state with one byte too many".to_owned())?;
-    refused(&[0xff; 5000], "5000 bytes of 0xff".to_owned())?;
-    refused(&[0; 64], "64 bytes of zero".to_owned())?;
-    let text: Vec<u8> = run.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    refused(&text, "the samples themselves".to_owned())
 }

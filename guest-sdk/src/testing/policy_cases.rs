@@ -1,98 +1,50 @@
 //! Test cases of policies as JSON files: settings, the actions on offer, an incident, and what must be answered.
 //!
-//! ```json
-//! {
-//!   "what": "One sentence: what this case shows.",
-//!   "settings": { "rules": [{ "action": "restart" }] },
-//!   "actions": ["restart"],
-//!   "incident": {
-//!     "source": "anomaly", "severity": "high", "labels": { "service": "checkout" },
-//!     "alerts": [{ "alertname": "Slow" }],
-//!     "attempts": [{ "action": "restart", "arguments": {}, "outcome": "denied", "reason": "not now", "this_incident": true }]
-//!   },
-//!   "expect": { "propose": { "action": "restart", "arguments": {}, "summary": "a part", "rationale": "a part" } }
-//! }
-//! ```
-//!
-//! Parts of an incident that are left out are empty; the severity is `medium`. Under `expect` stands `propose`, or
-//! `"leave": "a part of the reason"`, or `"refused": "a part of the message"` for settings that must fail to open.
+//! `docs/cases.md` describes the format; [`schema`] is its JSON Schema.
+
+mod format;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::cases;
-use crate::{ActionInfo, Alert, Attempt, Decision, Error, Incident, Label, Outcome, Samples, Severity, Source};
+use self::format::{Expect, File, PlanPart};
+use super::answers::Answers;
+use super::cases::failure;
+use super::{CaseError, Ending, Fault, file};
+use crate::{ActionInfo, Decision, Error, Incident, Plan};
+
+pub use self::format::incident;
 
 /// A configured policy, native or behind a host.
 pub trait PolicySubject {
-    /// One question, as in the contract.
+    /// One question, as in the contract; what the policy asks Prometheus is answered from `answers`.
     ///
     /// # Errors
-    /// As in the contract; a trap or a limit that bit is [`Error::Internal`].
-    fn propose(&mut self, incident: &Incident) -> Result<Decision, Error>;
+    /// The policy's own error, or why there is no answer.
+    fn propose(&mut self, incident: &Incident, answers: &Answers) -> Result<Decision, Fault>;
 }
 
 impl<P: crate::Policy> PolicySubject for super::Configured<P> {
-    fn propose(&mut self, incident: &Incident) -> Result<Decision, Error> {
-        super::Configured::propose(self, incident)
+    fn propose(&mut self, incident: &Incident, answers: &Answers) -> Result<Decision, Fault> {
+        Ok(answers.during(|| super::Configured::propose(self, incident))?)
     }
 }
 
 /// One case.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct PolicyCase {
-    what: String,
-    settings: Value,
-    actions: Vec<String>,
-    #[serde(default)]
-    incident: IncidentCase,
-    expect: Expect,
+    name: String,
+    file: File,
+    actions: Vec<ActionInfo>,
+    incident: Incident,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct IncidentCase {
-    source: Option<String>,
-    severity: Option<String>,
-    labels: BTreeMap<String, String>,
-    alerts: Vec<BTreeMap<String, String>>,
-    attempts: Vec<AttemptCase>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AttemptCase {
-    action: String,
-    #[serde(default)]
-    arguments: Value,
-    outcome: String,
-    #[serde(default)]
-    reason: String,
-    this_incident: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-enum Expect {
-    Refused(String),
-    Leave(String),
-    Propose(PlanPart),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlanPart {
-    action: String,
-    #[serde(default)]
-    arguments: Option<Value>,
-    #[serde(default)]
-    summary: String,
-    #[serde(default)]
-    rationale: String,
+/// The JSON Schema (draft 2020-12) of a policy's case.
+pub fn schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>().to_value()
 }
 
 /// Reads all cases of a folder, in the order of their file names.
@@ -100,130 +52,159 @@ struct PlanPart {
 /// # Errors
 /// The file or folder that could not be read, and why; a folder without any case is an error.
 pub fn read(folder: &Path) -> Result<Vec<PolicyCase>, String> {
-    cases::read_all(folder)
+    file::all(folder, PolicyCase::read)
 }
 
 impl PolicyCase {
+    /// Reads one case.
+    ///
+    /// # Errors
+    /// The file, line and key at fault.
+    pub fn read(path: &Path) -> Result<PolicyCase, CaseError> {
+        let file: File = file::json(path)?;
+        let incident =
+            file.incident.build().map_err(|(key, what)| CaseError::at(path, format!("incident.{key}"), what))?;
+        let actions = file.actions.iter().map(format::Action::build).collect();
+        Ok(PolicyCase { name: file::name(path), file, actions, incident })
+    }
+
+    /// The name of its file, without the ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it shows, in one sentence.
+    pub fn what(&self) -> &str {
+        &self.file.what
+    }
+
+    /// What `open` is given.
+    pub fn settings(&self) -> &Value {
+        &self.file.settings
+    }
+
+    /// The actions on offer.
+    pub fn actions(&self) -> &[ActionInfo] {
+        &self.actions
+    }
+
+    /// The incident that the policy is asked about.
+    pub fn incident(&self) -> &Incident {
+        &self.incident
+    }
+
+    /// The part of the message with which the settings must be refused, for a case that is about that.
+    pub fn refused(&self) -> Option<&str> {
+        match &self.file.expect {
+            Expect::Refused(part) => Some(part),
+            _ => None,
+        }
+    }
+
     /// Opens a policy with the settings of this case, asks it, and compares.
     ///
     /// # Errors
     /// What this case shows, and what the policy answered instead.
-    pub fn check<S: PolicySubject>(
+    pub fn check<S: PolicySubject, E: Into<Fault>>(
         &self,
-        open: impl FnOnce(&str, Vec<ActionInfo>) -> Result<S, Error>,
+        open: impl FnMut(&str, Vec<ActionInfo>) -> Result<S, E>,
     ) -> Result<(), String> {
-        let actions = self
-            .actions
-            .iter()
-            .map(|name| ActionInfo { name: name.clone(), summary: String::new(), arguments_schema: "{}".to_owned() })
-            .collect();
-        let opened = open(&self.settings.to_string(), actions);
-        let wrong = |got: String| Err(format!("case \"{}\": expected {:?}, got {got}", self.what, self.expect));
-        let mut subject = match (opened, &self.expect) {
-            (Err(Error::InvalidSettings(message)), Expect::Refused(part)) if message.contains(part) => return Ok(()),
-            (Err(error), _) => return wrong(format!("{error:?}")),
-            (Ok(_), Expect::Refused(_)) => return wrong("a policy that opens".to_owned()),
-            (Ok(subject), _) => subject,
-        };
-        let incident = self.incident.build().map_err(|why| format!("case \"{}\": {why}", self.what))?;
-        let answer = subject.propose(&incident);
-        let as_expected = match (&answer, &self.expect) {
-            (Ok(Decision::Leave(reason)), Expect::Leave(part)) => reason.contains(part),
-            (Ok(Decision::Propose(plan)), Expect::Propose(wanted)) => {
-                let arguments = serde_json::from_str::<Value>(&plan.arguments).ok();
-                plan.action == wanted.action
-                    && (wanted.arguments.is_none() || arguments == wanted.arguments)
-                    && plan.summary.contains(&wanted.summary)
-                    && plan.rationale.contains(&wanted.rationale)
+        match self.run(open) {
+            Ending::Pass => Ok(()),
+            Ending::Warn(why) | Ending::Fail(why) | Ending::Error(why) => {
+                Err(format!("case {}: {}\n  {}", self.name, self.file.what, why.replace('\n', "\n  ")))
             }
-            _ => false,
-        };
-        if as_expected { Ok(()) } else { wrong(format!("{answer:?}")) }
-    }
-}
-
-impl IncidentCase {
-    fn build(&self) -> Result<Incident, String> {
-        let mut built = incident(&[]);
-        built.labels = labels(&self.labels);
-        if let Some(source) = &self.source {
-            built.source = match source.as_str() {
-                "anomaly" => Source::Anomaly,
-                "absence" => Source::Absence,
-                "alert" => Source::Alert,
-                other => return Err(format!("`{other}` is no source")),
-            };
         }
-        if let Some(severity) = &self.severity {
-            built.severity = match severity.as_str() {
-                "low" => Severity::Low,
-                "medium" => Severity::Medium,
-                "high" => Severity::High,
-                "critical" => Severity::Critical,
-                other => return Err(format!("`{other}` is no severity")),
-            };
-        }
-        built.alerts = self
-            .alerts
-            .iter()
-            .map(|alert| Alert {
-                labels: labels(alert),
-                annotations: vec![],
-                starts_at: built.since,
-                fingerprint: "0000000000000000".to_owned(),
-                firing: true,
-            })
-            .collect();
-        built.attempts = self.attempts.iter().map(AttemptCase::build).collect::<Result<_, _>>()?;
-        Ok(built)
     }
-}
 
-impl AttemptCase {
-    fn build(&self) -> Result<Attempt, String> {
-        let outcome = match self.outcome.as_str() {
-            "fixed" => Outcome::Fixed,
-            "ineffective" => Outcome::Ineffective,
-            "inconclusive" => Outcome::Inconclusive,
-            "failed" => Outcome::Failed,
-            "unknown" => Outcome::Unknown,
-            "denied" => Outcome::Denied,
-            "expired" => Outcome::Expired,
-            "refused" => Outcome::Refused,
-            other => return Err(format!("`{other}` is no outcome")),
+    /// As [`PolicyCase::check`], telling a policy that answered otherwise from one that did not answer.
+    pub fn run<S: PolicySubject, E: Into<Fault>>(
+        &self,
+        mut open: impl FnMut(&str, Vec<ActionInfo>) -> Result<S, E>,
+    ) -> Ending {
+        let opened = open(&self.file.settings.to_string(), self.actions.clone()).map_err(Into::into);
+        let mut subject = match (opened, self.refused()) {
+            (Err(Fault::Guest(Error::InvalidSettings(message))), Some(wanted)) if message.contains(wanted) => {
+                return Ending::Pass;
+            }
+            (Err(fault), Some(wanted)) => {
+                return Ending::of_fault(
+                    &format!("expected open to refuse the settings with `{wanted}`; open"),
+                    &fault,
+                );
+            }
+            (Err(fault), None) => return Ending::of_fault("open", &fault),
+            (Ok(_), Some(wanted)) => {
+                return Ending::Fail(format!("expected open to refuse the settings with `{wanted}`, and it took them"));
+            }
+            (Ok(subject), None) => subject,
         };
-        let arguments = if self.arguments.is_null() { "{}".to_owned() } else { self.arguments.to_string() };
-        Ok(Attempt {
-            proposed_at: 0,
-            this_incident: self.this_incident,
-            action: self.action.clone(),
-            arguments,
-            outcome,
-            reason: self.reason.clone(),
-        })
+        let answers =
+            Answers::new(self.file.metrics.iter().map(|(expr, answer)| (expr.clone(), answer.build())).collect());
+        let ending = compare(&self.file.expect, subject.propose(&self.incident, &answers));
+        let unanswered = answers.unanswered();
+        if unanswered.is_empty() {
+            return ending;
+        }
+        let asked = format!(
+            "the policy asked for what the case has no answer to; write one under `metrics`, be it {{\"error\": \"...\"}}:\n{}",
+            unanswered.join("\n")
+        );
+        match ending {
+            Ending::Error(why) => Ending::Error(why),
+            Ending::Fail(why) => Ending::Fail(format!("{why}\n{asked}")),
+            Ending::Pass | Ending::Warn(_) => Ending::Fail(asked),
+        }
     }
 }
 
-/// An incident of medium severity with these labels and nothing else.
-pub fn incident(with: &[(&str, &str)]) -> Incident {
-    let with = with.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Incident {
-        id: "test-1".to_owned(),
-        source: Source::Anomaly,
-        watch: "test".to_owned(),
-        labels: labels(&with),
-        severity: Severity::Medium,
-        since: 1_700_000_000_000,
-        value: f64::NAN,
-        expected: f64::NAN,
-        lower: f64::NAN,
-        upper: f64::NAN,
-        window: Samples { timestamps: vec![], values: vec![] },
-        alerts: vec![],
-        attempts: vec![],
+fn compare(expect: &Expect, answer: Result<Decision, Fault>) -> Ending {
+    match (answer, expect) {
+        (Ok(Decision::Leave(reason)), Expect::Leave(part)) if reason.contains(part) => Ending::Pass,
+        (Ok(Decision::Propose(plan)), Expect::Propose(wanted)) => match plan_differences(wanted, &plan).as_slice() {
+            [] => Ending::Pass,
+            differences => Ending::Fail(differences.join("\n")),
+        },
+        (Err(Fault::Guest(error)), Expect::Fails(wanted)) => failure(wanted, &Fault::Guest(error)),
+        (Err(fault), expect) => Ending::of_fault(&format!("expected {expect}\ngot     an error"), &fault),
+        (Ok(decision), expect) => Ending::Fail(format!("expected {expect}\ngot     {}", written(&decision))),
     }
 }
 
-fn labels(map: &BTreeMap<String, String>) -> Vec<Label> {
-    map.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect()
+fn plan_differences(wanted: &PlanPart, plan: &Plan) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut differ = |what: &str, expected: &str, got: &str| {
+        differences.push(format!("{what}:\n  expected {expected}\n  got      {got}"));
+    };
+    if let Some(action) = &wanted.action
+        && *action != plan.action
+    {
+        differ("action", action, &plan.action);
+    }
+    if let Some(arguments) = &wanted.arguments {
+        let got = serde_json::from_str::<Value>(&plan.arguments);
+        if got.ok().as_ref() != Some(arguments) {
+            differ("arguments", &arguments.to_string(), &plan.arguments);
+        }
+    }
+    for (what, part, got) in
+        [("summary", &wanted.summary, &plan.summary), ("rationale", &wanted.rationale, &plan.rationale)]
+    {
+        if !got.contains(part) {
+            differ(what, &format!("a text with `{part}`"), got);
+        }
+    }
+    differences
 }
+
+fn written(decision: &Decision) -> String {
+    match decision {
+        Decision::Leave(reason) => format!("leave: {reason}"),
+        Decision::Propose(Plan { summary, rationale, action, arguments }) => {
+            format!("propose {action} with {arguments}\n        summary: {summary}\n        rationale: {rationale}")
+        }
+    }
+}
+
+/// What stands in a file as an object of names and values.
+type Pairs = BTreeMap<String, String>;
