@@ -1,6 +1,6 @@
 //! Finds the built guests and opens them. A test whose guest is missing fails: it is never skipped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -54,16 +54,4 @@ pub(crate) fn load_within(sandbox: &Sandbox, guest: &str, limits: &Limits) -> Gu
 /// A detector for series with a sample a minute.
 pub(crate) fn open(guest: &Guest, settings: &Value) -> Detector {
     guest.open_detector(settings, Duration::from_secs(60)).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// The case files of a folder as JSON, in the order in which the guests' own tests read them.
-pub(crate) fn texts_of(folder: &Path) -> Vec<Value> {
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .expect("a folder of cases")
-        .map(|entry| entry.expect("a file").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
-    paths.sort();
-    let read = |path| serde_json::from_slice(&std::fs::read(path).expect("a case")).expect("JSON");
-    paths.iter().map(read).collect()
 }

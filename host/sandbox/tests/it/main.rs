@@ -2,13 +2,13 @@
 //! emit what is tested.
 
 mod calling;
-mod cases;
 mod detectors;
 mod forge;
 mod found;
 mod hostile;
+mod isolation;
 mod loading;
 mod logging;
 mod policies;
-mod runbook;
 mod settings;
+mod traps;
