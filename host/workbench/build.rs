@@ -66,12 +66,15 @@ fn sdk(root: &Path, workspace: &str) -> Result<Vec<File>> {
     let manifest = standalone(&manifest, workspace).map_err(|e| format!("guest-sdk/Cargo.toml: {e}"))?;
     files.push(("sdk/Cargo.toml".to_owned(), manifest));
     files.push(("sdk/README.md".to_owned(), read(&folder.join("README.md"))?));
+    // So that `cargo fmt --all` leaves the copy alone.
+    files.push(("sdk/rustfmt.toml".to_owned(), read(&root.join("rustfmt.toml"))?));
     Ok(files)
 }
 
 fn read(path: &Path) -> Result<String> {
     println!("cargo::rerun-if-changed={}", path.display());
-    fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()).into())
+    let no_text = |e| format!("cannot read {} as text: {e}; if a build left it there, remove it", path.display());
+    fs::read_to_string(path).map_err(|e| no_text(e).into())
 }
 
 /// Every file below a folder, in the order of the paths.

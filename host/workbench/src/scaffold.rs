@@ -155,6 +155,7 @@ impl Scaffold {
     /// # Errors
     /// [`ScaffoldError`] where there is no such template, or no SDK at the given place.
     pub fn files(&self) -> Result<Vec<(String, String)>, ScaffoldError> {
+        let checkout = self.checkout()?;
         let wanted = format!("{}-{}", self.lang, self.kind);
         let template = TEMPLATES.iter().find(|(name, _)| *name == wanted).map(|(_, files)| *files);
         let template = template.ok_or_else(|| ScaffoldError::NoTemplate {
@@ -162,8 +163,6 @@ impl Scaffold {
             lang: self.lang,
             known: TEMPLATES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
         })?;
-        let checkout = self.checkout()?;
-
         let mut files: Vec<(String, String)> =
             template.iter().map(|(path, text)| (self.name.put_into(path), self.name.put_into(text))).collect();
         let copied = |files: &[(&str, &str)]| -> Vec<(String, String)> {

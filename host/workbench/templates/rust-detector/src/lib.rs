@@ -1,7 +1,8 @@
 //! Judges a sample by the range of the samples before it.
 //!
-//! The smallest and the largest value of the recent past, with a margin on both sides, are what is normal. Replace the
-//! settings, the state and the judgement by your own; how they become a component is the SDK's business.
+//! The smallest and the largest value of the recent past, with a margin on both sides, are what is
+//! normal. Replace the settings, the state and the judgement by your own; how they become a
+//! component is the SDK's business.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,13 +20,17 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { window: Duration::from_millis(2 * 3_600_000), margin: 0.5 }
+        let window = Duration::from_millis(2 * 3_600_000);
+        Settings {
+            window,
+            margin: 0.5,
+        }
     }
 }
 
 tidegate_guest::state! {
-    /// What is remembered of a series. The host keeps it as bytes. Raise the version when the same fields get another
-    /// meaning; then the host learns its series again from history.
+    /// What is remembered of a series. The host keeps it as bytes. Raise the version when the same
+    /// fields get another meaning; then the host learns its series again from history.
     #[derive(Debug)]
     pub struct Recent("my-guest", 1) {
         /// The newest samples, oldest first.
@@ -53,21 +58,31 @@ impl Detector for Range {
     type Settings = Settings;
     type State = Recent;
 
-    fn open(Settings { window, margin }: Settings, step: Step) -> Result<Self, Error> {
+    fn open(settings: Settings, step: Step) -> Result<Self, Error> {
+        let Settings { window, margin } = settings;
         let samples = step.samples_in(window);
         if !(LEAST..=MOST).contains(&samples) {
-            return Err(Error::InvalidSettings(format!(
-                "window: {window} holds {samples} samples at this step; it must hold {LEAST} to {MOST}"
-            )));
+            return invalid(format!(
+                "window: {window} holds {samples} samples at this step; make it {LEAST} to {MOST}"
+            ));
         }
         if !(margin >= 0.0 && margin.is_finite()) {
-            return Err(Error::InvalidSettings(format!("margin: is {margin}; it must be 0 or more, usually 0.5")));
+            return invalid(format!(
+                "margin: is {margin}; it must be 0 or more, usually 0.5"
+            ));
         }
-        Ok(Range { window, samples, margin })
+        Ok(Range {
+            window,
+            samples,
+            margin,
+        })
     }
 
     fn needs(&self) -> Needs {
-        Needs { history_ms: self.window.millis(), min_samples: LEAST }
+        Needs {
+            history_ms: self.window.millis(),
+            min_samples: LEAST,
+        }
     }
 
     fn start(&self) -> Recent {
@@ -75,9 +90,10 @@ impl Detector for Range {
     }
 
     fn fits(&self, recent: &Recent) -> Result<(), String> {
-        // Settings change while states are kept: a shorter window cannot go on with what a longer one holds.
-        if recent.values.len() as u64 > self.samples {
-            return Err(format!("state: holds {} samples, the window {}", recent.values.len(), self.samples));
+        // Settings may change while states are kept: a shorter window cannot go on with a longer one.
+        let (held, most) = (recent.values.len() as u64, self.samples);
+        if held > most {
+            return Err(format!("state: holds {held} samples, the window {most}"));
         }
         Ok(())
     }
@@ -92,7 +108,11 @@ impl Detector for Range {
     }
 
     fn note(&self, value: f64, verdict: &Verdict) -> Option<String> {
-        Some(format!("{}, by the range of the last {}", text::deviation(value, verdict), self.window))
+        let deviation = text::deviation(value, verdict);
+        Some(format!(
+            "{deviation}, by the range of the last {}",
+            self.window
+        ))
     }
 }
 
@@ -105,8 +125,13 @@ impl Range {
         let lowest = before.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let margin = self.margin * (highest - lowest);
-        Verdict::between(value, lowest.midpoint(highest), lowest - margin, highest + margin)
+        let middle = lowest.midpoint(highest);
+        Verdict::between(value, middle, lowest - margin, highest + margin)
     }
+}
+
+fn invalid<T>(why: String) -> Result<T, Error> {
+    Err(Error::InvalidSettings(why))
 }
 
 tidegate_guest::export_detector!(Range);

@@ -1,13 +1,13 @@
 //! Proposes one action for the incidents that it is meant for, and stops when it does not help.
 //!
-//! A policy reads and answers; it never acts, and a person may say no. Replace the settings and the decision by your
-//! own; how they become a component is the SDK's business.
+//! A policy reads and answers; it never acts, and a person may say no. Replace the settings and
+//! the decision by your own; how they become a component is the SDK's business.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use tidegate_guest::{ActionInfo, Attempt, Decision, Error, Incident, Outcome, Plan, Policy, Severity};
+use serde::{Deserialize, Serialize};
+use tidegate_guest::{ActionInfo, Decision, Error, Incident, Outcome, Plan, Policy, Severity};
 
 /// What a user can set. These comments are what `tidegate guest inspect` shows.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub struct Settings {
 }
 
 /// A severity as it is written in settings.
-#[derive(Clone, Copy, Debug, Deserialize, serde::Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Level {
     Low,
@@ -53,71 +53,87 @@ pub struct Repeat {
 impl Policy for Repeat {
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const SUMMARY: &'static str = "One action for incidents with certain labels, a few times at most.";
+    const SUMMARY: &'static str = "One action for incidents with certain labels, a few times.";
     type Settings = Settings;
 
     fn open(settings: Settings, actions: Vec<ActionInfo>) -> Result<Self, Error> {
-        if !actions.iter().any(|offered| offered.name == settings.action) {
-            let offered: Vec<&str> = actions.iter().map(|offered| offered.name.as_str()).collect();
-            return Err(Error::InvalidSettings(format!(
-                "action: `{}` is not on offer; there are: {}",
-                settings.action,
-                offered.join(", ")
-            )));
+        let offered: Vec<&str> = actions.iter().map(|action| action.name.as_str()).collect();
+        if !offered.contains(&settings.action.as_str()) {
+            let (action, offered) = (&settings.action, offered.join(", "));
+            return invalid(format!(
+                "action: `{action}` is not on offer; there are: {offered}"
+            ));
         }
         if settings.labels.is_empty() {
-            return Err(Error::InvalidSettings("labels: is empty; name at least one label and its value".to_owned()));
+            return invalid("labels: is empty; name at least one label and its value".to_owned());
+        }
+        if settings.most_attempts == 0 {
+            return invalid("most_attempts: is 0; it must be at least 1".to_owned());
         }
         Ok(Repeat { settings })
     }
 
     fn propose(&self, incident: &Incident) -> Result<Decision, Error> {
-        let Settings { action, labels, min_severity, most_attempts } = &self.settings;
+        let action = &self.settings.action;
 
         // The reason for doing nothing is read by people; say what was missing.
-        for (name, wanted) in labels {
+        for (name, wanted) in &self.settings.labels {
             match incident.labels.iter().find(|label| label.name == *name) {
                 Some(label) if label.value == *wanted => {}
                 Some(label) => return leave(format!("{name} is {}, not {wanted}", label.value)),
                 None => return leave(format!("the incident has no label {name}")),
             }
         }
-        if incident.severity < Severity::from(*min_severity) {
-            return leave(format!("severity is {:?}, below {min_severity:?}", incident.severity).to_lowercase());
+        let (severity, least) = (Level::from(incident.severity), self.settings.min_severity);
+        if severity < least {
+            return leave(format!("severity is {severity:?}, below {least:?}").to_lowercase());
         }
 
         // What became of earlier proposals. A denied one is not made again: a person decided.
-        let tried = |attempt: &&Attempt| attempt.this_incident && attempt.action == *action;
-        if let Some(no) = incident.attempts.iter().filter(tried).find(|attempt| attempt.outcome == Outcome::Denied) {
-            return leave(format!("{action} was denied: {}", no.reason));
+        let mut in_vain = 0;
+        for attempt in &incident.attempts {
+            if !attempt.this_incident || attempt.action != *action {
+                continue;
+            }
+            match attempt.outcome {
+                Outcome::Denied => return leave(format!("was denied: {}", attempt.reason)),
+                Outcome::Ineffective | Outcome::Failed => in_vain += 1,
+                _ => {}
+            }
         }
-        let in_vain = |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Ineffective | Outcome::Failed);
-        let in_vain = incident.attempts.iter().filter(tried).filter(in_vain).count();
-        if in_vain >= *most_attempts {
-            return leave(format!("{action} was tried {in_vain} times and did not help"));
+        let most = self.settings.most_attempts;
+        if in_vain >= most {
+            return leave(format!("{action} did not help, tried {in_vain} times"));
         }
 
         Ok(Decision::Propose(Plan {
             summary: format!("Run {action}"),
-            rationale: format!("Attempt {} of {most_attempts} for an incident of this kind.", in_vain + 1),
+            rationale: format!(
+                "Meant for incidents like this. Attempt {} of {most}.",
+                in_vain + 1
+            ),
             action: action.clone(),
-            // What the action needs to know besides its target, which the host fills in; within the action's schema.
+            // What the action needs to know besides its target, which the host fills in.
             arguments: "{}".to_owned(),
         }))
     }
+}
+
+fn invalid<T>(why: String) -> Result<T, Error> {
+    Err(Error::InvalidSettings(why))
 }
 
 fn leave(reason: String) -> Result<Decision, Error> {
     Ok(Decision::Leave(reason))
 }
 
-impl From<Level> for Severity {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Low => Severity::Low,
-            Level::Medium => Severity::Medium,
-            Level::High => Severity::High,
-            Level::Critical => Severity::Critical,
+impl From<Severity> for Level {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Low => Level::Low,
+            Severity::Medium => Level::Medium,
+            Severity::High => Level::High,
+            Severity::Critical => Level::Critical,
         }
     }
 }
