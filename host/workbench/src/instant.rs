@@ -73,7 +73,9 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(millis), "{text}");
         }
-        for text in ["", "noon", "NaN", "inf", "2023-13-01", "1e300", "1700000000000000", "1700000000000000000", "14.11.2023"] {
+        for text in
+            ["", "noon", "NaN", "inf", "2023-13-01", "1e300", "1700000000000000", "1700000000000000000", "14.11.2023"]
+        {
             assert!(parse(text).is_err(), "{text:?} must be refused");
         }
         assert!(parse("1700000000000000").is_err_and(|why| why.contains("divide")));

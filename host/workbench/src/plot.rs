@@ -71,12 +71,14 @@ impl Default for Size {
 
 /// Height of title and subtitle.
 const TOP: f64 = 52.0;
-/// Height of the times, in two lines, and of the legend.
-const BOTTOM: f64 = 62.0;
+/// Height of the times, in two lines.
+const TIMES: f64 = 40.0;
+/// Height of a line of the legend.
+const LINE: f64 = 20.0;
 /// So that the last time's label is not cut.
 const RIGHT: f64 = 24.0;
 /// How wide a character of the small type is, at most.
-const CHARACTER: f64 = 7.0;
+const CHARACTER: f64 = 6.5;
 
 impl Point {
     fn is_anomalous(&self) -> bool {
@@ -88,7 +90,8 @@ impl Point {
 #[must_use]
 pub fn svg(chart: &Chart<'_>, size: Size) -> String {
     let (width, height) = (f64::from(size.width.max(240)), f64::from(size.height.max(160)));
-    let values = Scale::of_values(chart.points, height - TOP - BOTTOM);
+    let legend = legend(chart.points, width);
+    let values = Scale::of_values(chart.points, height - TOP - TIMES - LINE * legend.lines);
     let value_ticks = ticks::values(&values, 6);
     let longest = value_ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
     let left = 16.0 + CHARACTER * longest as f64;
@@ -98,7 +101,7 @@ pub fn svg(chart: &Chart<'_>, size: Size) -> String {
     drawing.head(left, width);
     drawing.axes(left, &value_ticks);
     drawing.plot(left);
-    drawing.legend(left, height);
+    drawing.legend(&legend, height);
     drawing.svg.push_str("</svg>\n");
     drawing.svg
 }
@@ -201,35 +204,61 @@ impl Drawing<'_> {
         self.svg.push_str("</svg>\n");
     }
 
-    /// Only what there is to see.
-    fn legend(&mut self, left: f64, height: f64) {
-        let points = self.chart.points;
-        let judged = points.iter().any(|point| point.band.is_some());
-        let entries: [(bool, &str, &str); 5] = [
-            (points.iter().any(|point| point.value.is_finite()), "value", "<path class=\"tg-value\" d=\"M0 -4h20\"/>"),
-            (judged, "expected", "<path class=\"tg-expected\" d=\"M0 -4h20\"/>"),
-            (judged, "expected band", "<rect class=\"tg-band\" y=\"-10\" width=\"20\" height=\"12\"/>"),
-            (
-                points.iter().any(Point::is_anomalous),
-                "anomalous",
-                "<circle class=\"tg-anomaly\" cx=\"10\" cy=\"-4\" r=\"4\"/>",
-            ),
-            (
-                points.iter().any(|point| point.band.is_none()),
-                "not judged",
-                "<rect class=\"tg-unjudged\" y=\"-10\" width=\"20\" height=\"12\"/>",
-            ),
-        ];
-        let mut x = left;
-        for (_, name, sample) in entries.into_iter().filter(|(shown, ..)| *shown) {
+    fn legend(&mut self, legend: &Legend, height: f64) {
+        for Entry { name, sample, x, line } in &legend.entries {
+            let y = height - 8.0 - LINE * (legend.lines - 1.0 - line);
             put!(
                 self,
-                "<g transform=\"translate({x} {})\">{sample}<text class=\"tg-small\" x=\"27\">{name}</text></g>\n",
-                height - 10.0
+                "<g transform=\"translate({x:.1} {y:.1})\">{sample}<text class=\"tg-small\" x=\"27\">{name}</text></g>\n"
             );
-            x += 27.0 + CHARACTER * name.len() as f64 + 18.0;
         }
     }
+}
+
+struct Legend {
+    entries: Vec<Entry>,
+    lines: f64,
+}
+
+struct Entry {
+    name: &'static str,
+    sample: &'static str,
+    x: f64,
+    /// From the top.
+    line: f64,
+}
+
+/// What there is to see, in as many lines as it takes.
+fn legend(points: &[Point], width: f64) -> Legend {
+    let judged = points.iter().any(|point| point.band.is_some());
+    let all = [
+        (points.iter().any(|point| point.value.is_finite()), "value", "<path class=\"tg-value\" d=\"M0 -4h20\"/>"),
+        (judged, "expected", "<path class=\"tg-expected\" d=\"M0 -4h20\"/>"),
+        (judged, "expected band", "<rect class=\"tg-band\" y=\"-10\" width=\"20\" height=\"12\"/>"),
+        (
+            points.iter().any(Point::is_anomalous),
+            "anomalous",
+            "<circle class=\"tg-anomaly\" cx=\"10\" cy=\"-4\" r=\"4\"/>",
+        ),
+        (
+            points.iter().any(|point| point.band.is_none()),
+            "not judged",
+            "<rect class=\"tg-unjudged\" y=\"-10\" width=\"20\" height=\"12\"/>",
+        ),
+    ];
+    const LEFT: f64 = 16.0;
+    let mut legend = Legend { entries: Vec::new(), lines: 1.0 };
+    let mut x = LEFT;
+    for (_, name, sample) in all.into_iter().filter(|(shown, ..)| *shown) {
+        let long = 27.0 + CHARACTER * name.len() as f64;
+        if x > LEFT && x + long > width {
+            x = LEFT;
+            legend.lines += 1.0;
+        }
+        legend.entries.push(Entry { name, sample, x, line: legend.lines - 1.0 });
+        x += long + 18.0;
+    }
+    legend
 }
 
 /// What a reader sees on pointing at a marker.

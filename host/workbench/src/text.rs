@@ -162,7 +162,11 @@ pub fn columns(head: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
             .iter()
             .zip(&widths)
             .enumerate()
-            .map(|(at, (cell, &width))| if right.contains(&at) { format!("{cell:>width$}") } else { format!("{cell:width$}") })
+            .map(
+                |(at, (cell, &width))| {
+                    if right.contains(&at) { format!("{cell:>width$}") } else { format!("{cell:width$}") }
+                },
+            )
             .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
@@ -224,7 +228,8 @@ mod tests {
 
     #[test]
     fn lengths_sizes_and_counts_read_well() {
-        for (millis, text) in [(0, "0s"), (250, "250ms"), (60_000, "1m"), (5_400_000, "1h30m"), (1_814_400_000, "21d")] {
+        for (millis, text) in [(0, "0s"), (250, "250ms"), (60_000, "1m"), (5_400_000, "1h30m"), (1_814_400_000, "21d")]
+        {
             assert_eq!(duration(Duration::from_millis(millis)), text);
         }
         for (nanos, text) in [(840.2, "840 ns"), (1_240.0, "1.24 us"), (35_140_000.0, "35.1 ms"), (7.02e9, "7.02 s")] {

@@ -57,6 +57,7 @@ impl Scale {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Reach {
     low: f64,
     high: f64,

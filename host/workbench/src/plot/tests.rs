@@ -64,18 +64,43 @@ fn a_small_chart_in_full() {
     let chart = Chart { title: "queue {job=\"<a&b>\"}", subtitle: "5 samples", points: &points, step_ms: STEP };
     let svg = svg(&chart, Size { width: 400, height: 240 });
     well_formed(&svg);
-    expect![[""]].assert_eq(&svg.replace(STYLE, ""));
+    expect![[r#"
+        <svg xmlns="http://www.w3.org/2000/svg" class="tg-chart" viewBox="0 0 400 240" width="400" height="240" role="img">
+        <title>queue {job=&quot;&lt;a&amp;b&gt;&quot;}</title>
+        <desc>5 samples</desc>
+        <style>
+        </style>
+        <rect class="tg-paper" width="400" height="240"/>
+        <text class="tg-title" x="29" y="22">queue {job=&quot;&lt;a&amp;b&gt;&quot;}</text>
+        <text class="tg-small" x="29" y="40">5 samples</text>
+        <path class="tg-grid" d="M29 146.2h347.0"/><text class="tg-small tg-end" x="21.0" y="150.2">10</text>
+        <path class="tg-grid" d="M29 101.5h347.0"/><text class="tg-small tg-end" x="21.0" y="105.5">15</text>
+        <path class="tg-grid" d="M29 56.9h347.0"/><text class="tg-small tg-end" x="21.0" y="60.9">20</text>
+        <path class="tg-tick" d="M29.0 160.0v5"/><text class="tg-small tg-middle" x="29.0" y="178.0">00:00</text>
+        <text class="tg-small tg-middle" x="29.0" y="191.0">Jan 1 UTC</text>
+        <path class="tg-tick" d="M167.8 160.0v5"/><text class="tg-small tg-middle" x="167.8" y="178.0">00:02</text>
+        <path class="tg-tick" d="M306.6 160.0v5"/><text class="tg-small tg-middle" x="306.6" y="178.0">00:04</text>
+        <path class="tg-tick" d="M29 160.0h347.0"/>
+        <svg x="29" y="52" width="347.0" height="108.0" overflow="hidden">
+        <rect class="tg-unjudged" x="-20.0" y="0" width="40.0" height="108.0"/>
+        <path class="tg-band" d="M69.4 85.2L138.8 83.5L138.8 101.3L69.4 103.1ZM277.6 85.2L347.0 85.2L347.0 103.1L277.6 103.1Z"/>
+        <path class="tg-expected" d="M69.4 94.2L138.8 92.4M277.6 94.2L347.0 94.2"/>
+        <path class="tg-value" d="M0.0 94.2L69.4 89.7L138.8 98.6M277.6 4.9L347.0 94.2"/>
+        <circle class="tg-anomaly" cx="277.6" cy="4.9" r="4"><title>1970-01-01T00:04:00Z: 20, expected 10 (9 to 11), score 3</title></circle>
+        </svg>
+        <g transform="translate(16.0 212.0)"><path class="tg-value" d="M0 -4h20"/><text class="tg-small" x="27">value</text></g>
+        <g transform="translate(93.5 212.0)"><path class="tg-expected" d="M0 -4h20"/><text class="tg-small" x="27">expected</text></g>
+        <g transform="translate(190.5 212.0)"><rect class="tg-band" y="-10" width="20" height="12"/><text class="tg-small" x="27">expected band</text></g>
+        <g transform="translate(16.0 232.0)"><circle class="tg-anomaly" cx="10" cy="-4" r="4"/><text class="tg-small" x="27">anomalous</text></g>
+        <g transform="translate(119.5 232.0)"><rect class="tg-unjudged" y="-10" width="20" height="12"/><text class="tg-small" x="27">not judged</text></g>
+        </svg>
+    "#]].assert_eq(&svg.replace(STYLE, ""));
 }
 
 #[test]
 fn a_gap_in_the_data_is_a_gap_in_the_line() {
     let steady = |minutes: &[i64]| -> Vec<Point> { minutes.iter().map(|&at| point(at, 1.0, normal(1.0))).collect() };
-    for (minutes, lines) in [
-        (vec![0, 1, 2, 3], 1),
-        (vec![0, 1, 3, 4], 2),
-        (vec![0, 2, 4], 3),
-        (vec![7], 1),
-    ] {
+    for (minutes, lines) in [(vec![0, 1, 2, 3], 1), (vec![0, 1, 3, 4], 2), (vec![0, 2, 4], 3), (vec![7], 1)] {
         let svg = draw(&steady(&minutes));
         for class in ["tg-value", "tg-expected", "tg-band"] {
             assert_eq!(path(&svg, class).matches('M').count(), lines, "{class}, {minutes:?}");
@@ -111,7 +136,8 @@ fn a_long_series_is_small_and_no_anomaly_is_lost() {
     let alone = markers(&svg) - svg.matches("the worst of").count();
     assert_eq!(told + alone as u64, 100_000);
 
-    let holes: Vec<Point> = (0..100_000).map(|at| point(at * 3, 1.0, if at % 2 == 0 { None } else { normal(1.0) })).collect();
+    let holes: Vec<Point> =
+        (0..100_000).map(|at| point(at * 3, 1.0, if at % 2 == 0 { None } else { normal(1.0) })).collect();
     assert!(draw(&holes).len() < 150_000);
 }
 

@@ -52,7 +52,9 @@ pub enum CsvError {
         why: String,
     },
     /// The value cannot be read.
-    #[error("line {line}: {value:?} is not a number; write one such as 0.25 or 1e6, NaN, +Inf or -Inf, or leave it empty")]
+    #[error(
+        "line {line}: {value:?} is not a number; write one such as 0.25 or 1e6, NaN, +Inf or -Inf, or leave it empty"
+    )]
     Value {
         /// Where.
         line: u64,
@@ -60,7 +62,9 @@ pub enum CsvError {
         value: String,
     },
     /// Times go back or come twice.
-    #[error("line {line}: the time {time} is not after the one before it, {before}; sort the file by time, one row a time")]
+    #[error(
+        "line {line}: the time {time} is not after the one before it, {before}; sort the file by time, one row a time"
+    )]
     Order {
         /// Where.
         line: u64,
@@ -93,7 +97,7 @@ pub fn read(bytes: &[u8]) -> Result<Read, CsvError> {
     let mut record = StringRecord::new();
     let mut places = None;
     while more(&mut reader, &mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |start| line_of(bytes, start));
         let (time, value) = match places {
             Some(places) => places,
             None => {
@@ -142,13 +146,21 @@ fn more(reader: &mut csv::Reader<&[u8]>, record: &mut StringRecord) -> Result<bo
     })
 }
 
+/// The line in which a record begins. The reader counts blank lines before a record as part of it.
+fn line_of(bytes: &[u8], start: &csv::Position) -> u64 {
+    let ahead = usize::try_from(start.byte()).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+    let blank = ahead.iter().take_while(|byte| b"\r\n".contains(byte));
+    start.line() + blank.filter(|&&byte| byte == b'\n').count() as u64
+}
+
 /// Where the two columns are, if this first record is a header.
 fn header(record: &StringRecord) -> Result<Option<(usize, usize)>, CsvError> {
     let holds_data = |cell: &str| cell.trim().parse::<f64>().is_ok() || instant::parse(cell).is_ok();
     if record.iter().any(holds_data) {
         return Ok(None);
     }
-    let place = |names: &[&str]| record.iter().position(|cell| names.contains(&cell.trim().to_ascii_lowercase().as_str()));
+    let place =
+        |names: &[&str]| record.iter().position(|cell| names.contains(&cell.trim().to_ascii_lowercase().as_str()));
     match (place(&TIMES), place(&VALUES)) {
         (Some(time), Some(value)) => Ok(Some((time, value))),
         _ if record.len() == 2 => Ok(Some((0, 1))),
@@ -167,7 +179,9 @@ mod tests {
     use super::*;
 
     fn read_text(text: &str) -> Result<(Vec<i64>, Vec<f64>), String> {
-        read(text.as_bytes()).map(|read| (read.series.timestamps, read.series.values)).map_err(|error| error.to_string())
+        read(text.as_bytes())
+            .map(|read| (read.series.timestamps, read.series.values))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -207,10 +221,14 @@ mod tests {
             ("1,1\n\n\n2\n", "line 4: 1 columns"),
             ("1,1,1\n", "line 1: 3 columns, expected two"),
             ("a,b,c\n1,2,3\n", "line 1: cannot tell the columns apart in \"a,b,c\""),
-            ("1,1\n3,1\n2,1\n", "line 3: the time 1970-01-01T00:00:02Z is not after the one before it, 1970-01-01T00:00:03Z"),
+            (
+                "1,1\n3,1\n2,1\n",
+                "line 3: the time 1970-01-01T00:00:02Z is not after the one before it, 1970-01-01T00:00:03Z",
+            ),
             ("1,1\n1,1\n", "line 2: the time"),
             ("1,1\n2,\"3\n4,5\n", "line 2:"),
-            ("<html>\n<body>\n", "line 2: 1 columns"),
+            ("<html>\n<body>\n", "line 1: cannot tell the columns apart"),
+            ("1,1\r\n\r\n2,x\r\n", "line 3: \"x\""),
         ] {
             let error = read_text(text).expect_err(text);
             assert!(error.contains(said), "{text:?}: {error}");
