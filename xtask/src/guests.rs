@@ -16,6 +16,10 @@ const FOLDERS: [(&str, &str); 3] =
     [("guest-detectors", "guests"), ("guest-remediations", "guests"), ("tests/guests", "guests-test")];
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// For crates that want an operating system.
+const WASI_TARGET: &str = "wasm32-wasip2";
+/// How the name of such a crate begins.
+const WASI_PREFIX: &str = "wasip2-";
 const PROFILE: &str = "guest";
 
 /// A guest crate, named by its folder.
@@ -24,26 +28,41 @@ struct Guest {
     goes_to: &'static str,
 }
 
+impl Guest {
+    fn target(&self) -> &'static str {
+        if self.name.starts_with(WASI_PREFIX) { WASI_TARGET } else { TARGET }
+    }
+}
+
 /// Builds all guests of the workspace at `root` and returns the components written, in the order of their names.
 pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
     let guests = find(root)?;
+    for target in [TARGET, WASI_TARGET] {
+        compile(root, target, guests.iter().filter(|guest| guest.target() == target))?;
+    }
     let target = shell::target_dir(root);
+    guests.iter().map(|guest| place(guest, &target)).collect()
+}
 
+fn compile<'a>(root: &Path, target: &str, guests: impl Iterator<Item = &'a Guest>) -> Result<()> {
+    let mut guests = guests.peekable();
+    // Without a package named, cargo would build the host for this target.
+    if guests.peek().is_none() {
+        return Ok(());
+    }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--profile", PROFILE, "--target", TARGET, "--lib"]);
-    for guest in &guests {
+    cargo.current_dir(root).args(["build", "--profile", PROFILE, "--target", target, "--lib"]);
+    for guest in guests {
         cargo.args(["--package", &guest.name]);
     }
     let status = cargo.status().context("cannot start cargo to build the guests")?;
     if !status.success() {
         bail!(
             "building the guests failed ({status}); its output is above. \
-             If the target {TARGET} is missing, `cargo xtask setup` installs it"
+             If the target {target} is missing, `cargo xtask setup` installs it"
         );
     }
-
-    let built = target.join(TARGET).join(PROFILE);
-    guests.iter().map(|guest| place(guest, &built, &target)).collect()
+    Ok(())
 }
 
 fn find(root: &Path) -> Result<Vec<Guest>> {
@@ -70,7 +89,8 @@ fn find(root: &Path) -> Result<Vec<Guest>> {
 }
 
 /// Copies a component to its place under another name first: a host that watches the folder never sees half a file.
-fn place(guest: &Guest, built: &Path, target: &Path) -> Result<PathBuf> {
+fn place(guest: &Guest, target: &Path) -> Result<PathBuf> {
+    let built = target.join(guest.target()).join(PROFILE);
     let from = built.join(format!("{}.wasm", guest.name.replace('-', "_")));
     let folder = target.join(guest.goes_to);
     let to = folder.join(format!("{}.wasm", guest.name));

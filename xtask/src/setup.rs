@@ -10,7 +10,8 @@ use anyhow::{Context as _, bail};
 
 use crate::shell;
 
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// What guests are built for: those of the contract alone, and those that want WASI.
+const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 
 /// A program that the demo and the tests run.
 struct Tool {
@@ -63,26 +64,29 @@ impl Programs {
     }
 }
 
-/// Makes sure that the WebAssembly target and the tools are there.
+/// Makes sure that the WebAssembly targets and the tools are there.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
-    wasm_target(root)?;
+    wasm_targets(root)?;
     tools()
 }
 
-fn wasm_target(root: &Path) -> anyhow::Result<()> {
-    // Asking rustc works without rustup too, where a distribution ships the target.
+fn wasm_targets(root: &Path) -> anyhow::Result<()> {
+    // Asking rustc works without rustup too, where a distribution ships the targets.
     let sysroot = shell::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(root))?;
-    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).is_dir() {
+    let installed = Path::new(sysroot.trim()).join("lib/rustlib");
+    let mut lacking = WASM_TARGETS.to_vec();
+    lacking.retain(|target| !installed.join(target).is_dir());
+    if lacking.is_empty() {
         return Ok(());
     }
     if shell::find("rustup").is_none() {
         bail!(
-            "the Rust target {WASM_TARGET} is missing and there is no rustup to add it: \
-             install it for the toolchain in {}",
+            "no Rust target {} and no rustup to add it: install it for the toolchain in {}",
+            lacking.join(" and "),
             sysroot.trim()
         );
     }
-    shell::run(Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(root))
+    shell::run(Command::new("rustup").args(["target", "add"]).args(lacking).current_dir(root))
 }
 
 fn tools() -> anyhow::Result<()> {
