@@ -169,6 +169,19 @@ impl Guest {
         Detector::open(Arc::clone(&self.0.warden), pre, indices, settings, step).map_err(|error| self.not_opened(error))
     }
 
+    /// As [`Guest::open_detector`], with settings that nobody held against the schema. For tests of what a guest itself
+    /// says of settings; a host never opens one like this.
+    ///
+    /// # Errors
+    ///
+    /// When it is no detector, or refuses the settings or fails.
+    pub fn open_detector_past_schema(&self, settings: &Value, step: Duration) -> Result<Detector, OpenError> {
+        let Code::Detector(pre, indices) = &self.0.code else {
+            return Err(self.wrong_kind(GuestKind::Detector));
+        };
+        Detector::open(Arc::clone(&self.0.warden), pre, indices, settings, step).map_err(|error| self.not_opened(error))
+    }
+
     /// Opens the guest as a policy that may choose among `actions`.
     ///
     /// # Errors
@@ -179,6 +192,19 @@ impl Guest {
             return Err(self.wrong_kind(GuestKind::Remediation));
         };
         self.check(settings)?;
+        Policy::open(Arc::clone(&self.0.warden), code, settings, actions).map_err(|error| self.not_opened(error))
+    }
+
+    /// As [`Guest::open_policy`], with settings that nobody held against the schema. For tests of what a guest itself says
+    /// of settings; a host never opens one like this.
+    ///
+    /// # Errors
+    ///
+    /// When it is no policy, or refuses the settings or fails.
+    pub fn open_policy_past_schema(&self, settings: &Value, actions: &[ActionOffer]) -> Result<Policy, OpenError> {
+        let Code::Remediation(code) = &self.0.code else {
+            return Err(self.wrong_kind(GuestKind::Remediation));
+        };
         Policy::open(Arc::clone(&self.0.warden), code, settings, actions).map_err(|error| self.not_opened(error))
     }
 
