@@ -1,9 +1,10 @@
-//! The one WebAssembly engine: how it compiles, where instances live, and the clock that ends endless guests.
+//! The WebAssembly engine: how code is made, where instances live, and the clock that ends endless guests.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::error::SandboxError;
 use crate::limits::SandboxOptions;
@@ -12,9 +13,30 @@ use crate::limits::SandboxOptions;
 /// second of a thread that does nothing else cannot be measured.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Makes the engine and starts its clock.
-pub(crate) fn start(options: &SandboxOptions) -> Result<Engine, SandboxError> {
-    let engine = match Engine::new(&config(Some(pool(options)))) {
+/// Where an engine gets code from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Code<'a> {
+    /// It compiles.
+    Compiled,
+    /// It takes what a compiler has left in this folder, and can do nothing else.
+    Kept(&'a Path),
+}
+
+/// Makes the engine that runs guests, and starts its clock.
+pub(crate) fn start(options: &SandboxOptions, code: Code<'_>) -> Result<Engine, SandboxError> {
+    let mut config = match code {
+        Code::Compiled => compiling(),
+        Code::Kept(folder) => {
+            let mut config = running();
+            let kept = cache(folder)
+                .map_err(|error| SandboxError::CodeCache { folder: folder.to_owned(), reason: format!("{error:#}") })?;
+            config.enable_compiler(false).cache(Some(kept));
+            config
+        }
+    };
+    let on_demand = config.clone();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
+    let engine = match Engine::new(&config) {
         Ok(engine) => engine,
         // Address space is limited, for example by `ulimit -v` or a container. Slower, but it works.
         Err(refused) => {
@@ -23,27 +45,45 @@ pub(crate) fn start(options: &SandboxOptions) -> Result<Engine, SandboxError> {
                 error = %format_args!("{refused:#}"),
                 "cannot reserve address space for guest instances, making them on demand instead"
             );
-            Engine::new(&config(None)).map_err(|error| SandboxError::Engine(format!("{error:#}")))?
+            Engine::new(&on_demand).map_err(|error| SandboxError::Engine(format!("{error:#}")))?
         }
     };
     start_ticker(&engine)?;
     Ok(engine)
 }
 
-fn config(pool: Option<PoolingAllocationConfig>) -> Config {
+/// Makes an engine that only compiles, for [`start`]'s to run.
+pub(crate) fn compiler(kept: Option<Cache>) -> Result<Engine, SandboxError> {
+    Engine::new(compiling().cache(kept)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
+}
+
+/// Wasmtime's cache in a folder.
+pub(crate) fn cache(folder: &Path) -> wasmtime::Result<Cache> {
+    let mut config = CacheConfig::new();
+    config.with_directory(folder);
+    // Files that are used often would be compressed anew; they must stay the bytes that were put there.
+    config.with_optimized_compression_usage_counter_threshold(u64::MAX);
+    Cache::new(config)
+}
+
+/// What compiler and runner must agree on.
+fn running() -> Config {
     let mut config = Config::new();
-    // A detector is a fold that must give the same bits on every machine: the two places where WebAssembly leaves the
-    // bits open are closed.
-    config.cranelift_nan_canonicalization(true);
+    // A detector is a fold that must give the same bits on every machine: this is one of the two places where WebAssembly
+    // leaves the bits open, and the compiler closes the other.
     config.relaxed_simd_deterministic(true);
     config.epoch_interruption(true);
     // Half the price of a call; guests of this contract are synchronous.
     config.concurrency_support(false);
     // Shipped guests are stripped, so a backtrace would be numbers; the panic's message comes through the log.
     config.wasm_backtrace_max_frames(None);
-    if let Some(pool) = pool {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    }
+    config
+}
+
+/// As [`running`], with what concerns the compiler alone.
+fn compiling() -> Config {
+    let mut config = running();
+    config.cranelift_nan_canonicalization(true);
     config
 }
 
@@ -56,6 +96,11 @@ fn pool(options: &SandboxOptions) -> PoolingAllocationConfig {
     pool.total_core_instances(instances.saturating_mul(4));
     pool.total_memories(instances);
     pool.total_tables(instances.saturating_mul(2));
+    // One guest of very many parts must not take the room of all others. A linked one has one memory, one table and some
+    // forty core instances.
+    pool.max_memories_per_component(16);
+    pool.max_tables_per_component(16);
+    pool.max_core_instances_per_component(200);
     // The store's limiter, not the pool, says how large a guest may grow; the pool only must not be the smaller one.
     pool.table_elements(100_000);
     pool.max_core_instance_size(4 << 20);

@@ -1,5 +1,6 @@
 //! What can go wrong with a guest, one type a stage: starting the sandbox, loading, opening, calling.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::settings::SettingsError;
@@ -13,6 +14,14 @@ pub enum SandboxError {
     /// The thread that measures the guests' time could not be started.
     #[error("cannot start the thread that ends guests which run too long: {0}")]
     Ticker(#[source] std::sync::Arc<std::io::Error>),
+    /// There is no folder for compiled guests that only this user can write to.
+    #[error("cannot keep compiled guests in {}: {reason}", folder.display())]
+    CodeCache {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// Why a file is not a guest that this host runs.
@@ -45,6 +54,36 @@ pub enum LoadError {
         /// The guest's name.
         guest: String,
         /// The validator's or compiler's words.
+        reason: String,
+    },
+    /// Compiling it took longer than it may.
+    #[error(
+        "guest {guest:?} was still compiling after {after:?}, and the compiler was stopped; if it is meant to be so large, \
+         raise compile_timeout"
+    )]
+    CompileTimedOut {
+        /// The guest's name.
+        guest: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// Compiling it took more memory than it may.
+    #[error(
+        "guest {guest:?} takes more than {limit} bytes of memory to compile; if it is meant to be so large, raise \
+         compile_memory"
+    )]
+    CompileOutOfMemory {
+        /// The guest's name.
+        guest: String,
+        /// The limit on the compiler's memory.
+        limit: u64,
+    },
+    /// The compiler itself failed, which tells nothing about the guest.
+    #[error("guest {guest:?} could not be compiled: {reason}")]
+    CompileFailed {
+        /// The guest's name.
+        guest: String,
+        /// What happened.
         reason: String,
     },
     /// It exports none of the interfaces that make a guest.

@@ -1,7 +1,7 @@
 //! A loaded guest: what it is and what it says of itself, and the way to open it with settings.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::component::{InstancePre, Linker};
@@ -9,6 +9,7 @@ use wasmtime::component::{InstancePre, Linker};
 use crate::bindings::detector::DetectorGuestIndices;
 use crate::bindings::detector::tidegate::plugin::types as wit;
 use crate::bindings::remediation::RemediationGuestIndices;
+use crate::compile::LoadReport;
 use crate::contract::Admitted;
 use crate::detector::Detector;
 use crate::error::{CallError, LoadError, OpenError};
@@ -66,6 +67,7 @@ struct Loaded {
     code: Code,
     manifest: Manifest,
     schema: jsonschema::Validator,
+    report: LoadReport,
 }
 
 enum Code {
@@ -93,7 +95,9 @@ impl Guest {
         limits: &Limits,
         counters: Arc<Counters>,
         quarantine: Arc<Quarantine>,
+        mut report: LoadReport,
     ) -> Result<Self, LoadError> {
+        let began = Instant::now();
         let warden = Warden::new(name, compiled, limits, counters, quarantine);
         let broken =
             |error: wasmtime::Error| LoadError::Contract { guest: name.to_owned(), reason: format!("{error:#}") };
@@ -121,7 +125,8 @@ impl Guest {
             manifest(described, limits).map_err(|reason| LoadError::Manifest { guest: name.to_owned(), reason })?;
         let schema = settings::compile(&manifest.settings_schema)
             .map_err(|reason| LoadError::Manifest { guest: name.to_owned(), reason })?;
-        Ok(Self(Arc::new(Loaded { warden: Arc::new(warden), code, manifest, schema })))
+        report.described = began.elapsed();
+        Ok(Self(Arc::new(Loaded { warden: Arc::new(warden), code, manifest, schema, report })))
     }
 
     /// The name that it was loaded under.
@@ -140,6 +145,11 @@ impl Guest {
     /// SHA-256 of its bytes, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.0.warden.compiled.digest
+    }
+
+    /// How loading it went.
+    pub fn load_report(&self) -> &LoadReport {
+        &self.0.report
     }
 
     /// What it says of itself.

@@ -8,6 +8,7 @@
 //! `wit/v0.1` and nothing of Prometheus, incidents' lives, configs or journals.
 
 mod bindings;
+mod compile;
 mod contract;
 mod detector;
 mod engine;
@@ -30,6 +31,7 @@ mod text;
 mod warden;
 mod wasi;
 
+pub use compile::{CodeSource, CompileError, CompilerProcess, Compiling, LoadReport, compile_in_child};
 pub use contract::{DETECTOR, REMEDIATION};
 pub use detector::Detector;
 pub use error::{CallError, GuestError, LoadError, OpenError, RefusedImport, SandboxError, WhyRefused};

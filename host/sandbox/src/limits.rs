@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::compile::Compiling;
+
 /// Limits of one guest. [`Limits::default`] suits a guest of any language; a config may tighten or loosen each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -28,6 +30,14 @@ pub struct Limits {
     ///
     /// Default 64 MiB: a Python guest has 18 MB. Compiling takes time and memory in proportion to the size.
     pub max_wasm_bytes: usize,
+    /// Longest that compiling it may take, where a child process does that.
+    ///
+    /// Default 2 min: a Python guest takes 7 s on a quiet machine, and machines that test or start are not quiet.
+    pub compile_timeout: Duration,
+    /// Most address space that compiling it may take, in bytes, where a child process does that.
+    ///
+    /// Default 2 GiB: several times what a Python guest takes.
+    pub compile_memory_bytes: u64,
     /// Largest state that `score` may return.
     ///
     /// Default 64 KiB: sixteen times what the shipped detectors use; a million series hold that many states.
@@ -93,6 +103,8 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             table_elements: 100_000,
             max_wasm_bytes: 64 << 20,
+            compile_timeout: Duration::from_secs(120),
+            compile_memory_bytes: 2 << 30,
             max_state_bytes: 64 << 10,
             max_text_bytes: 4 << 10,
             max_arguments_bytes: 64 << 10,
@@ -149,10 +161,12 @@ pub struct SandboxOptions {
     pub max_instances: u32,
     /// When a trapping guest is put aside.
     pub quarantine: QuarantineRules,
+    /// Where guests are compiled. Default: in this process.
+    pub compiling: Compiling,
 }
 
 impl Default for SandboxOptions {
     fn default() -> Self {
-        Self { max_instances: 1000, quarantine: QuarantineRules::default() }
+        Self { max_instances: 1000, quarantine: QuarantineRules::default(), compiling: Compiling::default() }
     }
 }

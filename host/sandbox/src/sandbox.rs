@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compile::{CodeSource, Compiler, LoadReport};
 use crate::contract;
-use crate::engine;
 use crate::error::{LoadError, SandboxError};
 use crate::grants::Grants;
 use crate::guest::Guest;
@@ -20,7 +20,7 @@ use crate::limits::{Limits, SandboxOptions};
 pub struct Sandbox(Arc<Inner>);
 
 struct Inner {
-    engine: Engine,
+    compiler: Compiler,
     options: SandboxOptions,
     ledger: Ledger,
     /// By digest. Weak, so that a component goes when the last guest made of it does.
@@ -38,18 +38,18 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the machine runs no WebAssembly at all or has no thread to spare.
+    /// When the machine runs no WebAssembly at all, has no thread to spare, or has no safe place for compiled guests.
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
         Ok(Self(Arc::new(Inner {
-            engine: engine::start(&options)?,
+            compiler: Compiler::start(&options)?,
             options,
             ledger: Ledger::default(),
             compiled: Mutex::default(),
         })))
     }
 
-    /// Checks, compiles and describes the guest in `wasm`. Compiling takes seconds for a large guest and cannot be
-    /// cancelled; bytes that are already loaded, under whatever name, are not compiled again.
+    /// Checks, compiles and describes the guest in `wasm`, which takes seconds for a large guest; bytes that are already
+    /// loaded, under whatever name, or were compiled before and kept, are not compiled again.
     ///
     /// # Errors
     ///
@@ -62,12 +62,16 @@ impl Sandbox {
                 limit: limits.max_wasm_bytes,
             });
         }
+        let began = Instant::now();
         let inspection = inspect(wasm);
         let admitted = contract::admit(name, &inspection, grants)?;
-        let compiled = self.compile(name, wasm, &inspection.digest)?;
+        let inspected = began.elapsed();
+        let began = Instant::now();
+        let (compiled, code) = self.compile(name, wasm, &inspection.digest, limits)?;
+        let report = LoadReport { inspected, compiled: began.elapsed(), code, described: Duration::ZERO };
         let counters = self.0.ledger.counters(name, &compiled.digest, admitted.kind);
         let quarantine = self.0.ledger.quarantine(&compiled.digest, &self.0.options.quarantine);
-        Guest::new(name, compiled, admitted, limits, counters, quarantine)
+        Guest::new(name, compiled, admitted, limits, counters, quarantine, report)
     }
 
     /// What every guest did so far, ordered by name and digest.
@@ -75,20 +79,25 @@ impl Sandbox {
         self.0.ledger.stats()
     }
 
-    fn compile(&self, name: &str, wasm: &[u8], digest: &str) -> Result<Arc<Compiled>, LoadError> {
+    fn compile(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        digest: &str,
+        limits: &Limits,
+    ) -> Result<(Arc<Compiled>, CodeSource), LoadError> {
         let cached = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(digest).and_then(Weak::upgrade);
         if let Some(compiled) = cached {
-            return Ok(compiled);
+            return Ok((compiled, CodeSource::Loaded));
         }
         // The lock is not held meanwhile: one slow guest must not keep others from loading. Compiling the same bytes
         // twice at once is rare and harmless.
-        let component = Component::from_binary(&self.0.engine, wasm)
-            .map_err(|error| LoadError::Invalid { guest: name.to_owned(), reason: format!("{error:#}") })?;
+        let (component, code) = self.0.compiler.component(name, wasm, limits)?;
         let compiled = Arc::new(Compiled { component, digest: digest.to_owned() });
         let mut all = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, weak| weak.strong_count() > 0);
         all.insert(digest.to_owned(), Arc::downgrade(&compiled));
-        Ok(compiled)
+        Ok((compiled, code))
     }
 }
 
