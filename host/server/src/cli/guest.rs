@@ -1,13 +1,16 @@
 //! `tidegate guest`: a guest on its own, with no host and no config.
 
 use clap::Subcommand;
+use tidegate_sandbox::{Sandbox, SandboxOptions};
 
 use super::exit::Failure;
 
 mod bench;
+mod file;
 mod inspect;
 mod new;
 mod run;
+mod settings;
 mod test;
 
 #[derive(Debug, Subcommand)]
@@ -24,7 +27,11 @@ pub(super) enum Guest {
     New(new::Args),
 }
 
-pub(super) fn run(guest: &Guest) -> Result<(), Failure> {
+/// Runs a command. `start_log` is called where what a guest logs is worth seeing.
+pub(super) fn run(guest: &Guest, start_log: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    if matches!(guest, Guest::Run(_)) {
+        start_log()?;
+    }
     match guest {
         Guest::Inspect(args) => inspect::run(args),
         Guest::Run(args) => run::run(args),
@@ -32,4 +39,9 @@ pub(super) fn run(guest: &Guest) -> Result<(), Failure> {
         Guest::Bench(args) => bench::run(args),
         Guest::New(args) => new::run(args),
     }
+}
+
+/// The sandbox of one command.
+fn sandbox() -> Result<Sandbox, Failure> {
+    Sandbox::new(SandboxOptions::default()).map_err(|error| Failure::Failed(error.to_string()))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tidegate_sandbox::{CallError, Detector};
 
 use super::series::Series;
+use crate::plot::{Band, Point};
 
 /// What became of one sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +104,19 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// The samples as a chart takes them.
+    #[must_use]
+    pub fn points(&self) -> Vec<Point> {
+        let band = |judgement: &Judgement| {
+            let &Judgement { score, expected, lower, upper, .. } = judgement;
+            Band { score, expected, lower, upper }
+        };
+        self.rows
+            .iter()
+            .map(|row| Point { at: row.at, value: row.value, band: row.verdict.judgement().map(band) })
+            .collect()
+    }
+
     /// How many samples have a score.
     #[must_use]
     pub fn judged(&self) -> u64 {
