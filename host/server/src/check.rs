@@ -10,13 +10,13 @@ use reqwest::Method;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Rules;
 use tidegate_domain::time::Timestamp;
-use tidegate_sandbox::{Sandbox, SandboxOptions};
 
 use crate::clock;
 use crate::config::{self, Config, ConfigErrors, Findings, WatchConfig};
 use crate::guest_folder::{LoadedGuests, build_guests};
 use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, TransportError, read_start};
 use crate::prometheus::{Client, QueryError, QueryLimits};
+use crate::sandboxing;
 
 /// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
 const CHURN_WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -38,7 +38,7 @@ pub(crate) enum CheckError {
 /// Checks a config and writes what it found: warnings to standard error, what there is to standard output.
 pub(crate) fn run(file: &Path, connect: bool) -> Result<(), CheckError> {
     let config = config::load(file)?;
-    let sandbox = Sandbox::new(SandboxOptions::default()).map_err(|error| CheckError::Machine(error.to_string()))?;
+    let sandbox = sandboxing::beside_service(&config).map_err(|error| CheckError::Machine(error.to_string()))?;
     let guests = build_guests(&config, &sandbox)?;
     for warning in config.warnings.iter().chain(&guests.warnings) {
         eprintln!("warning: {warning}");

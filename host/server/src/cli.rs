@@ -13,6 +13,7 @@ use crate::check;
 use crate::config::{self, Config};
 
 mod client;
+mod compile;
 mod decide;
 mod exit;
 mod guest;
@@ -115,6 +116,9 @@ enum Command {
     /// Read the journal of this machine, while no host holds it
     #[command(subcommand)]
     Journal(Journal),
+    /// Compile the guest on standard input; this program starts itself with it
+    #[command(name = crate::sandboxing::COMPILE_COMMAND, hide = true)]
+    CompileGuest(compile::Args),
     /// Print a completion script, for example: tidegate completions bash > /etc/bash_completion.d/tidegate
     Completions {
         /// For which shell
@@ -222,6 +226,7 @@ fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Resul
         Command::Resume { host } => decide::resume(&host.client(file)?),
         Command::Journal(Journal::Verify) => journal::verify(file),
         Command::Journal(Journal::Export) => journal::export(file),
+        Command::CompileGuest(args) => compile::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut std::io::stdout());
             Ok(())

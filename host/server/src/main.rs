@@ -23,6 +23,7 @@ mod notices;
 mod prometheus;
 mod pulse;
 mod questions;
+mod sandboxing;
 mod series_store;
 mod serve;
 mod setup;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 
 /// Loads the guests before anything is opened or listens: a config that cannot work must not touch the journal.
 fn serve(config: config::Config) -> anyhow::Result<()> {
-    let sandbox = tidegate_sandbox::Sandbox::new(tidegate_sandbox::SandboxOptions::default())?;
+    let sandbox = sandboxing::of_service(&config)?;
     let guests = guest_folder::build_guests(&config, &sandbox)?;
     for warning in &guests.warnings {
         tracing::warn!("{warning}");
