@@ -316,10 +316,16 @@ fn last_words(said: &Option<String>) -> String {
     said.as_ref().map_or_else(String::new, |said| format!("; it said: {said}"))
 }
 
+/// Most things that a message lists: what a guest imports and exports can be any number.
+const LISTED: usize = 20;
+
 fn listed<T: ToString>(items: &[T]) -> String {
     if items.is_empty() {
         return "nothing".to_owned();
     }
-    let items: Vec<_> = items.iter().map(T::to_string).collect();
-    items.join("; ")
+    let mut listed: Vec<_> = items.iter().take(LISTED).map(T::to_string).collect();
+    if items.len() > LISTED {
+        listed.push(format!("and {} more", items.len() - LISTED));
+    }
+    listed.join("; ")
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tidegate_guest::{ActionInfo, Decision, Error, Incident, Plan, Policy};
+use tidegate_guest::{ActionInfo, Decision, Error, Incident, Plan, Policy, log};
 
 /// What a test can set.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -27,6 +27,12 @@ pub enum Mode {
     LoopInOpen,
     /// Panic with a message.
     Panic,
+    /// Panic in `open`.
+    PanicInOpen,
+    /// Allocate memory without end.
+    Allocate,
+    /// 100,000 messages to the log.
+    LogFlood,
     /// Propose an action that was not offered.
     OtherAction,
     /// Arguments that are not JSON.
@@ -61,8 +67,10 @@ impl Policy for HostilePolicy {
     type Settings = Settings;
 
     fn open(settings: Settings, actions: Vec<ActionInfo>) -> Result<Self, Error> {
-        if settings.mode == Mode::LoopInOpen {
-            spin();
+        match settings.mode {
+            Mode::LoopInOpen => spin(),
+            Mode::PanicInOpen => panic!("hostile on purpose, in open"),
+            _ => {}
         }
         Ok(HostilePolicy { mode: settings.mode, first_action: actions.into_iter().next().map(|action| action.name) })
     }
@@ -78,9 +86,11 @@ impl Policy for HostilePolicy {
             arguments: "{}".to_owned(),
         };
         match self.mode {
-            Mode::None | Mode::LoopInOpen => {}
+            Mode::None | Mode::LoopInOpen | Mode::PanicInOpen => {}
             Mode::Loop => spin(),
             Mode::Panic => panic!("hostile on purpose, incident {}", incident.id),
+            Mode::Allocate => devour(),
+            Mode::LogFlood => (0..100_000).for_each(|i| log::warn(&format!("flood {i}"))),
             Mode::OtherAction => plan.action = "rm-rf".to_owned(),
             Mode::BrokenArguments => plan.arguments = "{\"a\": ".to_owned(),
             Mode::ListArguments => plan.arguments = "[1, 2]".to_owned(),
@@ -106,6 +116,14 @@ fn spin() -> ! {
     let mut turns = 0_u64;
     loop {
         turns = black_box(turns.wrapping_add(1));
+    }
+}
+
+fn devour() -> ! {
+    let mut hoard = Vec::new();
+    loop {
+        hoard.push(vec![1_u8; 1 << 20]);
+        black_box(&mut hoard);
     }
 }
 

@@ -3,6 +3,7 @@
 //! It implements the contract below the SDK's adapter, because the adapter would not let it break most promises. With
 //! `{"mode": "none"}`, and before `after` samples were seen, it behaves: its state counts samples, every score is 0.
 
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 
 use schemars::{JsonSchema, schema_for};
@@ -80,9 +81,28 @@ pub enum Mode {
     InternalError,
     /// Ask for more history than exists.
     GreedyNeeds,
+    /// Ask for a year of history, which is allowed.
+    YearlyNeeds,
+    /// Ask for a thousand years of history.
+    MillennialNeeds,
+    /// Never return from `needs`.
+    LoopInNeeds,
+    /// Panic in `needs`.
+    PanicInNeeds,
+    /// Twice the state of the call before, without end.
+    GrowingState,
+    /// Keep a megabyte more for each call.
+    Leak,
+    /// Make models without end and drop none.
+    ManyModels,
+    /// Break off without a word: no panic, no message.
+    Abort,
+    /// Panic when the model is dropped.
+    PanicInDrop,
 }
 
 const MEGABYTE: usize = 1 << 20;
+const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
 /// The exported component.
 pub struct Hostile;
@@ -91,7 +111,14 @@ pub struct Hostile;
 #[derive(Debug)]
 pub struct Model {
     settings: Settings,
-    calls: std::cell::Cell<u64>,
+    calls: Cell<u64>,
+    hoard: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        assert!(self.settings.mode != Mode::PanicInDrop, "hostile on purpose, while dropped");
+    }
 }
 
 impl contract::Guest for Hostile {
@@ -117,19 +144,26 @@ impl contract::GuestModel for Model {
             Mode::PanicInOpen => panic!("hostile on purpose, in open"),
             _ => {}
         }
-        Ok(contract::Model::new(Model { settings, calls: 0.into() }))
+        Ok(contract::Model::new(Model::new(settings)))
     }
 
     fn needs(&self) -> Needs {
-        let greedy = self.settings.mode == Mode::GreedyNeeds;
-        Needs { history_ms: if greedy { u64::MAX } else { 0 }, min_samples: if greedy { u64::MAX } else { 0 } }
+        let history_ms = match self.settings.mode {
+            Mode::GreedyNeeds => return Needs { history_ms: u64::MAX, min_samples: u64::MAX },
+            Mode::YearlyNeeds => YEAR_MS,
+            Mode::MillennialNeeds => 1000 * YEAR_MS,
+            Mode::LoopInNeeds => spin(),
+            Mode::PanicInNeeds => panic!("hostile on purpose, in needs"),
+            _ => 0,
+        };
+        Needs { history_ms, min_samples: 0 }
     }
 
     fn score(&self, state: Vec<u8>, fresh: Samples) -> Result<Scored, Error> {
-        let seen = match <[u8; 8]>::try_from(state.as_slice()) {
-            Ok(bytes) => u64::from_le_bytes(bytes),
-            Err(_) if state.is_empty() => 0,
-            Err(_) => return Err(Error::UnreadableState(format!("state: {} bytes, expected 8", state.len()))),
+        let seen = match state.first_chunk() {
+            Some(bytes) if state.len() == 8 || self.settings.mode == Mode::GrowingState => u64::from_le_bytes(*bytes),
+            _ if state.is_empty() => 0,
+            _ => return Err(Error::UnreadableState(format!("state: {} bytes, expected 8", state.len()))),
         };
         self.calls.set(self.calls.get() + 1);
         let mut scored = Scored {
@@ -140,16 +174,21 @@ impl contract::GuestModel for Model {
         let now = seen >= self.settings.after
             && self.settings.only_value.is_none_or(|value| fresh.values.last() == Some(&value));
         if now {
-            self.misbehave(seen, fresh.values.len(), &mut scored)?;
+            self.misbehave(seen, fresh.values.len(), &state, &mut scored)?;
         }
         Ok(scored)
     }
 }
 
 impl Model {
-    fn misbehave(&self, seen: u64, len: usize, scored: &mut Scored) -> Result<(), Error> {
+    fn new(settings: Settings) -> Model {
+        Model { settings, calls: Cell::default(), hoard: RefCell::default() }
+    }
+
+    fn misbehave(&self, seen: u64, len: usize, state: &[u8], scored: &mut Scored) -> Result<(), Error> {
         match self.settings.mode {
-            Mode::None | Mode::LoopInOpen | Mode::PanicInOpen | Mode::GreedyNeeds => {}
+            Mode::None | Mode::LoopInOpen | Mode::PanicInOpen | Mode::PanicInDrop => {}
+            Mode::GreedyNeeds | Mode::YearlyNeeds | Mode::MillennialNeeds | Mode::LoopInNeeds | Mode::PanicInNeeds => {}
             Mode::Loop => spin(),
             Mode::Allocate => devour(),
             Mode::Recurse => {
@@ -166,6 +205,12 @@ impl Model {
             Mode::InvertedBand => scored.verdicts = verdicts(len, 2.0, 1.0, 2.0, 0.0),
             Mode::GiantState => scored.state = vec![1; 64 * MEGABYTE],
             Mode::ForgetState => scored.state.clear(),
+            Mode::GrowingState => scored.state.resize((2 * state.len()).max(8), 0),
+            Mode::Leak => self.hoard.borrow_mut().push(vec![1; MEGABYTE]),
+            Mode::ManyModels => loop {
+                std::mem::forget(contract::Model::new(Model::new(self.settings.clone())));
+            },
+            Mode::Abort => std::process::abort(),
             Mode::GiantNote => scored.note = Some("n".repeat(16 * MEGABYTE)),
             Mode::RudeNote => scored.note = Some("\u{1b}[2J\u{1b}]0;gone\u{7}\0\r\n<script>\u{202e}".to_owned()),
             Mode::LogFlood => (0..100_000).for_each(|i| log::warn(&format!("flood {i}"))),
