@@ -9,5 +9,6 @@ pub mod instant;
 pub mod plot;
 pub mod run;
 pub mod scaffold;
+pub mod subject;
 pub mod test;
 pub mod text;

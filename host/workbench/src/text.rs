@@ -27,6 +27,21 @@ pub fn printable(text: &str, max: usize) -> String {
     shown
 }
 
+/// Text of several lines and at most `max` characters, made safe as [`printable`] does and otherwise as it stands.
+#[must_use]
+pub fn plain(text: &str, max: usize) -> String {
+    let mut shown: String = text
+        .trim_end()
+        .chars()
+        .take(max)
+        .map(|character| if character != '\n' && deceives(character) { '\u{fffd}' } else { character })
+        .collect();
+    if text.trim_end().chars().nth(max).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn deceives(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
