@@ -9,19 +9,20 @@ use anyhow::{Context as _, bail};
 use crate::demo::{self, Options};
 use crate::{guests, setup, shell};
 
-/// All tests of the workspace, guests included, natively.
+/// All tests of the workspace: guests natively, each in its language, and as the components that they become.
 pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
-    setup::run(root)?;
-    guests::build(root)?;
+    set_up(root)?;
+    guests::build_all(root)?;
+    guests::test_foreign(root)?;
     shell::run(&mut shell::cargo(root, &["test", "--workspace"]))
 }
 
 /// Every stage in turn; the first that fails ends the run.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let cargo = |arguments: &[&str]| shell::run(&mut shell::cargo(root, arguments));
-    stage("setup", || setup::run(root))?;
+    stage("setup", || set_up(root))?;
     stage("format", || cargo(&["fmt", "--all", "--check"]))?;
-    stage("guests", || guests::build(root).map(drop))?;
+    stage("guests", || guests::build_all(root).map(drop))?;
     stage("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     stage("docs", || {
         let mut doc: Command = shell::cargo(root, &["doc", "--workspace", "--no-deps"]);
@@ -38,6 +39,11 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     }
     println!("== all stages passed");
     Ok(())
+}
+
+fn set_up(root: &Path) -> anyhow::Result<()> {
+    setup::run(root)?;
+    setup::other_languages()
 }
 
 fn stage(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -1,6 +1,9 @@
-//! Builds every guest crate into a component and puts it where a host looks for guests.
+//! Builds every guest into a component and puts it where a host looks for guests.
 //!
 //! What a guest does is none of its business; a new crate under one of the folders below is built without being named.
+//! Guests in other languages are [`foreign`]'s.
+
+mod foreign;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{setup, shell};
 
 /// Folders of guest crates, and where under the target folder their components go. Guests that misbehave on purpose stay
 /// out of the folder that a host would be pointed at.
@@ -42,6 +45,19 @@ pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
     }
     let target = shell::target_dir(root);
     guests.iter().map(|guest| place(guest, &target)).collect()
+}
+
+/// As [`build`], and those in other languages that have changed.
+pub(crate) fn build_all(root: &Path) -> Result<Vec<PathBuf>> {
+    setup::other_languages_are_there()?;
+    let mut built = build(root)?;
+    built.extend(foreign::build(root)?);
+    Ok(built)
+}
+
+/// The tests that guests in other languages have in their own; those in Rust are tests of the workspace.
+pub(crate) fn test_foreign(root: &Path) -> Result<()> {
+    foreign::test(root)
 }
 
 fn compile<'a>(root: &Path, target: &str, guests: impl Iterator<Item = &'a Guest>) -> Result<()> {
@@ -88,18 +104,23 @@ fn find(root: &Path) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// Copies a component to its place under another name first: a host that watches the folder never sees half a file.
+/// Puts a crate's component in its place.
 fn place(guest: &Guest, target: &Path) -> Result<PathBuf> {
     let built = target.join(guest.target()).join(PROFILE);
     let from = built.join(format!("{}.wasm", guest.name.replace('-', "_")));
-    let folder = target.join(guest.goes_to);
-    let to = folder.join(format!("{}.wasm", guest.name));
-    // By process: two builds at once must not take each other's half-written file.
-    let half = folder.join(format!(".{}.wasm.{}", guest.name, std::process::id()));
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    fs::copy(&from, &half).with_context(|| {
-        format!("cannot copy {} to {}; is the crate `{}` a cdylib?", from.display(), half.display(), guest.name)
-    })?;
-    fs::rename(&half, &to).with_context(|| format!("cannot rename {} to {}", half.display(), to.display()))?;
+    let to = target.join(guest.goes_to).join(format!("{}.wasm", guest.name));
+    put(&from, &to).with_context(|| format!("is the crate `{}` a cdylib?", guest.name))?;
     Ok(to)
+}
+
+/// Copies a component to its place under another name first: a host that watches the folder never sees half a file.
+fn put(from: &Path, to: &Path) -> Result<()> {
+    let (Some(folder), Some(name)) = (to.parent(), to.file_name()) else {
+        bail!("{} is no place for a file", to.display());
+    };
+    // By process: two builds at once must not take each other's half-written file.
+    let half = folder.join(format!(".{}.{}", name.display(), std::process::id()));
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::copy(from, &half).with_context(|| format!("cannot copy {} to {}", from.display(), half.display()))?;
+    fs::rename(&half, to).with_context(|| format!("cannot rename {} to {}", half.display(), to.display()))
 }

@@ -24,13 +24,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what this machine lacks: the WebAssembly target, Prometheus, Alertmanager, the node exporter.
+    /// Install what this machine lacks: WebAssembly targets, Prometheus, Alertmanager, the node exporter, Python, Node.js.
     Setup,
     /// Build every guest into target/guests/NAME.wasm.
-    Guests,
+    Guests {
+        /// Also those in Python and JavaScript, of examples/guests, that have changed.
+        #[arg(long)]
+        all: bool,
+    },
     /// Show tidegate at work in three minutes: Prometheus, Alertmanager, a shop with a fault, and you to decide.
     Demo(demo::Options),
-    /// Run all tests, after `setup` and `guests`.
+    /// Run all tests, after `setup` and `guests --all`.
     Test,
     /// Measure guest calls and whole cycles, and print what they cost. Takes minutes; wants a quiet machine.
     Bench(bench::Options),
@@ -41,8 +45,9 @@ enum Chore {
 fn main() -> ExitCode {
     let root = root();
     let done = match Cli::parse().chore {
-        Chore::Setup => setup::run(&root),
-        Chore::Guests => guests::build(&root).map(drop),
+        Chore::Setup => setup::run(&root).and_then(|()| setup::other_languages()),
+        Chore::Guests { all: false } => guests::build(&root).map(drop),
+        Chore::Guests { all: true } => guests::build_all(&root).map(drop),
         Chore::Demo(options) => return demo::run(&root, &options),
         Chore::Test => ci::test(&root),
         Chore::Bench(options) => bench::run(&root, &options),

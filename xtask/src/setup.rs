@@ -13,40 +13,79 @@ use crate::shell;
 /// What guests are built for: those of the contract alone, and those that want WASI.
 const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 
-/// A program that the demo and the tests run.
+/// A program that the demo and the tests run, or guests are built with.
 struct Tool {
     /// Names it goes by: Debian's, and its project's own.
     names: &'static [&'static str],
+    /// What it must be more than there, for people, and arguments with which it succeeds where it is.
+    more: Option<(&'static str, &'static [&'static str])>,
     /// Debian's package.
     package: &'static str,
     /// Where others get it.
     source: &'static str,
 }
 
-const PROMETHEUS: Tool =
-    Tool { names: &["prometheus"], package: "prometheus", source: "https://prometheus.io/download/#prometheus" };
-const PROMTOOL: Tool =
-    Tool { names: &["promtool"], package: "prometheus", source: "https://prometheus.io/download/#prometheus" };
+const PROMETHEUS: Tool = Tool {
+    names: &["prometheus"],
+    more: None,
+    package: "prometheus",
+    source: "https://prometheus.io/download/#prometheus",
+};
+const PROMTOOL: Tool = Tool {
+    names: &["promtool"],
+    more: None,
+    package: "prometheus",
+    source: "https://prometheus.io/download/#prometheus",
+};
 const ALERTMANAGER: Tool = Tool {
     names: &["prometheus-alertmanager", "alertmanager"],
+    more: None,
     package: "prometheus-alertmanager",
     source: "https://prometheus.io/download/#alertmanager",
 };
 const AMTOOL: Tool = Tool {
     names: &["amtool"],
+    more: None,
     package: "prometheus-alertmanager",
     source: "https://prometheus.io/download/#alertmanager",
 };
 const NODE_EXPORTER: Tool = Tool {
     names: &["prometheus-node-exporter", "node_exporter"],
+    more: None,
     package: "prometheus-node-exporter",
     source: "https://prometheus.io/download/#node_exporter",
 };
 const TOOLS: [&Tool; 5] = [&PROMETHEUS, &PROMTOOL, &ALERTMANAGER, &AMTOOL, &NODE_EXPORTER];
 
+const PYTHON: Tool = Tool {
+    names: &["python3"],
+    more: Some(("3.10 or later", &["-c", "import sys; sys.exit(sys.version_info < (3, 10))"])),
+    package: "python3",
+    source: "https://www.python.org/downloads/",
+};
+const VENV: Tool = Tool {
+    names: &["python3"],
+    more: Some(("with venv and ensurepip", &["-c", "import venv, ensurepip"])),
+    package: "python3-venv",
+    source: "https://www.python.org/downloads/",
+};
+const NODE: Tool = Tool {
+    names: &["node"],
+    more: Some(("18 or later", &["--eval", "process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)"])),
+    package: "nodejs",
+    source: "https://nodejs.org/en/download",
+};
+const NPM: Tool = Tool { names: &["npm"], more: None, package: "npm", source: "https://nodejs.org/en/download" };
+
+/// What guests in other languages than Rust are built with.
+const OTHER_LANGUAGES: [&Tool; 4] = [&PYTHON, &VENV, &NODE, &NPM];
+
 impl Tool {
     fn find(&self) -> Option<PathBuf> {
-        self.names.iter().find_map(|name| shell::find(name))
+        let found = self.names.iter().find_map(|name| shell::find(name))?;
+        let Some((_, probe)) = self.more else { return Some(found) };
+        let is_more = Command::new(&found).args(probe).output().is_ok_and(|output| output.status.success());
+        is_more.then_some(found)
     }
 }
 
@@ -67,7 +106,21 @@ impl Programs {
 /// Makes sure that the WebAssembly targets and the tools are there.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     wasm_targets(root)?;
-    tools()
+    tools(&TOOLS)
+}
+
+/// Makes sure that what builds guests in Python and JavaScript is there.
+pub(crate) fn other_languages() -> anyhow::Result<()> {
+    tools(&OTHER_LANGUAGES)
+}
+
+/// Says what is missing to build guests in Python and JavaScript, and installs nothing.
+pub(crate) fn other_languages_are_there() -> anyhow::Result<()> {
+    let lacking = lacking(&OTHER_LANGUAGES);
+    if !lacking.is_empty() {
+        bail!("{}\n`cargo xtask setup` installs it where there is apt", missing(&lacking));
+    }
+    Ok(())
 }
 
 fn wasm_targets(root: &Path) -> anyhow::Result<()> {
@@ -89,8 +142,8 @@ fn wasm_targets(root: &Path) -> anyhow::Result<()> {
     shell::run(Command::new("rustup").args(["target", "add"]).args(lacking).current_dir(root))
 }
 
-fn tools() -> anyhow::Result<()> {
-    let lacking = lacking();
+fn tools(wanted: &[&'static Tool]) -> anyhow::Result<()> {
+    let lacking = lacking(wanted);
     if lacking.is_empty() {
         return Ok(());
     }
@@ -102,15 +155,15 @@ fn tools() -> anyhow::Result<()> {
     };
     install(&packages(&lacking), root_rights)?;
 
-    let still_lacking = self::lacking();
+    let still_lacking = self::lacking(wanted);
     if !still_lacking.is_empty() {
         bail!("apt-get succeeded, and yet: {}", missing(&still_lacking));
     }
     Ok(())
 }
 
-fn lacking() -> Vec<&'static Tool> {
-    TOOLS.into_iter().filter(|tool| tool.find().is_none()).collect()
+fn lacking(wanted: &[&'static Tool]) -> Vec<&'static Tool> {
+    wanted.iter().copied().filter(|tool| tool.find().is_none()).collect()
 }
 
 fn packages(tools: &[&Tool]) -> Vec<&'static str> {
@@ -122,7 +175,10 @@ fn packages(tools: &[&Tool]) -> Vec<&'static str> {
 fn missing(tools: &[&Tool]) -> String {
     let lines: Vec<String> = tools
         .iter()
-        .map(|tool| format!("{} is not on the PATH: install it from {}", tool.names.join(" or "), tool.source))
+        .map(|tool| {
+            let more = tool.more.map(|(more, _)| format!(", {more},")).unwrap_or_default();
+            format!("{}{more} is not on the PATH: install it from {}", tool.names.join(" or "), tool.source)
+        })
         .collect();
     lines.join("\n")
 }

@@ -49,13 +49,13 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
-/// The command as a person would type it here: a program on the PATH by its name, another by its way from here.
+/// The command as a person would type it here: a program on the PATH by its name, one below here by its way from here.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let here = env::current_dir().unwrap_or_default();
     let shown = match program.file_name().and_then(OsStr::to_str) {
-        Some(name) if find(name).is_some() => Path::new(name),
-        _ => program.strip_prefix(here).unwrap_or(program),
+        Some(name) if !program.starts_with(&here) && find(name).is_some() => Path::new(name),
+        _ => program.strip_prefix(&here).unwrap_or(program),
     };
     let words = std::iter::once(shown.as_os_str()).chain(command.get_args());
     words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
