@@ -20,8 +20,12 @@ pub(crate) struct FakePrometheus {
 #[derive(Default)]
 struct Script {
     series: BTreeMap<String, Vec<(f64, f64)>>,
+    /// How many series an instant query gives, and their value.
+    vectors: BTreeMap<String, (usize, f64)>,
     faults: BTreeMap<String, Fault>,
     asked: Vec<Asked>,
+    /// The instant queries so far.
+    told: Vec<String>,
 }
 
 /// A range query that it was asked.
@@ -57,7 +61,22 @@ impl FakePrometheus {
     /// `expr` gives one series, `{service="<expr>"}`, that began a minute ago and has been at `value` since, give or
     /// take a little.
     pub(crate) fn play(&self, expr: &str, value: f64) {
-        lock(&self.script).series.insert(expr.to_owned(), vec![(now() - 60.0, value)]);
+        self.play_since(expr, value, Duration::from_secs(60));
+    }
+
+    /// The same for a series that began so long ago.
+    pub(crate) fn play_since(&self, expr: &str, value: f64, ago: Duration) {
+        lock(&self.script).series.insert(expr.to_owned(), vec![(now() - ago.as_secs_f64(), value)]);
+    }
+
+    /// Instant queries for `expr` give so many series, `{pod="p<n>"}`, at this value.
+    pub(crate) fn tell(&self, expr: &str, series: usize, value: f64) {
+        lock(&self.script).vectors.insert(expr.to_owned(), (series, value));
+    }
+
+    /// How often `expr` was asked for in an instant query.
+    pub(crate) fn told(&self, expr: &str) -> usize {
+        lock(&self.script).told.iter().filter(|told| *told == expr).count()
     }
 
     /// From now on it is at `value`.
@@ -98,8 +117,7 @@ fn now() -> f64 {
 fn answer(script: &Mutex<Script>, call: &Call) -> Reply {
     match call.path.as_str() {
         "/api/v1/query_range" => range(script, call),
-        // `up`, which the host surveys: no target at all.
-        "/api/v1/query" => success(&json!({ "resultType": "vector", "result": [] })),
+        "/api/v1/query" => instant(script, call),
         "/api/v1/alerts" => success(&json!({ "alerts": [] })),
         "/-/ready" => Reply::text(200, "ready"),
         _ => Reply::text(404, "404 page not found"),
@@ -108,6 +126,26 @@ fn answer(script: &Mutex<Script>, call: &Call) -> Reply {
 
 fn success(data: &Value) -> Reply {
     Reply::json(200, json!({ "status": "success", "data": data }).to_string())
+}
+
+fn instant(script: &Mutex<Script>, call: &Call) -> Reply {
+    let expr = call.parameter("query").unwrap_or_default();
+    let (fault, vector) = {
+        let mut script = lock(script);
+        script.told.push(expr.to_owned());
+        (script.faults.get(expr).cloned(), script.vectors.get(expr).copied())
+    };
+    match fault {
+        Some(Fault::Answer(reply)) => return reply,
+        Some(Fault::Slow(pause)) => thread::sleep(pause),
+        None => {}
+    }
+    // Nothing where nothing was scripted: `up`, which the host surveys, has no target at all.
+    let (series, value) = vector.unwrap_or_default();
+    let at = now();
+    let sample = |nth| json!({ "metric": { "pod": format!("p{nth}") }, "value": [at, value.to_string()] });
+    let result: Vec<Value> = (0..series).map(sample).collect();
+    success(&json!({ "resultType": "vector", "result": result }))
 }
 
 fn range(script: &Mutex<Script>, call: &Call) -> Reply {

@@ -8,8 +8,20 @@ use super::error::suggest;
 use super::section::{At, Section};
 use super::{DetectorConfig, GuestConfig};
 
-pub(super) const GUEST_KEYS: &[&str] =
-    &["sha256", "grants", "memory", "call_timeout", "open_timeout", "max_wasm_size", "max_state_size", "max_queries"];
+pub(super) const GUEST_KEYS: &[&str] = &[
+    "sha256",
+    "grants",
+    "memory",
+    "call_timeout",
+    "open_timeout",
+    "max_wasm_size",
+    "max_state_size",
+    "max_queries",
+    "query_timeout",
+    "queries_timeout",
+    "max_query_series",
+    "max_answer_size",
+];
 pub(super) const DETECTOR_KEYS: &[&str] = &["guest", "settings"];
 
 pub(super) fn guests(root: &Section<'_>) -> BTreeMap<String, GuestConfig> {
@@ -52,6 +64,13 @@ fn limits(section: &Section<'_>) -> Limits {
         max_wasm_bytes: bytes("max_wasm_size", defaults.max_wasm_bytes),
         max_state_bytes: bytes("max_state_size", defaults.max_state_bytes),
         max_queries: section.count("max_queries", 1).map_or(defaults.max_queries, |count| count.value),
+        query_timeout: length("query_timeout", defaults.query_timeout),
+        queries_timeout: length("queries_timeout", defaults.queries_timeout),
+        max_query_series: section
+            .count("max_query_series", 1)
+            .and_then(|count| usize::try_from(count.value).ok())
+            .unwrap_or(defaults.max_query_series),
+        max_answer_bytes: bytes("max_answer_size", defaults.max_answer_bytes),
         ..defaults
     }
 }
