@@ -31,6 +31,8 @@ pub struct GuestStats {
     pub instances: u64,
     /// Instances replaced because they held three quarters of their memory cap.
     pub instances_retired: u64,
+    /// Most linear memory that any one instance was given, in bytes.
+    pub memory_peak: u64,
     /// Log lines dropped because there were too many.
     pub log_lines_dropped: u64,
     /// Whether the guest is quarantined.
@@ -46,6 +48,7 @@ pub(crate) struct Counters {
     pub(crate) instances_made: AtomicU64,
     instances: AtomicU64,
     pub(crate) instances_retired: AtomicU64,
+    pub(crate) memory_peak: AtomicU64,
     pub(crate) log_lines_dropped: AtomicU64,
 }
 
@@ -123,6 +126,7 @@ impl Ledger {
                 instances_made: counters.instances_made.load(Relaxed),
                 instances: counters.instances.load(Relaxed),
                 instances_retired: counters.instances_retired.load(Relaxed),
+                memory_peak: counters.memory_peak.load(Relaxed),
                 log_lines_dropped: counters.log_lines_dropped.load(Relaxed),
                 quarantined: pages.quarantines.get(digest).is_some_and(|quarantine| quarantine.remaining().is_some()),
             })

@@ -2,6 +2,7 @@
 //! Prometheus, and its running time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use wasmtime::{ResourceLimiter, Store};
@@ -9,7 +10,7 @@ use wasmtime::{ResourceLimiter, Store};
 use crate::engine::ticks;
 use crate::host_log::GuestLog;
 use crate::host_metrics::Line;
-use crate::ledger::Alive;
+use crate::ledger::{Alive, Counters};
 use crate::wasi::Machine;
 
 /// The host's side of one instance.
@@ -86,6 +87,7 @@ pub(crate) fn arm_with_questions(store: &mut Store<HostState>, time: Duration, a
 /// The cap on one instance's memory, over all memories and tables of its core modules.
 #[derive(Debug)]
 pub(crate) struct Cap {
+    counters: Arc<Counters>,
     memory_limit: usize,
     table_limit: usize,
     memory: usize,
@@ -97,8 +99,16 @@ pub(crate) struct Cap {
 }
 
 impl Cap {
-    pub(crate) fn new(memory_limit: usize, table_limit: usize) -> Self {
-        Self { memory_limit, table_limit, memory: 0, table: 0, growth: 0, refused: false }
+    pub(crate) fn new(counters: &Arc<Counters>, memory_limit: usize, table_limit: usize) -> Self {
+        Self {
+            counters: Arc::clone(counters),
+            memory_limit,
+            table_limit,
+            memory: 0,
+            table: 0,
+            growth: 0,
+            refused: false,
+        }
     }
 
     /// How much memory is in use, in bytes.
@@ -123,6 +133,7 @@ impl ResourceLimiter for Cap {
         }
         self.memory = grown;
         self.growth = growth;
+        self.counters.memory_peak.fetch_max(u64::try_from(grown).unwrap_or(u64::MAX), Relaxed);
         Ok(true)
     }
 
@@ -145,12 +156,14 @@ impl ResourceLimiter for Cap {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::Cap;
     use wasmtime::ResourceLimiter as _;
 
     #[test]
     fn memories_count_together() {
-        let mut cap = Cap::new(100, 10);
+        let mut cap = Cap::new(&Arc::default(), 100, 10);
         assert!(cap.memory_growing(0, 60, None).expect("an answer"));
         assert!(!cap.refused && !cap.is_nearly_full());
         assert!(!cap.memory_growing(0, 41, None).expect("an answer"));
@@ -162,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_failed_growth_is_taken_back() {
-        let mut cap = Cap::new(100, 10);
+        let mut cap = Cap::new(&Arc::default(), 100, 10);
         assert!(cap.memory_growing(0, 80, None).expect("an answer"));
         cap.memory_grow_failed(wasmtime::Error::msg("no more pages")).expect("not a trap");
         assert!(cap.refused && !cap.is_nearly_full());
@@ -171,7 +184,7 @@ mod tests {
 
     #[test]
     fn tables_count_together() {
-        let mut cap = Cap::new(100, 10);
+        let mut cap = Cap::new(&Arc::default(), 100, 10);
         assert!(cap.table_growing(0, 6, None).expect("an answer"));
         assert!(!cap.table_growing(0, 5, None).expect("an answer"));
         assert!(cap.table_growing(6, 10, None).expect("an answer"));

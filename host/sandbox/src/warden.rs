@@ -61,7 +61,7 @@ impl Warden {
 
     /// An empty store within the guest's limits.
     pub(crate) fn store(&self) -> Store<HostState> {
-        let cap = Cap::new(self.limits.memory_bytes, self.limits.table_elements);
+        let cap = Cap::new(&self.counters, self.limits.memory_bytes, self.limits.table_elements);
         let alive = Alive::new(&self.counters);
         let state = HostState::new(cap, Arc::clone(&self.log), alive);
         let mut store = Store::new(self.compiled.component.engine(), state);

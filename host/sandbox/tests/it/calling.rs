@@ -145,12 +145,15 @@ fn an_instance_that_grows_is_replaced_before_it_traps() {
     };
     let sandbox = sandbox();
     let detector = opened(&sandbox, &forged, &limits);
-    for call in 0..100 {
+    for call in 0..5000 {
         one(&detector).unwrap_or_else(|error| panic!("call {call}: {error}"));
     }
     let stats = stats(&sandbox);
     // From one page to eight, the first at or above three quarters of ten: seven calls an instance.
-    assert_eq!(stats.instances_retired, 100 / 7);
+    assert_eq!(stats.instances_retired, 5000 / 7);
+    assert_eq!(stats.memory_peak, 8 << 16);
+    // One more for `describe`, and one that `open` tried and that is in use.
+    assert_eq!(stats.instances_made, stats.instances_retired + 2);
     assert!(stats.instances <= 1);
 }
 

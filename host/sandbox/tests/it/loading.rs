@@ -1,6 +1,9 @@
 //! What is let in, and what is turned away with which words.
 
-use tidegate_sandbox::{DETECTOR, Grants, GuestKind, Limits, LoadError, REMEDIATION, RefusedImport, WhyRefused};
+use tidegate_sandbox::{
+    CodeSource, DETECTOR, Grants, GuestKind, ImportNeed, Limits, LoadError, REMEDIATION, RefusedImport, Verdict,
+    WhyRefused, inspect,
+};
 
 use crate::found::{bytes, load, sandbox, shared};
 
@@ -223,4 +226,116 @@ fn a_manifest_beyond_its_limit_is_refused() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_load_says_how_it_went() {
+    let sandbox = sandbox();
+    let first = load(&sandbox, "zscore");
+    assert_eq!(first.load_report().code, CodeSource::Compiled);
+    let again = sandbox.load("other", &bytes("zscore"), &Limits::default(), &Grants::none()).expect("a guest");
+    assert_eq!(again.load_report().code, CodeSource::Loaded);
+}
+
+#[test]
+fn a_shipped_guest_is_inspected() {
+    let wasm = bytes("runbook");
+    let found = inspect(&wasm);
+    assert_eq!(found.verdict, Verdict::Guest(GuestKind::Remediation));
+    assert_eq!(found.kind(), Some(GuestKind::Remediation));
+    assert_eq!((found.bytes, found.digest.len()), (wasm.len(), 64));
+    assert_eq!(
+        (found.contracts.as_slice(), found.exports.as_slice()),
+        (&[REMEDIATION.to_owned()][..], &[REMEDIATION.to_owned()][..])
+    );
+    let imports: Vec<_> = found.imports.iter().map(|import| (import.name.as_str(), import.need)).collect();
+    assert_eq!(
+        imports,
+        [("tidegate:plugin/host-log@0.1.0", ImportNeed::Free), ("tidegate:plugin/types@0.1.0", ImportNeed::TypesOnly)]
+    );
+    assert!(
+        found.producers.iter().any(|producer| producer.field == "language" && producer.name == "Rust"),
+        "{found:?}"
+    );
+    assert!(found.refused(&Grants::none()).is_empty());
+}
+
+#[test]
+fn anything_is_inspected_with_a_verdict() {
+    let both = exporting(&[DETECTOR, REMEDIATION]);
+    let newer = exporting(&["tidegate:plugin/detector@0.2.0"]);
+    // What lies in an inner component is not exported.
+    let nested = format!("(component {})", exporting(&[DETECTOR]));
+    for (wat, name, words) in [
+        ("(module (import \"env\" \"f\" (func)) (func (export \"run\")))", "core_module", "wasm-component-ld"),
+        ("(component)", "foreign", "another kind"),
+        (&nested, "foreign", "another kind"),
+        (&both, "two_contracts", "split it"),
+        (
+            &newer,
+            "other_version",
+            "exports tidegate:plugin/detector@0.2.0, and this host offers tidegate:plugin/detector@0.1.0",
+        ),
+    ] {
+        let found = inspect(&wat::parse_str(wat).expect("text of WebAssembly"));
+        let sentence = found.verdict.to_string();
+        assert!(
+            found.verdict.name() == name && sentence.contains(words),
+            "{wat}: {}: {sentence}",
+            found.verdict.name()
+        );
+    }
+    let module =
+        inspect(&wat::parse_str("(module (import \"env\" \"f\" (func)) (func (export \"run\")))").expect("a module"));
+    assert_eq!((module.imports[0].name.as_str(), module.imports[0].need), ("env.f", ImportNeed::NotOffered));
+    assert_eq!(module.exports, ["run"]);
+}
+
+/// Bytes that were a guest once: cut off, with bits turned over, with pieces of it in other places. Nothing of it may
+/// panic, and nothing but the unchanged bytes gets a digest that is the guest's.
+#[test]
+fn hostile_bytes_are_inspected_without_a_panic() {
+    let whole = bytes("zscore");
+    let digest = inspect(&whole).digest;
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut verdicts = std::collections::BTreeMap::new();
+    for round in 0..1200 {
+        let mut hostile = whole.clone();
+        match round % 4 {
+            0 => hostile.truncate(dice.below(whole.len())),
+            1 => {
+                for _ in 0..=dice.below(4) {
+                    let at = dice.below(whole.len());
+                    hostile[at] ^= 1 << dice.below(8);
+                }
+            }
+            // Most of a component's own structure lies at its two ends; the middle is one module's code.
+            2 => {
+                let at = if dice.below(2) == 0 { dice.below(3000) } else { whole.len() - 1 - dice.below(3000) };
+                hostile[at] = u8::try_from(dice.below(256)).expect("a byte");
+            }
+            _ => {
+                let (from, to, length) = (dice.below(whole.len()), dice.below(whole.len()), dice.below(200));
+                let length = length.min(whole.len() - from).min(whole.len() - to);
+                hostile.copy_within(from..from + length, to);
+            }
+        }
+        let found = inspect(&hostile);
+        assert!(hostile == whole || found.digest != digest);
+        assert!(!found.verdict.to_string().is_empty());
+        *verdicts.entry(found.verdict.name()).or_insert(0) += 1;
+    }
+    assert!(verdicts["broken"] > 300, "{verdicts:?}");
+}
+
+/// Numbers that look like chance and are the same in every run (Marsaglia, "Xorshift RNGs", 2003).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(end).expect("a size")).expect("below a size")
+    }
 }
