@@ -4,7 +4,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use tidegate_sandbox::{CompilerProcess, Compiling, Sandbox, SandboxError, SandboxOptions};
+use tidegate_sandbox::{CompilerProcess, Compiling, QuarantineRules, Sandbox, SandboxError, SandboxOptions};
 
 use crate::config::Config;
 
@@ -20,7 +20,7 @@ const FOLDER: &str = "compiled";
 ///
 /// When this machine cannot run guests, or `data_dir` has no safe place for compiled ones.
 pub(crate) fn of_service(config: &Config) -> Result<Sandbox, SandboxError> {
-    make(Some(config.server.data_dir.join(FOLDER)))
+    make(Some(config.server.data_dir.join(FOLDER)), &SandboxOptions::default())
 }
 
 /// The sandbox of a command that knows the config and must change nothing of the service's: it shares what the service has
@@ -31,7 +31,9 @@ pub(crate) fn of_service(config: &Config) -> Result<Sandbox, SandboxError> {
 /// When this machine cannot run guests.
 pub(crate) fn beside_service(config: &Config) -> Result<Sandbox, SandboxError> {
     let kept = config.server.data_dir.join(FOLDER);
-    if kept.is_dir() && let Ok(sandbox) = make(Some(kept)) {
+    if kept.is_dir()
+        && let Ok(sandbox) = make(Some(kept), &SandboxOptions::default())
+    {
         return Ok(sandbox);
     }
     of_command()
@@ -44,19 +46,33 @@ pub(crate) fn beside_service(config: &Config) -> Result<Sandbox, SandboxError> {
 ///
 /// When this machine cannot run guests.
 pub(crate) fn of_command() -> Result<Sandbox, SandboxError> {
+    of_user(&SandboxOptions::default())
+}
+
+/// As [`of_command`], for a command that tries guests until they break: however often one traps, it is called again.
+///
+/// # Errors
+///
+/// When this machine cannot run guests.
+pub(crate) fn of_tests() -> Result<Sandbox, SandboxError> {
+    let quarantine = QuarantineRules { traps: u32::MAX, ..QuarantineRules::default() };
+    of_user(&SandboxOptions { quarantine, ..SandboxOptions::default() })
+}
+
+fn of_user(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let cache = user_cache(env::var_os("XDG_CACHE_HOME").as_deref(), env::home_dir().as_deref());
-    match make(cache) {
+    match make(cache, options) {
         Err(error @ SandboxError::CodeCache { .. }) => {
             tracing::warn!("{error}; guests are compiled every time");
-            make(None)
+            make(None, options)
         }
         made => made,
     }
 }
 
-fn make(cache_dir: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+fn make(cache_dir: Option<PathBuf>, options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let compiler = CompilerProcess { program: itself(), args: vec![COMPILE_COMMAND.into()], cache_dir };
-    Sandbox::new(SandboxOptions { compiling: Compiling::InChild(compiler), ..SandboxOptions::default() })
+    Sandbox::new(SandboxOptions { compiling: Compiling::InChild(compiler), ..options.clone() })
 }
 
 /// This program. By its file alone it could be another by now: it may have been replaced while it runs.
