@@ -6,6 +6,7 @@
 
 mod canned;
 mod cycle;
+mod detectors;
 mod host;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 
+use self::detectors::Detectors;
 use crate::{guests, shell};
 
 /// What to measure.
@@ -27,21 +29,34 @@ pub(crate) struct Options {
     /// Leave the guest calls out.
     #[arg(long)]
     no_calls: bool,
+    /// A detector to run cycles with, by its name in target/guests and with its default settings, instead of the two
+    /// that ship; may be given several times. Leaves the guest calls out.
+    #[arg(long = "guest", value_name = "NAME")]
+    guests: Vec<String>,
 }
 
 /// Builds everything, measures, prints.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
-    guests::build(root)?;
+    if options.guests.is_empty() {
+        guests::build(root)?
+    } else {
+        guests::build_all(root)?
+    };
+    let detectors = match options.guests.as_slice() {
+        [] => Detectors::shipped(),
+        names => Detectors::by_default(names),
+    };
     let built = build(root)?;
-    if !options.no_calls {
+    if !options.no_calls && options.guests.is_empty() {
         println!();
         shell::run(&mut std::process::Command::new(&built.fold_call))?;
     }
     let series = options.series.iter().copied().filter(|series| *series > 0);
-    let runs = series.map(|series| cycle::measure(&built.tidegate, &guest_dir(root), series, options.cycles));
+    let runs =
+        series.map(|series| cycle::measure(&built.tidegate, &guest_dir(root), &detectors, series, options.cycles));
     let runs = runs.collect::<anyhow::Result<Vec<_>>>()?;
     if !runs.is_empty() {
-        cycle::print(&runs);
+        cycle::print(&runs, &detectors);
     }
     Ok(())
 }

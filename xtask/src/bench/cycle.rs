@@ -1,4 +1,4 @@
-//! Whole cycles of the real program: one new sample of each series, both detectors, and the series table written.
+//! Whole cycles of the real program: one new sample of each series, all detectors, and the series table written.
 
 use std::path::Path;
 use std::thread;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use super::canned::Canned;
+use super::detectors::Detectors;
 use super::host::{Host, Metrics};
 
 /// Seconds between two samples of a series, and between two cycles: each brings one sample.
@@ -25,26 +26,19 @@ const CONFIG: &str = r#"
 [server]
 listen = "{listen}"
 data_dir = "data"
-guest_dir = "{guests}"
+guest_dir = "guests"
 snapshot_interval = "1d"
 
 [prometheus]
 url = "http://{prometheus}"
 
-[detector.daily]
-guest = "seasonal"
-settings = { period = "48m" }
-
-[detector.spike]
-guest = "zscore"
-settings = { window = "20m" }
-
+{detectors}
 [[watch]]
 name = "bench"
 expr = "http_request_duration_seconds"
 interval = "10s"
 query_offset = "1s"
-detectors = ["daily", "spike"]
+detectors = {names}
 cold_start = { history = "1h" }
 mode = "observe"
 "#;
@@ -86,26 +80,33 @@ struct Cycle {
 
 /// Runs a host twice over the same data folder, and measures cycles in the second run, where the memory of reading the
 /// history is not in the way.
-pub(super) fn measure(tidegate: &Path, guests: &Path, series: usize, cycles: u32) -> anyhow::Result<Run> {
+pub(super) fn measure(
+    tidegate: &Path,
+    guests: &Path,
+    detectors: &Detectors,
+    series: usize,
+    cycles: u32,
+) -> anyhow::Result<Run> {
     let folder = tempfile::tempdir().context("cannot make a folder")?;
     let now = std::time::UNIX_EPOCH.elapsed().context("the clock stands before 1970")?.as_secs();
     let first = i64::try_from(now - PERIODS * PERIOD * STEP)?;
     let prometheus = Canned::start(series, first, i64::try_from(PERIOD)?)?;
     let config = CONFIG.replace("{prometheus}", &prometheus.address().to_string());
-    let config = config.replace("{guests}", &guests.display().to_string());
+    let config = config.replace("{detectors}", &detectors.sections()).replace("{names}", &detectors.of_watch());
+    detectors.link(guests, &folder.path().join("guests"))?;
 
     eprintln!("{series} series: a new host reads their history");
     let (mut host, first_start) = started(tidegate, folder.path(), &config)?;
-    settle(&mut host, &prometheus, series)?;
+    settle(&mut host, &prometheus, detectors, series)?;
     let (wall, cpu, first_peak) = host.stop()?;
     let first_snapshot = Cost { wall, cpu };
 
     eprintln!("{series} series: the host again, with its series table");
     let (mut host, restart) = started(tidegate, folder.path(), &config)?;
-    settle(&mut host, &prometheus, series)?;
+    settle(&mut host, &prometheus, detectors, series)?;
     let mut measured = Vec::new();
     for nth in 0..cycles {
-        let cycle = next(&mut host, &prometheus, series)?
+        let cycle = next(&mut host, &prometheus, detectors, series)?
             .with_context(|| format!("cycle {nth} did not bring one sample of each series; is the machine busy?"))?;
         eprintln!(
             "{series} series: cycle {} of {cycles}: {:.3} s, {:.2} s of processor",
@@ -149,9 +150,9 @@ fn started(tidegate: &Path, folder: &Path, config: &str) -> anyhow::Result<(Host
 }
 
 /// Waits until a cycle brings one sample of each series: before that, it catches up.
-fn settle(host: &mut Host, prometheus: &Canned, series: usize) -> anyhow::Result<()> {
+fn settle(host: &mut Host, prometheus: &Canned, detectors: &Detectors, series: usize) -> anyhow::Result<()> {
     let began = Instant::now();
-    while next(host, prometheus, series)?.is_none() {
+    while next(host, prometheus, detectors, series)?.is_none() {
         if began.elapsed() > PATIENCE {
             bail!("tidegate did not come to one sample a cycle within {} s", PATIENCE.as_secs());
         }
@@ -160,7 +161,7 @@ fn settle(host: &mut Host, prometheus: &Canned, series: usize) -> anyhow::Result
 }
 
 /// The next cycle; None unless it judged one sample of each series.
-fn next(host: &mut Host, prometheus: &Canned, series: usize) -> anyhow::Result<Option<Cycle>> {
+fn next(host: &mut Host, prometheus: &Canned, detectors: &Detectors, series: usize) -> anyhow::Result<Option<Cycle>> {
     let (before, cpu_before) = quiet(host)?;
     let answered = prometheus.answered();
     let asked = Instant::now();
@@ -180,9 +181,8 @@ fn next(host: &mut Host, prometheus: &Canned, series: usize) -> anyhow::Result<O
     let grown = |name: &str, label: &str| after.sum(name, label) - before.sum(name, label);
     let judged = grown("tidegate_samples_total", r#"standing="normal""#)
         + grown("tidegate_samples_total", r#"standing="anomalous""#);
-    let calls = |guest: &str| grown("tidegate_guest_calls_total", guest) as usize;
-    let whole =
-        judged as usize == series && calls(r#"guest="zscore""#) >= series && calls(r#"guest="seasonal""#) >= series;
+    let calls = |guest: &str| grown("tidegate_guest_calls_total", &format!("guest=\"{guest}\"")) as usize;
+    let whole = judged as usize == series && detectors.names().all(|guest| calls(guest) >= series);
     let failed = grown("tidegate_detector_failures_total", "");
     if failed > 0.0 {
         bail!("{failed} guest calls failed; what was measured is not what was meant");
@@ -237,7 +237,7 @@ fn median(cycles: &[Cycle]) -> Cycle {
 }
 
 /// Prints one column a run.
-pub(super) fn print(runs: &[Run]) {
+pub(super) fn print(runs: &[Run], detectors: &Detectors) {
     let row = |what: &str, value: &dyn Fn(&Run) -> String| {
         let values: Vec<String> = runs.iter().map(|run| format!("{:>20}", value(run))).collect();
         println!("{what:<46}{}", values.concat());
@@ -254,7 +254,7 @@ pub(super) fn print(runs: &[Run]) {
     row("  delivering", &|run| seconds(run.cycle.deliver));
     row("a cycle, processor", &|run| seconds(run.cycle.cpu));
     row("  parsing", &|run| seconds(run.cycle.parse));
-    row("  guests, two calls a series", &|run| seconds(run.cycle.guests));
+    row(&format!("  guests, calls a series: {}", detectors.names().count()), &|run| seconds(run.cycle.guests));
     row("  domain and the rest", &|run| seconds(run.cycle.cpu - run.cycle.parse - run.cycle.guests));
     row("processor a series", &|run| format!("{:.1} us", run.cycle.cpu / run.series as f64 * 1e6));
     row("snapshot and stop, new rows, wall / cpu", &|run| cost(run.first_snapshot));
