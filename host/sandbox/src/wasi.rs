@@ -50,6 +50,7 @@ const INTERFACES: &[(&str, Define)] = &[
     ("wasi:cli/terminal-stdout", cli::terminals),
     ("wasi:cli/terminal-stderr", cli::terminals),
     ("wasi:clocks/monotonic-clock", clocks::monotonic_clock),
+    ("wasi:clocks/timezone", nothing),
     ("wasi:clocks/wall-clock", clocks::wall_clock),
     ("wasi:filesystem/preopens", cli::preopened_files),
     ("wasi:filesystem/types", nothing),
@@ -60,12 +61,12 @@ const INTERFACES: &[(&str, Define)] = &[
     ("wasi:random/insecure-seed", random::any),
     ("wasi:random/random", random::any),
     ("wasi:sockets/instance-network", sockets::instance_network),
-    ("wasi:sockets/ip-name-lookup", sockets::refused),
+    ("wasi:sockets/ip-name-lookup", sockets::denied),
     ("wasi:sockets/network", nothing),
     ("wasi:sockets/tcp", nothing),
-    ("wasi:sockets/tcp-create-socket", sockets::refused),
+    ("wasi:sockets/tcp-create-socket", sockets::denied),
     ("wasi:sockets/udp", nothing),
-    ("wasi:sockets/udp-create-socket", sockets::refused),
+    ("wasi:sockets/udp-create-socket", sockets::denied),
 ];
 
 /// What the handles of a guest stand for. Each has a type of its own, so that none can be taken for another.

@@ -1,6 +1,6 @@
 //! `wasi:sockets`: a network of which nothing may be had, neither a socket nor the address behind a name.
 
-use wasmtime::component::Val;
+use wasmtime::component::{ResourceAny, Val};
 
 use super::{Caller, Instance, Network, handle};
 
@@ -15,19 +15,27 @@ pub(super) fn instance_network(instance: &mut Instance<'_>, function: &str) -> w
     Ok(true)
 }
 
-/// What would lead somewhere is denied, with the error that a program sees where it may not.
-pub(super) fn refused(instance: &mut Instance<'_>, function: &str) -> wasmtime::Result<bool> {
-    let code = match function {
-        "create-tcp-socket" | "create-udp-socket" => "access-denied",
-        "resolve-addresses" => "access-denied",
-        _ => return Ok(false),
-    };
-    // By name and not by type, which would have to spell out all of the 21 errors that a socket knows.
-    instance.func_new(function, move |_, _, _, results| {
+/// What would lead somewhere is denied.
+pub(super) fn denied(instance: &mut Instance<'_>, function: &str) -> wasmtime::Result<bool> {
+    if !matches!(function, "create-tcp-socket" | "create-udp-socket" | "resolve-addresses") {
+        return Ok(false);
+    }
+    // Without types of our own, which would have to spell out all of the 21 errors that a socket knows.
+    instance.func_new(function, |mut caller, _, parameters, results| {
+        for borrowed in parameters.iter().filter_map(resource) {
+            borrowed.resource_drop(&mut caller)?;
+        }
         if let [result] = results {
-            *result = Val::Result(Err(Some(Box::new(Val::Enum(code.to_owned())))));
+            *result = Val::Result(Err(Some(Box::new(Val::Enum("access-denied".to_owned())))));
         }
         Ok(())
     })?;
     Ok(true)
+}
+
+fn resource(parameter: &Val) -> Option<ResourceAny> {
+    match parameter {
+        Val::Resource(resource) => Some(*resource),
+        _ => None,
+    }
 }

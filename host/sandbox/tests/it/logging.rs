@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tidegate_sandbox::{Grants, Limits};
 
 use crate::forge::ForgedDetector;
@@ -24,17 +25,29 @@ impl Write for Page {
     }
 }
 
-/// All lines that the host logs while the detector is called so many times.
+/// All lines that the host logs while the detector is called so many times, and how many it dropped.
 fn logged(forged: &ForgedDetector, calls: u32) -> (Vec<String>, u64) {
+    lines(&forged.wasm(), &json!({}), calls)
+}
+
+/// As [`logged`], for any detector. Five lines may be logged, of 64 bytes.
+pub(crate) fn lines(wasm: &[u8], settings: &Value, calls: u32) -> (Vec<String>, u64) {
     let page = Page::default();
     let writer = page.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
     let sandbox = sandbox();
     tracing::subscriber::with_default(subscriber, || {
-        let limits = Limits { max_text_bytes: 64, log_burst: 5, log_per_second: 0, ..Limits::default() };
-        let guest = sandbox.load("talker", &forged.wasm(), &limits, &Grants::none()).expect("a guest");
-        let detector = open(&guest, &json!({}));
+        let limits = Limits {
+            max_text_bytes: 64,
+            log_burst: 5,
+            log_per_second: 0,
+            // A flood takes as long as it takes.
+            call_timeout: Duration::from_secs(60),
+            ..Limits::default()
+        };
+        let guest = sandbox.load("talker", wasm, &limits, &Grants::none()).expect("a guest");
+        let detector = open(&guest, settings);
         for _ in 0..calls {
             // Whether it answers is not what is looked at.
             let _answer = detector.score(&[], &[0], &[1.0]);

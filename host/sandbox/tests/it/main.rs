@@ -12,3 +12,4 @@ mod logging;
 mod policies;
 mod settings;
 mod traps;
+mod wasi;
