@@ -47,9 +47,9 @@ impl fmt::Display for Kind {
 impl fmt::Display for Lang {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Lang::Rust => "rust",
-            Lang::Python => "python",
-            Lang::JavaScript => "javascript",
+            Lang::Rust => "Rust",
+            Lang::Python => "Python",
+            Lang::JavaScript => "JavaScript",
         })
     }
 }
@@ -156,7 +156,7 @@ impl Scaffold {
     /// [`ScaffoldError`] where there is no such template, or no SDK at the given place.
     pub fn files(&self) -> Result<Vec<(String, String)>, ScaffoldError> {
         let checkout = self.checkout()?;
-        let wanted = format!("{}-{}", self.lang, self.kind);
+        let wanted = format!("{}-{}", self.lang, self.kind).to_lowercase();
         let template = TEMPLATES.iter().find(|(name, _)| *name == wanted).map(|(_, files)| *files);
         let template = template.ok_or_else(|| ScaffoldError::NoTemplate {
             kind: self.kind,

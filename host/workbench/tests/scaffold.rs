@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use tidegate_sandbox::{GuestKind, Limits, Sandbox, SandboxOptions};
+use tidegate_workbench::inspect::{Loading, examine, text};
 use tidegate_workbench::scaffold::{Kind, Lang, Scaffold, ScaffoldError};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -25,10 +27,31 @@ fn place(name: &str) -> PathBuf {
     folder
 }
 
+/// Both targets that a README names.
+const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
+
+fn built() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaffold/target")
+}
+
+/// What was built loads without a grant, and is the guest that was asked for.
+fn passes(folder: &Path, target: &str, name: &str, kind: GuestKind) {
+    let file = built().join(target).join("release").join(format!("{}.wasm", name.replace('-', "_")));
+    let wasm = fs::read(&file).expect("a component");
+    let sandbox = Sandbox::new(SandboxOptions::default()).expect("a sandbox");
+    let report = examine(&sandbox, name, name, &wasm, &Limits::default());
+    let described = format!("{target}: {}", text(&report));
+    assert!(report.loads(), "{described}");
+    assert_eq!(report.inspection.kind(), Some(kind), "{described}");
+    let Loading::Described { manifest, .. } = &report.loading else { panic!("{described}") };
+    assert_eq!((manifest.name.as_str(), manifest.version.as_str()), (name, "0.1.0"));
+    let wasi = report.inspection.imports.iter().any(|import| import.name.starts_with("wasi:"));
+    assert_eq!(wasi, target == "wasm32-wasip2", "{described}");
+}
+
 fn cargo(folder: &Path, arguments: &[&str]) {
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaffold/target");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(folder).args(arguments).arg("--offline").env("CARGO_TARGET_DIR", built);
+    cargo.current_dir(folder).args(arguments).arg("--offline").env("CARGO_TARGET_DIR", built());
     let output = cargo.output().expect("cargo starts");
     let status = output.status;
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
@@ -41,8 +64,9 @@ fn a_rust_detector_builds_for_both_targets_and_passes() {
     let parent = place("detector");
     let begun = scaffold("tide-range", Kind::Detector, Lang::Rust).write_into(&parent).expect("begun");
     cargo(&begun.folder, &["test"]);
-    for target in ["wasm32-unknown-unknown", "wasm32-wasip2"] {
+    for target in TARGETS {
         cargo(&begun.folder, &["build", "--release", "--target", target]);
+        passes(&begun.folder, target, "tide-range", GuestKind::Detector);
     }
 }
 
@@ -54,8 +78,9 @@ fn a_rust_policy_builds_with_the_sdk_of_a_checkout_and_passes() {
     let begun = new.write_into(&parent).expect("begun");
     assert!(!begun.folder.join("sdk").exists(), "no copy beside a checkout");
     cargo(&begun.folder, &["test"]);
-    for target in ["wasm32-unknown-unknown", "wasm32-wasip2"] {
+    for target in TARGETS {
         cargo(&begun.folder, &["build", "--release", "--target", target]);
+        passes(&begun.folder, target, "restart-twice", GuestKind::Remediation);
     }
 }
 
