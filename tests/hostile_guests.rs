@@ -10,7 +10,7 @@ use crate::support::tidegate::Tidegate;
 use crate::support::{delivery, guest};
 
 /// The ways to misbehave in `score`, and under which kind the host counts each.
-const DETECTORS: [(&str, &str); 16] = [
+const DETECTORS: [(&str, &str); 19] = [
     ("loop", "timed_out"),
     ("allocate", "out_of_memory"),
     ("recurse", "trapped"),
@@ -27,6 +27,9 @@ const DETECTORS: [(&str, &str); 16] = [
     ("giant-log", "bad_answer"),
     ("insufficient-data", "guest_error"),
     ("internal-error", "bad_answer"),
+    ("many-models", "trapped"),
+    ("abort", "trapped"),
+    ("growing-state", "bad_answer"),
 ];
 
 const WATCHED: &str = r#"
@@ -204,7 +207,7 @@ fn a_policy_that_asks_for_more_than_it_was_granted_is_not_loaded() {
             assert!(said.contains(word), "{command} does not say {word:?}: {said}");
         }
     }
-    assert!(!tidegate.file("data").exists(), "a config that cannot work touches no journal");
+    assert!(!tidegate.file("data/journal.db").exists(), "a config that cannot work touches no journal");
 
     tidegate.configure(&format!("{nosy}[guest.nosy-policy]\ngrants = [\"host-metrics\"]\n"), &around);
     let output = tidegate.cli(&["check"]);
@@ -216,7 +219,14 @@ fn a_detector_that_cannot_be_opened_is_told_by_check_and_run() {
     let prometheus = FakePrometheus::start();
     let tidegate = Tidegate::new();
     let mut config = WATCHED.to_owned() + "[guest.hostile]\nopen_timeout = \"300ms\"\n";
-    let modes = [("loop-in-open", "300ms"), ("panic-in-open", "hostile on purpose"), ("greedy-needs", "history")];
+    let modes = [
+        ("loop-in-open", "300ms"),
+        ("panic-in-open", "hostile on purpose"),
+        ("loop-in-needs", "still running after 1s"),
+        ("panic-in-needs", "hostile on purpose"),
+        ("greedy-needs", "history"),
+        ("millennial-needs", "history"),
+    ];
     for (mode, _) in modes {
         config.push_str(&format!(
             "[detector.{mode}]\nguest = \"hostile\"\nsettings = {{ mode = \"{mode}\" }}\n\

@@ -18,8 +18,8 @@ use tidegate_pipeline::view::BookView;
 use tidegate_sandbox::{Detector, Grants, Guest, Limits, QuarantineRules, Sandbox, SandboxOptions};
 
 use crate::support::fake_prometheus::FakePrometheus;
-use crate::support::tidegate::Tidegate;
 use crate::support::guest;
+use crate::support::tidegate::Tidegate;
 
 const STEP: Duration = Duration::from_secs(60);
 const SERIES: u32 = 8;
