@@ -37,6 +37,11 @@ impl Program {
         self.child.wait().expect("it has ended");
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).expect("it can be told to read its config");
+    }
+
     /// SIGTERM, and waits for its end.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it can be told to end");

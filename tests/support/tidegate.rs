@@ -13,7 +13,7 @@ use super::http::{Answer, Client};
 use super::program::Program;
 use super::{eventually, free_address, guest};
 
-const GUESTS: [&str; 5] = ["zscore", "runbook", "hostile", "hostile-policy", "nosy-policy"];
+const GUESTS: [&str; 6] = ["zscore", "seasonal", "runbook", "hostile", "hostile-policy", "nosy-policy"];
 /// The token of alice, the only approver.
 pub(crate) const TOKEN: &str = "a-token-that-only-alice-knows";
 
@@ -85,6 +85,11 @@ impl Tidegate {
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.program.take().expect("a running tidegate").kill();
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.program.as_ref().expect("a running tidegate").hang_up();
     }
 
     /// SIGTERM, to the end.

@@ -17,6 +17,7 @@ mod auth;
 mod incidents;
 mod pauses;
 mod receiver;
+mod reload;
 mod shapes;
 
 /// Longest body of a webhook delivery that is read: 4 MiB are some ten thousand alerts.
@@ -44,6 +45,7 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(|| async { "tidegate is healthy\n" }))
         .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload::post))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .merge(webhook)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing under this path") })

@@ -10,10 +10,11 @@ use reqwest::Method;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Rules;
 use tidegate_domain::time::Timestamp;
+use tidegate_sandbox::{Guest, Sandbox};
 
 use crate::clock;
 use crate::config::{self, Config, ConfigErrors, Findings, WatchConfig};
-use crate::guest_folder::{LoadedGuests, build_guests};
+use crate::guest_folder::{LoadedGuests, Tried, names_in_folder, read_unnamed, try_guests, try_unnamed};
 use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, TransportError, read_start};
 use crate::prometheus::{Client, QueryError, QueryLimits};
 use crate::sandboxing;
@@ -39,7 +40,12 @@ pub(crate) enum CheckError {
 pub(crate) fn run(file: &Path, connect: bool) -> Result<(), CheckError> {
     let config = config::load(file)?;
     let sandbox = sandboxing::beside_service(&config).map_err(|error| CheckError::Machine(error.to_string()))?;
-    let guests = build_guests(&config, &sandbox)?;
+    let (tried, guests) = try_guests(&config, &sandbox);
+    say(&tried.iter().map(|(name, tried)| told(name, tried)).collect::<String>());
+    for name in names_in_folder(&config).iter().filter(|name| !tried.contains_key(*name)) {
+        say(&told_unnamed(&config, &sandbox, name));
+    }
+    let guests = guests?;
     for warning in config.warnings.iter().chain(&guests.warnings) {
         eprintln!("warning: {warning}");
     }
@@ -58,18 +64,31 @@ fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// One line for a guest that the config names.
+fn told(name: &str, tried: &Tried) -> String {
+    let verdict = match &tried.guest {
+        Some(_) => tried.unfit.unwrap_or("ok"),
+        None => "cannot be used",
+    };
+    let what = tried.guest.as_ref().map(|guest| format!("{}, ", what(guest))).unwrap_or_default();
+    let digest = tried.digest.as_ref().map(|digest| format!("sha256 {digest}, ")).unwrap_or_default();
+    format!("guest {name}: {what}{digest}{verdict}\n")
+}
+
+/// One line for a guest in the folder that the config does not name. Whatever it is, it is no fault of the config.
+fn told_unnamed(config: &Config, sandbox: &Sandbox, name: &str) -> String {
+    match read_unnamed(config, name).and_then(|wasm| try_unnamed(config, sandbox, name, &wasm)) {
+        Ok(guest) => format!("guest {name}: {}, sha256 {}, not used\n", what(&guest), guest.digest()),
+        Err(why) => format!("guest {name}: not used, and cannot be: {why}\n"),
+    }
+}
+
+fn what(guest: &Guest) -> String {
+    let manifest = guest.manifest();
+    format!("{} {}, {}", manifest.name, manifest.version, guest.kind())
+}
+
 fn summary(config: &Config, loaded: &LoadedGuests) -> String {
-    let guests = loaded.guests.values().map(|guest| {
-        let manifest = guest.manifest();
-        format!(
-            "guest {}: {} {}, {}, sha256 {}\n",
-            guest.name(),
-            manifest.name,
-            manifest.version,
-            guest.kind(),
-            guest.digest()
-        )
-    });
     let watches = config.watches.iter().map(|watch| {
         let detectors = loaded.detectors.get(&watch.name).map(Vec::as_slice).unwrap_or_default();
         let names = detectors.iter().map(|detector| detector.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -80,7 +99,7 @@ fn summary(config: &Config, loaded: &LoadedGuests) -> String {
         let policy = loaded.route_policies.get(&route.name).map_or("", |policy| policy.guest_name());
         format!("alert route {}{}\n", route.name, with_policy(policy))
     });
-    guests.chain(watches).chain(routes).collect()
+    watches.chain(routes).collect()
 }
 
 fn with_policy(guest: &str) -> String {

@@ -3,7 +3,7 @@
 //! Commands that decide or ask speak HTTP to the running host, as any other client does, and never open its journal; `journal` does that, while
 //! nobody else has it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -187,7 +187,7 @@ struct View {
 }
 
 /// Reads the command line and does what it says. `serve` is the service itself; it returns when it was told to stop.
-pub(crate) fn run(serve: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+pub(crate) fn run(serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -> ExitCode {
     let cli = Cli::parse();
     match dispatch(cli, serve) {
         Ok(()) => ExitCode::SUCCESS,
@@ -200,7 +200,7 @@ pub(crate) fn run(serve: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode 
     }
 }
 
-fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Result<(), Failure> {
+fn dispatch(cli: Cli, serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -> Result<(), Failure> {
     let file = cli.config.as_path();
     match cli.command {
         Command::Run => {
@@ -209,13 +209,13 @@ fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Resul
             for warning in &config.warnings {
                 tracing::warn!("{warning}");
             }
-            Ok(serve(config)?)
+            Ok(serve(file, config)?)
         }
         Command::Check { connect } => {
             log::start(cli.log_format, &cli.log_level)?;
             check::run(file, connect).map_err(Failure::from)
         }
-        Command::Guest(guest) => guest::run(&guest),
+        Command::Guest(guest) => guest::run(&guest, || log::start(cli.log_format, &cli.log_level)),
         Command::Incident(Incident::List { view }) => show::incidents(&view.client(&cli.config)?, view.output),
         Command::Incident(Incident::Show { id, view }) => show::incident(&view.client(&cli.config)?, &id, view.output),
         Command::Approval(Approval::List { view }) => show::approvals(&view.client(&cli.config)?, view.output),
@@ -235,13 +235,13 @@ fn dispatch(cli: Cli, serve: impl FnOnce(Config) -> anyhow::Result<()>) -> Resul
 }
 
 impl Host {
-    fn client(&self, config: &std::path::Path) -> Result<Client, Failure> {
+    fn client(&self, config: &Path) -> Result<Client, Failure> {
         Client::new(self.url.as_deref(), self.token_file.as_deref(), config)
     }
 }
 
 impl View {
-    fn client(&self, config: &std::path::Path) -> Result<Client, Failure> {
+    fn client(&self, config: &Path) -> Result<Client, Failure> {
         self.host.client(config)
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Server {
     pub(crate) guest_dir: PathBuf,
     /// Under which URL people reach this host, for links.
     pub(crate) external_url: Option<BaseUrl>,
+    /// How often the guest folder is looked at; zero for never.
+    pub(crate) guest_poll_interval: Duration,
     /// How often the series table is written.
     pub(crate) snapshot_interval: Duration,
     /// How many threads call guests; at least 1.

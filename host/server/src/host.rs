@@ -1,24 +1,29 @@
 //! What all parts of a running host share.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
 
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::pulse::Pulse;
+use crate::reload::Reloading;
 use crate::setup::Setup;
 
 /// A running host. One `Arc` of it goes to every task.
 pub(crate) struct Host {
     /// What follows from the config; see [`Self::setup`].
-    setup: RwLock<Arc<Setup>>,
+    setup: watch::Sender<Arc<Setup>>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulse: Pulse,
     pub(crate) sandbox: tidegate_sandbox::Sandbox,
+    /// Held by whoever changes the setup.
+    pub(crate) reloading: Mutex<Reloading>,
     /// Why the host is not ready to work; None once it is.
-    pub(crate) unready: tokio::sync::watch::Sender<Option<String>>,
+    pub(crate) unready: watch::Sender<Option<String>>,
     /// True once the host is to stop.
-    pub(crate) stopping: tokio::sync::watch::Sender<bool>,
+    pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl Host {
@@ -28,23 +33,35 @@ impl Host {
         sandbox: tidegate_sandbox::Sandbox,
         keeper: Arc<Keeper>,
         metrics: Arc<Metrics>,
+        reloading: Reloading,
         unready: Option<String>,
     ) -> Host {
         Host {
-            setup: RwLock::new(Arc::new(setup)),
+            setup: watch::Sender::new(Arc::new(setup)),
             keeper,
             metrics,
             pulse: Pulse::default(),
             sandbox,
-            unready: tokio::sync::watch::Sender::new(unready),
-            stopping: tokio::sync::watch::Sender::new(false),
+            reloading: Mutex::new(reloading),
+            unready: watch::Sender::new(unready),
+            stopping: watch::Sender::new(false),
         }
     }
 
     /// What follows from the config as it is now. Take it at the beginning of a piece of work and keep it to its end:
     /// the next call may give another one.
     pub(crate) fn setup(&self) -> Arc<Setup> {
-        self.setup.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.setup.borrow().clone()
+    }
+
+    /// Puts another setup in the place of this one. See [`Reloading`].
+    pub(crate) fn replace(&self, setup: Setup) {
+        self.setup.send_replace(Arc::new(setup));
+    }
+
+    /// Tells of every setup from now on.
+    pub(crate) fn setups(&self) -> watch::Receiver<Arc<Setup>> {
+        self.setup.subscribe()
     }
 
     /// Waits until the host is to stop.

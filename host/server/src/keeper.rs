@@ -63,6 +63,15 @@ impl Keeper {
         self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Other rules from now on, between two inputs. `adopted` does at the same moment what must go with them.
+    pub(crate) async fn adopt(&self, rules: Rules, adopted: impl FnOnce()) {
+        let _alone = self.deciding.lock().await;
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        adopted();
+        // Something may be owed by these that was not before.
+        self.changed.notify_one();
+    }
+
     /// The events of one incident, oldest first.
     pub(crate) async fn timeline(&self, incident: &IncidentId) -> Result<Vec<Stored>, JournalError> {
         self.journal.reader().timeline(incident).await

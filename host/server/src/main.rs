@@ -1,5 +1,6 @@
 //! tidegate, the host: every edge to the outside world, one module each.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -12,6 +13,7 @@ mod cli;
 mod clock;
 mod config;
 mod consult;
+mod dropping_in;
 mod duties;
 mod guest_folder;
 mod host;
@@ -23,6 +25,7 @@ mod notices;
 mod prometheus;
 mod pulse;
 mod questions;
+mod reload;
 mod sandboxing;
 mod series_store;
 mod serve;
@@ -30,6 +33,7 @@ mod setup;
 mod slack;
 mod story;
 mod survey;
+mod watches;
 mod watching;
 mod webhook;
 
@@ -38,12 +42,12 @@ fn main() -> ExitCode {
 }
 
 /// Loads the guests before anything is opened or listens: a config that cannot work must not touch the journal.
-fn serve(config: config::Config) -> anyhow::Result<()> {
+fn serve(file: &Path, config: config::Config) -> anyhow::Result<()> {
     let sandbox = sandboxing::of_service(&config)?;
     let guests = guest_folder::build_guests(&config, &sandbox)?;
     for warning in &guests.warnings {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve::run(config, sandbox, guests))
+    runtime.block_on(serve::run(file.to_owned(), config, sandbox, guests))
 }

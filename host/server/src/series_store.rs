@@ -89,6 +89,20 @@ impl SeriesStore {
         loaded.map_err(|cause| SeriesStoreError::Database { doing: "reading", file: self.file.clone(), cause })
     }
 
+    /// Drops the rows of all watches but these.
+    pub(crate) async fn retain(&self, watches: &[&str]) -> Result<(), SeriesStoreError> {
+        let mut table = self.table.lock().await;
+        table.keys.retain(|watch, _| watches.contains(&watch.as_str()));
+        let mut dropped = rows::retain(table.connected(&self.file).await?, watches).await;
+        if let Err(cause) = &dropped
+            && is_broken(cause)
+        {
+            table.replace(&self.file, cause).await?;
+            dropped = rows::retain(table.connected(&self.file).await?, watches).await;
+        }
+        dropped.map_err(|cause| SeriesStoreError::Database { doing: "writing", file: self.file.clone(), cause })
+    }
+
     /// Writes rows of a watch that was loaded before, and deletes those of forgotten series. Each row is written whole;
     /// a crash between two chunks leaves some rows older than others, which is what a cursor in each row is for.
     pub(crate) async fn save(

@@ -56,6 +56,11 @@ impl Setup {
             slack,
         })
     }
+
+    /// The same config with other guests.
+    pub(crate) fn with_guests(&self, guests: LoadedGuests) -> Setup {
+        Setup { policies: Arc::new(policies(&guests)), guests: Arc::new(guests), ..self.clone() }
+    }
 }
 
 fn policies(guests: &LoadedGuests) -> Policies {

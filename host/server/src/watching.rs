@@ -13,14 +13,14 @@ use tidegate_pipeline::fold::WatchFold;
 use tidegate_pipeline::frame::Frame;
 use tidegate_pipeline::report::Report;
 use tidegate_pipeline::view::BookView;
-use tokio::sync::Semaphore;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::clock;
-use crate::config::WatchConfig;
 use crate::host::Host;
 use crate::prometheus::{QueryError, plan_chunks};
 use crate::series_store::SeriesStore;
+use crate::watches::{Tools, Wanted};
 
 /// The pause between two backfills of one watch: each one queries all of its series, new or not.
 const BACKFILL_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -31,7 +31,9 @@ const SNAPSHOT_PART: usize = 32 << 20;
 /// One watch, running.
 pub(crate) struct Watching {
     host: Arc<Host>,
-    config: WatchConfig,
+    tools: Arc<Tools>,
+    /// What the watch is to do from now on, as far as it has not been looked at.
+    wanted: watch::Receiver<Wanted>,
     /// None only while a cycle has it.
     fold: Option<WatchFold>,
     store: Arc<SeriesStore>,
@@ -49,14 +51,16 @@ pub(crate) struct Watching {
 impl Watching {
     pub(crate) fn new(
         host: Arc<Host>,
-        config: WatchConfig,
+        tools: Arc<Tools>,
+        wanted: watch::Receiver<Wanted>,
         fold: WatchFold,
         store: Arc<SeriesStore>,
         computing: Arc<Semaphore>,
     ) -> Watching {
         Watching {
             host,
-            config,
+            tools,
+            wanted,
             fold: Some(fold),
             store,
             computing,
@@ -67,16 +71,26 @@ impl Watching {
         }
     }
 
-    /// Runs until the host stops, then writes the series table once more.
+    /// Runs until the host stops or the watch is ended, then writes the series table once more.
     pub(crate) async fn run(mut self) {
-        let mut ticks = tokio::time::interval(self.config.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut snapshots = tokio::time::interval(self.host.setup().config.server.snapshot_interval);
-        snapshots.reset();
+        let (mut ticks, mut snapshots) = (ticks(&self.tools), snapshots(&self.tools));
         let host = self.host.clone();
         loop {
             tokio::select! {
                 () = host.stopped() => break,
+                changed = self.wanted.changed() => {
+                    let wanted = self.wanted.borrow_and_update().clone();
+                    let (Ok(()), Wanted::Watch(tools)) = (changed, wanted) else { break };
+                    let before = std::mem::replace(&mut self.tools, tools);
+                    self.retool().await;
+                    // Only where they differ: a tick that is due must not be put off.
+                    if before.config.interval != self.tools.config.interval {
+                        ticks = self::ticks(&self.tools);
+                    }
+                    if before.snapshot_interval != self.tools.snapshot_interval {
+                        snapshots = self::snapshots(&self.tools);
+                    }
+                }
                 _ = snapshots.tick() => self.snapshot().await,
                 _ = ticks.tick() => self.cycle().await,
             }
@@ -84,16 +98,54 @@ impl Watching {
         self.snapshot().await;
     }
 
+    /// Puts new rules and detectors in the place of those so far.
+    async fn retool(&mut self) {
+        let started = Instant::now();
+        let tools = self.tools.clone();
+        let Some(retooled) = self.compute(move |fold| fold.retool(tools.rules.clone(), tools.scorers())).await else {
+            return;
+        };
+        let took = started.elapsed();
+        let watch = &self.tools.config.name;
+        self.host.metrics.swapped(watch, took);
+        for ((detector, kind), error) in &retooled.report.failures {
+            tracing::warn!(watch, detector, kind, error, "a detector failed when it was tried on the states so far");
+        }
+        if retooled.relearning > 0 {
+            // In the next cycle, before anything is judged.
+            self.backfilled = None;
+        }
+        let (tried, relearning) = (retooled.tried, retooled.relearning);
+        let series = self.fold.as_ref().map_or(0, WatchFold::len);
+        tracing::info!(
+            watch,
+            series,
+            tried,
+            relearning,
+            seconds = took.as_secs_f64(),
+            "the watch goes on as set up now"
+        );
+    }
+
+    /// Waits until the host stops or the watch is ended: from then on no answer is waited for.
+    async fn over(&self) {
+        let mut wanted = self.wanted.clone();
+        tokio::select! {
+            () = self.host.stopped() => {}
+            _ = wanted.wait_for(|wanted| matches!(wanted, Wanted::End)) => {}
+        }
+    }
+
     async fn cycle(&mut self) {
         let started = Instant::now();
-        let end = clock::now().minus(self.config.query_offset).align_down(self.config.step);
+        let end = clock::now().minus(self.tools.config.query_offset).align_down(self.tools.config.step);
         let newest = self.fold.as_ref().and_then(WatchFold::newest).max(self.covered);
-        let start = newest.map_or(end, |newest| newest.plus(self.config.step).align_down(self.config.step));
+        let start = newest.map_or(end, |newest| newest.plus(self.tools.config.step).align_down(self.tools.config.step));
         if start > end {
             return;
         }
         let series = self.fold.as_ref().map_or(0, WatchFold::len);
-        for (start, end) in plan_chunks(start, end, self.config.step, series) {
+        for (start, end) in plan_chunks(start, end, self.tools.config.step, series) {
             let frame = match self.fetch(start, end).await {
                 Ok(Some(frame)) => frame,
                 // Held back: the next cycle asks for the same stretch again.
@@ -110,12 +162,12 @@ impl Watching {
     /// The samples of one stretch; None where Prometheus warns that they may be partial, and once the host stops: a
     /// query may take minutes. What has been fetched, though, is folded and told to its end.
     async fn fetch(&mut self, start: Timestamp, end: Timestamp) -> Result<Option<Frame>, QueryError> {
-        let watch = &self.config.name;
+        let watch = &self.tools.config.name;
         let asked = Instant::now();
         let setup = self.host.setup();
         let answer = tokio::select! {
-            () = self.host.stopped() => return Ok(None),
-            answer = setup.prometheus.query_range(&self.config.expr, start, end, self.config.step) => answer,
+            () = self.over() => return Ok(None),
+            answer = setup.prometheus.query_range(&self.tools.config.expr, start, end, self.tools.config.step) => answer,
         };
         self.host.metrics.count_query(watch, answer.as_ref().map_or_else(QueryError::kind, |_| "success"));
         let answer = answer?;
@@ -132,39 +184,40 @@ impl Watching {
 
     /// Folds one stretch in, history first where a series needs it.
     async fn judge(&mut self, frame: Arc<Frame>, end: Timestamp) -> Option<Report> {
-        let view = BookView::of(&self.host.keeper.book(), &self.config.name);
+        let view = BookView::of(&self.host.keeper.book(), &self.tools.config.name);
         let (met, known) = (frame.clone(), view.clone());
         let began = Instant::now();
         self.compute(move |fold| fold.meet(&met, &known)).await?;
         let meeting = began.elapsed();
         let wanted = self.fold.as_ref()?.awaiting_history(end);
-        let paused = self.backfilled.is_some_and(|at| at.elapsed() < BACKFILL_PAUSE.min(self.config.interval * 30));
+        let paused =
+            self.backfilled.is_some_and(|at| at.elapsed() < BACKFILL_PAUSE.min(self.tools.config.interval * 30));
         if let Some(from) = wanted.filter(|_| !paused) {
             self.backfilled = Some(Instant::now());
-            if let Err(error) = self.backfill(from.align_down(self.config.step), end, frame.series.len()).await {
+            if let Err(error) = self.backfill(from.align_down(self.tools.config.step), end, frame.series.len()).await {
                 self.failed(&error);
             }
         }
         let began = Instant::now();
         let report = self.compute(move |fold| fold.cycle(&frame, &view, end)).await?;
-        self.host.metrics.stage(&self.config.name, "fold", meeting + began.elapsed());
+        self.host.metrics.stage(&self.tools.config.name, "fold", meeting + began.elapsed());
         Some(report)
     }
 
     async fn backfill(&mut self, from: Timestamp, end: Timestamp, series: usize) -> Result<(), QueryError> {
         let started = Instant::now();
         let mut learnt = 0;
-        for (start, until) in plan_chunks(from, end, self.config.step, series) {
+        for (start, until) in plan_chunks(from, end, self.tools.config.step, series) {
             let Some(history) = self.fetch(start, until).await? else { return Ok(()) };
             let Some(report) = self.compute(move |fold| fold.backfill(&history)).await else { return Ok(()) };
             learnt += report.counts.learnt;
             for ((detector, _), error) in &report.failures {
-                tracing::warn!(watch = self.config.name, detector, error, "history could not be learnt");
+                tracing::warn!(watch = self.tools.config.name, detector, error, "history could not be learnt");
             }
         }
         self.compute(move |fold| fold.end_backfill(end)).await;
         tracing::info!(
-            watch = self.config.name,
+            watch = self.tools.config.name,
             samples = learnt,
             from = clock::rfc3339(from),
             seconds = started.elapsed().as_secs_f64(),
@@ -190,14 +243,14 @@ impl Watching {
                 Some(result)
             }
             Err(panic) => {
-                tracing::error!(watch = self.config.name, %panic, "the watch broke and is stopped; restart the host");
+                tracing::error!(watch = self.tools.config.name, %panic, "the watch broke and is stopped; restart the host");
                 None
             }
         }
     }
 
     async fn deliver(&mut self, report: Report, started: Instant, end: Timestamp) {
-        let watch = &self.config.name;
+        let watch = &self.tools.config.name;
         let began = Instant::now();
         self.host.metrics.cycle(watch, started.elapsed().as_secs_f64(), &report.counts);
         self.host.pulse.watched(watch, end, report.newest);
@@ -226,7 +279,7 @@ impl Watching {
     /// Logs what keeps the watch from judging, once for as long as it stays the same.
     fn tell(&mut self, why: String) {
         if self.told.as_ref() != Some(&why) {
-            tracing::warn!(watch = self.config.name, why, "no verdict until Prometheus answers as it should");
+            tracing::warn!(watch = self.tools.config.name, why, "no verdict until Prometheus answers as it should");
             self.told = Some(why);
         }
     }
@@ -234,7 +287,7 @@ impl Watching {
     fn recovered(&mut self) {
         self.host.unready.send_if_modified(|why| why.take().is_some());
         if self.told.take().is_some() {
-            tracing::info!(watch = self.config.name, "the query answers again");
+            tracing::info!(watch = self.tools.config.name, "the query answers again");
         }
     }
 
@@ -247,9 +300,9 @@ impl Watching {
                 break;
             }
             rows += part.changed.len();
-            if let Err(error) = self.store.save(&self.config.name, &part.changed, &part.removed).await {
+            if let Err(error) = self.store.save(&self.tools.config.name, &part.changed, &part.removed).await {
                 tracing::warn!(
-                    watch = self.config.name,
+                    watch = self.tools.config.name,
                     %error,
                     "the series table could not be written; a restart would learn these series again"
                 );
@@ -257,7 +310,19 @@ impl Watching {
             }
         }
         let took = started.elapsed();
-        self.host.metrics.snapshot(&self.config.name, took);
-        tracing::debug!(watch = self.config.name, rows, seconds = took.as_secs_f64(), "series table written");
+        self.host.metrics.snapshot(&self.tools.config.name, took);
+        tracing::debug!(watch = self.tools.config.name, rows, seconds = took.as_secs_f64(), "series table written");
     }
+}
+
+fn ticks(tools: &Tools) -> Interval {
+    let mut ticks = tokio::time::interval(tools.config.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
+
+fn snapshots(tools: &Tools) -> Interval {
+    let mut snapshots = tokio::time::interval(tools.snapshot_interval);
+    snapshots.reset();
+    snapshots
 }

@@ -10,14 +10,23 @@ use super::endpoints::base_url;
 use super::secret::{path_in, relative_to};
 use super::section::Section;
 
-pub(super) const KEYS: &[&str] =
-    &["listen", "insecure_listen", "data_dir", "guest_dir", "external_url", "snapshot_interval", "workers"];
+pub(super) const KEYS: &[&str] = &[
+    "listen",
+    "insecure_listen",
+    "data_dir",
+    "guest_dir",
+    "guest_poll_interval",
+    "external_url",
+    "snapshot_interval",
+    "workers",
+];
 
 pub(super) fn read(root: &Section<'_>, main: &Path) -> Option<Server> {
     let defaults = Server {
         listen: SocketAddr::from(([127, 0, 0, 1], 9595)),
         data_dir: relative_to(main, "data"),
         guest_dir: relative_to(main, "guests"),
+        guest_poll_interval: Duration::from_secs(5),
         external_url: None,
         snapshot_interval: Duration::from_secs(10 * 60),
         workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -27,6 +36,9 @@ pub(super) fn read(root: &Section<'_>, main: &Path) -> Option<Server> {
         listen: listen(&section).unwrap_or(defaults.listen),
         data_dir: section.text("data_dir").map_or(defaults.data_dir, |path| path_in(&path)),
         guest_dir: section.text("guest_dir").map_or(defaults.guest_dir, |path| path_in(&path)),
+        guest_poll_interval: section
+            .duration("guest_poll_interval")
+            .map_or(defaults.guest_poll_interval, |length| length.value),
         external_url: base_url(&section, "external_url"),
         snapshot_interval: section
             .positive_duration("snapshot_interval")

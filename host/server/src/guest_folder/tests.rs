@@ -13,7 +13,7 @@ const CONFIG: &str = r#"
 [prometheus]
 url = "http://127.0.0.1:9090"
 
-[guest.text]
+[guest.pinned]
 sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 [guest.large]
@@ -27,6 +27,9 @@ guest = "zscor"
 [detector.text]
 guest = "text"
 
+[detector.pinned]
+guest = "pinned"
+
 [detector.module]
 guest = "module"
 
@@ -36,7 +39,7 @@ guest = "large"
 [[watch]]
 name = "latency"
 expr = "up"
-detectors = ["missing", "text", "module", "large"]
+detectors = ["missing", "text", "pinned", "module", "large"]
 mode = "observe"
 remediation = { guest = "runbook", settings = { rules = [] } }
 actions = ["restart"]
@@ -56,6 +59,7 @@ fn every_guest_that_cannot_be_had_is_named_with_its_place() {
     fs::create_dir(folder.path().join("guests")).expect("a folder");
     write("guests/zscore.wasm", b"");
     write("guests/text.wasm", b"hello");
+    write("guests/pinned.wasm", b"hello");
     // The header of a core module, which is no component.
     write("guests/module.wasm", b"\0asm\x01\0\0\0");
     write("guests/large.wasm", &[0; 2048]);
@@ -64,17 +68,19 @@ fn every_guest_that_cannot_be_had_is_named_with_its_place() {
     let errors = build_guests(&config, &sandbox).expect_err("nothing in there is a guest");
     let said = errors.to_string().replace(&format!("{}/", folder.path().display()), "");
     expect![[r#"
+        error: tidegate.toml:6:1: guest.pinned.sha256: guests/pinned.wasm has the digest 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824, not e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+            put the pinned file back, or pin this one if you know where it comes from
         error: tidegate.toml:14:1: detector.missing.guest: there is no guest "zscor": guests/zscor.wasm does not exist
             the nearest guest is "zscore"
         error: tidegate.toml:17:1: detector.text.guest: guest "text" is not a WebAssembly component: it does not begin as WebAssembly does; build it with `cargo xtask guests` or any toolchain that emits components
             build the guest again, or take the file from where it was released
-        error: tidegate.toml:20:1: detector.module.guest: guest "module" is not a WebAssembly component: it is a core module, which has yet to be made a component; build it with `cargo xtask guests` or any toolchain that emits components
+        error: tidegate.toml:23:1: detector.module.guest: guest "module" is not a WebAssembly component: it is a core module, which has yet to be made a component; build it with `cargo xtask guests` or any toolchain that emits components
             build the guest again, or take the file from where it was released
-        error: tidegate.toml:23:1: detector.large.guest: guests/large.wasm is larger than the 1024 bytes allowed
+        error: tidegate.toml:26:1: detector.large.guest: guests/large.wasm is larger than the 1024 bytes allowed
             use a smaller build, or set max_wasm_size in [guest.large]
-        error: tidegate.toml:30:17: watch["latency"].remediation.guest: there is no guest "runbook": guests/runbook.wasm does not exist
-            there is: large, module, text, zscore
+        error: tidegate.toml:33:17: watch["latency"].remediation.guest: there is no guest "runbook": guests/runbook.wasm does not exist
+            there is: large, module, pinned, text, zscore
         warning: tidegate.toml:11:8: guest.unused: nothing uses this guest
             name it in a [detector.NAME] or a remediation, or take the table out
-        the config was not accepted: 5 errors"#]].assert_eq(&said);
+        the config was not accepted: 6 errors"#]].assert_eq(&said);
 }

@@ -78,6 +78,18 @@ pub(super) async fn save(
     Ok(())
 }
 
+/// Drops every watch that is not among these, with its rows.
+pub(super) async fn retain(connection: &mut SqliteConnection, watches: &[&str]) -> Result<(), sqlx::Error> {
+    let known: Vec<(i64, String)> = sqlx::query_as("SELECT id, name FROM watch").fetch_all(&mut *connection).await?;
+    for (id, _) in known.iter().filter(|(_, name)| !watches.contains(&name.as_str())) {
+        let mut transaction = connection.begin().await?;
+        sqlx::query("DELETE FROM series WHERE watch = ?").bind(id).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM watch WHERE id = ?").bind(id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
 fn insert(watch: i64, rows: &[(Labels, Vec<u8>)]) -> Result<QueryBuilder<Sqlite>, sqlx::Error> {
     let texts = rows.iter().map(|(labels, _)| text(labels)).collect::<Result<Vec<_>, _>>()?;
     let mut insert = QueryBuilder::new("INSERT INTO series (watch, labels, blob) ");
