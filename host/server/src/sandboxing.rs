@@ -59,6 +59,15 @@ pub(crate) fn of_tests() -> Result<Sandbox, SandboxError> {
     of_user(&SandboxOptions { quarantine, ..SandboxOptions::default() })
 }
 
+/// As [`of_command`], with nothing compiled before and nothing kept after it: to measure what compiling takes.
+///
+/// # Errors
+///
+/// When this machine cannot run guests.
+pub(crate) fn of_measurement() -> Result<Sandbox, SandboxError> {
+    make(None, &SandboxOptions::default())
+}
+
 fn of_user(options: &SandboxOptions) -> Result<Sandbox, SandboxError> {
     let cache = user_cache(env::var_os("XDG_CACHE_HOME").as_deref(), env::home_dir().as_deref());
     match make(cache, options) {

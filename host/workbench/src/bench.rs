@@ -43,8 +43,8 @@ pub struct Figures {
     pub digest: String,
     /// How long loading took with nothing compiled before.
     pub cold_load: Duration,
-    /// How long it took with the code in the cache.
-    pub warm_load: Option<Duration>,
+    /// How long it took with the code that was kept from before.
+    pub warm_load: Duration,
     /// The calls.
     pub calls: Calls,
 }

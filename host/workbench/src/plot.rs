@@ -181,15 +181,23 @@ impl Drawing<'_> {
         }
         for (class, path) in [
             ("tg-band", marks::band(self.chart.points, &place, self.chart.step_ms)),
-            ("tg-expected", marks::expected(self.chart.points, &place, self.chart.step_ms)),
             ("tg-value", marks::value(self.chart.points, &place, self.chart.step_ms)),
+            // Above the values, which as a dense line would hide it.
+            ("tg-expected", marks::expected(self.chart.points, &place, self.chart.step_ms)),
         ] {
             if !path.is_empty() {
                 put!(self, "<path class=\"{class}\" d=\"{path}\"/>\n");
             }
         }
-        for Marker { x, y, worst, together } in marks::anomalies(self.chart.points, &place) {
-            put!(self, "<circle class=\"tg-anomaly\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"><title>");
+        let markers = marks::anomalies(self.chart.points, &place);
+        // A crowd of them must not hide the line.
+        let radius = match markers.len() {
+            0..=60 => 4.0,
+            61..=300 => 3.0,
+            _ => 2.5,
+        };
+        for Marker { x, y, worst, together } in markers {
+            put!(self, "<circle class=\"tg-anomaly\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>");
             put!(self, "{}", told(&worst, together));
             self.svg.push_str("</title></circle>\n");
         }

@@ -1,9 +1,10 @@
 //! `tidegate guest`: a guest on its own, with no host and no config.
 
 use clap::Subcommand;
-use tidegate_sandbox::{Sandbox, SandboxOptions};
+use tidegate_sandbox::Sandbox;
 
 use super::exit::Failure;
+use crate::sandboxing;
 
 mod bench;
 mod file;
@@ -43,5 +44,5 @@ pub(super) fn run(guest: &Guest, start_log: impl FnOnce() -> Result<(), Failure>
 
 /// The sandbox of one command.
 fn sandbox() -> Result<Sandbox, Failure> {
-    Sandbox::new(SandboxOptions::default()).map_err(|error| Failure::Failed(error.to_string()))
+    sandboxing::of_command().map_err(|error| Failure::Failed(error.to_string()))
 }

@@ -44,7 +44,7 @@ fn row(figures: &Figures) -> Vec<String> {
         or_dash(folding.map(|folding| bytes(folding.state_bytes as u64))),
         or_dash(folding.map(|folding| bytes(folding.memory_bytes as u64))),
         elapsed(figures.cold_load.as_nanos() as f64),
-        or_dash(figures.warm_load.map(|took| elapsed(took.as_nanos() as f64))),
+        elapsed(figures.warm_load.as_nanos() as f64),
         bytes(figures.wasm_bytes as u64),
     ]
 }
@@ -67,7 +67,7 @@ pub fn document(all: &[Figures], plan: &Plan) -> Value {
             "digest": figures.digest,
             "wasm_bytes": figures.wasm_bytes,
             "cold_load_seconds": figures.cold_load.as_secs_f64(),
-            "warm_load_seconds": figures.warm_load.map(|took| took.as_secs_f64()),
+            "warm_load_seconds": figures.warm_load.as_secs_f64(),
             "calls_measured": calls.measured,
             "calls_per_second": per_second(calls.nanos),
             "call_nanoseconds": calls.nanos,
@@ -117,7 +117,7 @@ mod tests {
             wasm_bytes: 87_123,
             digest: "ab".to_owned(),
             cold_load: Duration::from_millis(35),
-            warm_load: Some(Duration::from_micros(1_250)),
+            warm_load: Duration::from_micros(1_250),
             calls: Calls { measured: 10, nanos, detector },
         };
         let all = [

@@ -140,7 +140,7 @@ impl<'a> List<'a> {
                     Some(items) => format!("list of {items}s"),
                     None => "list".to_owned(),
                 },
-                "string" if is_duration(part) => "duration".to_owned(),
+                "string" if is_duration(part) => "duration such as 5m".to_owned(),
                 "string" => "text".to_owned(),
                 "boolean" => "true or false".to_owned(),
                 "integer" => "whole number".to_owned(),
@@ -293,7 +293,7 @@ mod tests {
                 "rules[].action: text required",
                 "rules[].args: object",
                 "threshold: number = 3.0 (above 0)",
-                "window: duration = \"2h\" How much.",
+                "window: duration such as 5m = \"2h\" How much.",
             ]
         );
     }

@@ -177,26 +177,26 @@ fn what_is_no_guest_reads_well() {
     check(
         &report(Verdict::Foreign, &foreign, Loading::NoGuest),
         &expect![[r#"
-        guests/some.wasm: no guest: it is a component of another kind, which exports neither tidegate:plugin/detector@0.1.0 nor tidegate:plugin/remediation@0.1.0
+            guests/some.wasm: no guest: it is a component of another kind, which exports neither tidegate:plugin/detector@0.1.0 nor tidegate:plugin/remediation@0.1.0
 
-        contract:  none; this host has tidegate:plugin/detector@0.1.0 and tidegate:plugin/remediation@0.1.0
-        digest:    abababababababababababababababababababababababababababababababab
-        size:      85.1 KiB (87,123 bytes)
-        imports:   wasi:cli/stdin@0.2.0
-        exports:   wasi:cli/run@0.2.0
-    "#]],
+            contract:  none
+            digest:    abababababababababababababababababababababababababababababababab
+            size:      85.1 KiB (87,123 bytes)
+            imports:   wasi:cli/stdin@0.2.0
+            exports:   wasi:cli/run@0.2.0
+        "#]],
     );
     let other = Verdict::OtherVersion { found: "tidegate:plugin/detector@9.0.0".to_owned() };
     check(
         &report(other, &[], Loading::NoGuest),
         &expect![[r#"
-        guests/some.wasm: a guest, but for another host: it exports tidegate:plugin/detector@9.0.0, and this host offers tidegate:plugin/detector@0.1.0 and tidegate:plugin/remediation@0.1.0
+            guests/some.wasm: a guest, but for another host: it exports tidegate:plugin/detector@9.0.0, and this host offers tidegate:plugin/detector@0.1.0 and tidegate:plugin/remediation@0.1.0
 
-        contract:  tidegate:plugin/detector@9.0.0; this host has tidegate:plugin/detector@0.1.0 and tidegate:plugin/remediation@0.1.0
-        digest:    abababababababababababababababababababababababababababababababab
-        size:      85.1 KiB (87,123 bytes)
-        exports:   wasi:cli/run@0.2.0
-    "#]],
+            contract:  tidegate:plugin/detector@9.0.0
+            digest:    abababababababababababababababababababababababababababababababab
+            size:      85.1 KiB (87,123 bytes)
+            exports:   wasi:cli/run@0.2.0
+        "#]],
     );
     let refused = Loading::Refused { why: "guest \"some\" imports what it may not use: a:b/c".to_owned() };
     let sockets = [("a:b/c", ImportNeed::NotOffered)];

@@ -84,8 +84,8 @@ fn a_small_chart_in_full() {
         <svg x="29" y="52" width="347.0" height="108.0" overflow="hidden">
         <rect class="tg-unjudged" x="-20.0" y="0" width="40.0" height="108.0"/>
         <path class="tg-band" d="M69.4 85.2L138.8 83.5L138.8 101.3L69.4 103.1ZM277.6 85.2L347.0 85.2L347.0 103.1L277.6 103.1Z"/>
-        <path class="tg-expected" d="M69.4 94.2L138.8 92.4M277.6 94.2L347.0 94.2"/>
         <path class="tg-value" d="M0.0 94.2L69.4 89.7L138.8 98.6M277.6 4.9L347.0 94.2"/>
+        <path class="tg-expected" d="M69.4 94.2L138.8 92.4M277.6 94.2L347.0 94.2"/>
         <circle class="tg-anomaly" cx="277.6" cy="4.9" r="4"><title>1970-01-01T00:04:00Z: 20, expected 10 (9 to 11), score 3</title></circle>
         </svg>
         <g transform="translate(16.0 212.0)"><path class="tg-value" d="M0 -4h20"/><text class="tg-small" x="27">value</text></g>

@@ -111,7 +111,7 @@ pub(super) fn times(low: i64, high: i64, most: usize) -> Vec<Tick<i64>> {
                 return Some(Tick { at, label });
             }
             // The first one says where the clock stands.
-            let zone = if before.is_empty() && step < DAY { " UTC" } else { "" };
+            let zone = if before.is_empty() { " UTC" } else { "" };
             let label = format!("{label}\n{day}{zone}");
             before = day;
             Some(Tick { at, label })
@@ -189,12 +189,12 @@ mod tests {
         assert_eq!(at(day - HOUR, day + HOUR, 5), ["23:00 / Dec 31 UTC", "23:30", "00:00 / Jan 1", "00:30", "01:00"]);
         assert_eq!(at(day, day + 20 * SECOND, 3), ["00:00:00 / Jan 1 UTC", "00:00:10", "00:00:20"]);
         assert_eq!(at(day, day + 2, 9), ["00:00:00.000 / Jan 1 UTC", "00:00:00.001", "00:00:00.002"]);
-        assert_eq!(at(day, day + 30 * DAY, 5), ["Jan 5 / 2026", "Jan 12", "Jan 19", "Jan 26"]);
+        assert_eq!(at(day, day + 30 * DAY, 5), ["Jan 5 / 2026 UTC", "Jan 12", "Jan 19", "Jan 26"]);
         assert_eq!(
             at(day - 100 * DAY, day + 200 * DAY, 6),
-            ["Nov 1 / 2025", "Jan 1 / 2026", "Mar 1", "May 1", "Jul 1"]
+            ["Nov 1 / 2025 UTC", "Jan 1 / 2026", "Mar 1", "May 1", "Jul 1"]
         );
-        assert_eq!(at(0, 1_000 * 365 * DAY, 4), ["Jan 1 / 2000", "Jan 1 / 2500"]);
+        assert_eq!(at(0, 1_000 * 365 * DAY, 4), ["Jan 1 / 2000 UTC", "Jan 1 / 2500"]);
         assert!(at(i64::MIN, i64::MAX, 6).is_empty());
     }
 }

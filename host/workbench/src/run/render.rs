@@ -64,9 +64,10 @@ pub fn table(out: &mut impl Write, subject: &Subject<'_>, judged: &Judged, only:
     let shown = || judged.rows.iter().filter(|row| only.shows(row));
     if shown().next().is_some() {
         // Every cell is made twice: a table of millions of rows would not fit into memory for the sake of its widths.
+        let decimals = decimals(shown());
         let mut widths = HEAD.map(str::len);
         for row in shown() {
-            for (width, cell) in widths.iter_mut().zip(cells(row)) {
+            for (width, cell) in widths.iter_mut().zip(cells(row, decimals)) {
                 *width = cell.chars().count().max(*width);
             }
         }
@@ -78,7 +79,7 @@ pub fn table(out: &mut impl Write, subject: &Subject<'_>, judged: &Judged, only:
                 _ => "",
             };
             let end = if paint.is_empty() { "" } else { PLAIN };
-            writeln!(out, "{paint}{}{end}", line(&cells(row), &widths))?;
+            writeln!(out, "{paint}{}{end}", line(&cells(row, decimals), &widths))?;
         }
     }
     out.write_all(summary(subject, judged).as_bytes())
@@ -95,12 +96,42 @@ fn line(cells: &[String; 8], widths: &[usize; 8]) -> String {
     line.trim_end().to_owned()
 }
 
-fn cells(row: &Row) -> [String; 8] {
+/// How many digits behind the point the numbers of a table have, so that they line up: about five in all. `None` where
+/// the numbers are too large or too small for that.
+fn decimals<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<usize> {
+    let all = rows.flat_map(|row| {
+        let judgement = row.verdict.judgement();
+        let expected =
+            judgement.map_or([f64::NAN; 3], |judgement| [judgement.expected, judgement.lower, judgement.upper]);
+        expected.into_iter().chain([row.value])
+    });
+    let largest = all.filter(|number| number.is_finite()).map(f64::abs).fold(0.0, f64::max);
+    match largest {
+        0.0 => Some(0),
+        largest if (1e-3..1e9).contains(&largest) => Some((4.0 - largest.log10().floor()).clamp(0.0, 6.0) as usize),
+        _ => None,
+    }
+}
+
+fn number_with(number: f64, decimals: Option<usize>) -> String {
+    match decimals {
+        Some(decimals) if number.is_finite() => {
+            let text = format!("{number:.decimals$}");
+            // What would be shown as zero and is not.
+            if number != 0.0 && !text.contains(|digit| matches!(digit, '1'..='9')) { short(number) } else { text }
+        }
+        _ => short(number),
+    }
+}
+
+fn cells(row: &Row, decimals: Option<usize>) -> [String; 8] {
     let (mark, numbers, note) = match &row.verdict {
         Verdict::Judged(Judgement { score, expected, lower, upper, note }) => {
             let anomalous = *score > 1.0;
             let note = note.as_deref().filter(|_| anomalous).map_or_else(String::new, |note| printable(note, MAX_NOTE));
-            (if anomalous { "!" } else { "" }, [*score, *expected, *lower, *upper].map(short), note)
+            let [expected, lower, upper] = [*expected, *lower, *upper].map(|number| number_with(number, decimals));
+            let score = number_with(*score, if *score < 1_000.0 { Some(3) } else { None });
+            (if anomalous { "!" } else { "" }, [score, expected, lower, upper], note)
         }
         Verdict::Unjudged(why) => {
             let mark = if matches!(why, Unjudged::Failed { .. }) { "?" } else { "" };
@@ -108,7 +139,7 @@ fn cells(row: &Row) -> [String; 8] {
         }
     };
     let [score, expected, lower, upper] = numbers;
-    [mark.to_owned(), show(row.at), short(row.value), score, expected, lower, upper, note]
+    [mark.to_owned(), show(row.at), number_with(row.value, decimals), score, expected, lower, upper, note]
 }
 
 /// One line: how many samples, what became of them, and what it took.
@@ -135,7 +166,10 @@ pub fn summary(subject: &Subject<'_>, judged: &Judged) -> String {
     }
     parts.push(format!("state {}", bytes(judged.state_bytes as u64)));
     parts.push(format!("step {}", duration(subject.step)));
-    format!("{} {}: {}\n", subject.guest, subject.version, parts.join(", "))
+    let chosen = subject.settings.as_object().is_some_and(|settings| !settings.is_empty());
+    let settings =
+        if chosen { format!(" {}", printable(&subject.settings.to_string(), MAX_NOTE)) } else { String::new() };
+    format!("{} {}{settings}: {}\n", subject.guest, subject.version, parts.join(", "))
 }
 
 /// The first line of [`csv`].
@@ -296,31 +330,31 @@ mod tests {
         check(
             |out, subject| table(out, subject, &judged(), Only::All, false),
             &expect![[r#"
-            queue{job="a,b"}
-              TIME                    VALUE  SCORE  EXPECTED  LOWER  UPPER  NOTE
-              1970-01-01T00:00:00Z       10      -         -      -      -  learning
-              1970-01-01T00:01:00Z  11.3333    0.5        10   -Inf     12
-            ! 1970-01-01T00:02:00Z       50   4.25        10   -Inf     12  above all
-              1970-01-01T00:03:00Z      NaN      -         -      -      -  not a number
-            ? 1970-01-01T00:04:00Z       10      -         -      -      -  trapped: unreachable, "boo"�[2J
-            zscore 0.1.0: 5 samples, after 1,440 of history, 2 judged, 1 anomalous, 1 learning (it needs 30), 1 not a number, 1 without an answer, state 1006 B, step 1m
-        "#]],
+                queue{job="a,b"}
+                  TIME                    VALUE  SCORE  EXPECTED  LOWER    UPPER  NOTE
+                  1970-01-01T00:00:00Z  10.0000      -         -      -        -  learning
+                  1970-01-01T00:01:00Z  11.3333  0.500   10.0000   -Inf  12.0000
+                ! 1970-01-01T00:02:00Z  50.0000  4.250   10.0000   -Inf  12.0000  above all
+                  1970-01-01T00:03:00Z      NaN      -         -      -        -  not a number
+                ? 1970-01-01T00:04:00Z  10.0000      -         -      -        -  trapped: unreachable, "boo"�[2J
+                zscore 0.1.0 {"window":"2h"}: 5 samples, after 1,440 of history, 2 judged, 1 anomalous, 1 learning (it needs 30), 1 not a number, 1 without an answer, state 1006 B, step 1m
+            "#]],
         );
         check(
             |out, subject| table(out, subject, &judged(), Only::Anomalous, true),
             &expect![[r#"
-            queue{job="a,b"}
-              TIME                  VALUE  SCORE  EXPECTED  LOWER  UPPER  NOTE
-            ESC[31m! 1970-01-01T00:02:00Z     50   4.25        10   -Inf     12  above allESC[0m
-            ESC[2m? 1970-01-01T00:04:00Z     10      -         -      -      -  trapped: unreachable, "boo"�[2JESC[0m
-            zscore 0.1.0: 5 samples, after 1,440 of history, 2 judged, 1 anomalous, 1 learning (it needs 30), 1 not a number, 1 without an answer, state 1006 B, step 1m
-        "#]],
+                queue{job="a,b"}
+                  TIME                    VALUE  SCORE  EXPECTED  LOWER    UPPER  NOTE
+                ESC[31m! 1970-01-01T00:02:00Z  50.0000  4.250   10.0000   -Inf  12.0000  above allESC[0m
+                ESC[2m? 1970-01-01T00:04:00Z  10.0000      -         -      -        -  trapped: unreachable, "boo"�[2JESC[0m
+                zscore 0.1.0 {"window":"2h"}: 5 samples, after 1,440 of history, 2 judged, 1 anomalous, 1 learning (it needs 30), 1 not a number, 1 without an answer, state 1006 B, step 1m
+            "#]],
         );
         check(
             |out, subject| table(out, subject, &Judged::default(), Only::All, false),
             &expect![[r#"
-            zscore 0.1.0: 0 samples, 0 judged, 0 anomalous, state 0 B, step 1m
-        "#]],
+                zscore 0.1.0 {"window":"2h"}: 0 samples, 0 judged, 0 anomalous, state 0 B, step 1m
+            "#]],
         );
     }
 

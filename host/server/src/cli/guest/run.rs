@@ -36,11 +36,12 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     detector: detector::Args,
     #[command(flatten)]
-    policy: policy::Args,
+    actions: Actions,
 }
 
 /// Where the data come from.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 struct Data {
     /// Samples from a CSV file of timestamp,value; - is standard input
     #[arg(long, value_name = "FILE", help_heading = "Data", conflicts_with_all = ["range_json", "query", "incident"])]

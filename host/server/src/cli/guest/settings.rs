@@ -11,19 +11,20 @@ use crate::cli::exit::Failure;
 const MAX_SETTINGS: usize = 1 << 20;
 
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(in crate::cli) struct Settings {
     /// Set one setting; the value is JSON where it can be read as such, and text otherwise. May be given many times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// File of settings, JSON or TOML; `--set` goes over it
-    #[arg(long = "settings", value_name = "FILE")]
-    file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
 }
 
 impl Settings {
     /// All of them as the object that `open` takes.
     pub(super) fn read(&self) -> Result<Value, Failure> {
-        let mut settings = match &self.file {
+        let mut settings = match &self.settings {
             Some(file) => from_file(file)?,
             None => Map::new(),
         };
@@ -62,7 +63,7 @@ mod tests {
 
     fn settings(set: &[&str], file: Option<PathBuf>) -> Result<Value, String> {
         let set = set.iter().map(|&pair| pair.to_owned()).collect();
-        Settings { set, file }.read().map_err(|failure| failure.to_string())
+        Settings { set, settings: file }.read().map_err(|failure| failure.to_string())
     }
 
     #[test]

@@ -14,11 +14,12 @@ use tidegate_workbench::run::render::{CSV_HEADER, Only, Subject, csv, document, 
 use tidegate_workbench::run::series::{Series, usual_step};
 
 use super::live::{Asked, Live};
-use super::{Format, not_opened, source, when};
+use super::{Data, Format, not_opened, source, when};
 use crate::cli::exit::Failure;
 use crate::clock;
 
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Which of several series to run, for example '{service="checkout"}'; without it all are
     #[arg(long, value_name = "SELECTOR", help_heading = "Detectors")]
@@ -71,7 +72,7 @@ pub(super) fn run(args: &super::Args, guest: &Guest, settings: &Value) -> Result
     let only = if args.detector.only.is_some() { Only::Anomalous } else { Only::All };
     written(write(args.output, &subject, &judged, only))?;
     if let (Some(path), [one]) = (&args.detector.plot, judged.as_slice()) {
-        plot(path, &subject, one, args.data.query.as_deref())?;
+        plot(path, &subject, one, &args.data)?;
     }
     // Each failure was shown where it happened, but perhaps among many rows.
     let mut failed = false;
@@ -188,20 +189,17 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-fn plot(path: &Path, subject: &Subject<'_>, judged: &Judged, query: Option<&str>) -> Result<(), Failure> {
-    let title = match (query, judged.name.as_str()) {
-        (_, name) if !name.is_empty() && name != "{}" => name,
-        (Some(query), _) => query,
-        (None, _) => subject.guest,
+fn plot(path: &Path, subject: &Subject<'_>, judged: &Judged, data: &Data) -> Result<(), Failure> {
+    let file = data.csv.as_ref().or(data.range_json.as_ref());
+    let title = match (&data.query, file) {
+        _ if !judged.name.is_empty() && judged.name != "{}" => judged.name.clone(),
+        (Some(query), _) => query.clone(),
+        (None, Some(file)) => file.display().to_string(),
+        (None, None) => subject.guest.to_owned(),
     };
     let points = judged.points();
-    let said = summary(subject, judged);
-    let chart = Chart {
-        title,
-        subtitle: &said,
-        points: &points,
-        step_ms: u64::try_from(subject.step.as_millis()).unwrap_or(u64::MAX),
-    };
+    let step_ms = u64::try_from(subject.step.as_millis()).unwrap_or(u64::MAX);
+    let chart = Chart { title: &title, subtitle: &summary(subject, judged), points: &points, step_ms };
     std::fs::write(path, svg(&chart, Size::default()))
         .map_err(|error| Failure::Failed(format!("cannot write the picture to {}: {error}", path.display())))?;
     eprintln!("drawn to {}", path.display());

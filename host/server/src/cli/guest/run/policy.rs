@@ -13,14 +13,9 @@ use crate::cli::guest::file::{self, MAX_DATA};
 use crate::cli::show::say;
 use crate::questions::HostMetrics;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(flatten)]
-    actions: Actions,
-}
-
 /// What a policy may choose from.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(in crate::cli::guest) struct Actions {
     /// An action on offer, by name, for policies; several are parted by commas or given one by one
     #[arg(long = "action", visible_alias = "actions", value_name = "NAME", value_delimiter = ',')]
@@ -48,7 +43,7 @@ pub(super) fn run(args: &super::Args, guest: &Guest, settings: &Value) -> Result
     let wrong = |why: String| Failure::Usage(format!("the incident in {}: {why}", path.display()));
     let incident = incident::read(&file::read(path, MAX_DATA)?).map_err(wrong)?;
     let live = args.data.prometheus.as_deref().map(|url| Live::new(url, &args.data)).transpose()?;
-    let offers = args.policy.actions.offers();
+    let offers = args.actions.offers();
     let policy = guest.open_policy(settings, &offers).map_err(|error| {
         let failure = not_opened(guest, &error);
         match failure {
