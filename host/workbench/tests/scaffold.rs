@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use tidegate_sandbox::{GuestKind, Limits, Sandbox, SandboxOptions};
+use tidegate_sandbox::{Grants, GuestKind, Limits, Sandbox, SandboxOptions};
 use tidegate_workbench::inspect::{Loading, examine, text};
 use tidegate_workbench::scaffold::{Kind, Lang, Scaffold, ScaffoldError};
+use tidegate_workbench::test;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -34,12 +35,14 @@ fn built() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("scaffold/target")
 }
 
-/// What was built loads without a grant, and is the guest that was asked for.
+/// What was built loads without a grant, is the guest that was asked for, and passes its cases and the contract.
 fn passes(folder: &Path, target: &str, name: &str, kind: GuestKind) {
     let file = built().join(target).join("release").join(format!("{}.wasm", name.replace('-', "_")));
     let wasm = fs::read(&file).expect("a component");
+    let limits = Limits::default();
     let sandbox = Sandbox::new(SandboxOptions::default()).expect("a sandbox");
-    let report = examine(&sandbox, name, name, &wasm, &Limits::default());
+
+    let report = examine(&sandbox, name, name, &wasm, &limits);
     let described = format!("{target}: {}", text(&report));
     assert!(report.loads(), "{described}");
     assert_eq!(report.inspection.kind(), Some(kind), "{described}");
@@ -47,6 +50,16 @@ fn passes(folder: &Path, target: &str, name: &str, kind: GuestKind) {
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), (name, "0.1.0"));
     let wasi = report.inspection.imports.iter().any(|import| import.name.starts_with("wasi:"));
     assert_eq!(wasi, target == "wasm32-wasip2", "{described}");
+
+    let cases = folder.join("cases");
+    let candidate = test::Candidate { name, file: &file, cases: Some(&cases) };
+    let load = || sandbox.load(name, &wasm, &limits, &Grants::default()).map_err(|error| error.to_string());
+    let report = test::run(&candidate, &test::Plan { only: None }, load, &mut |_| ());
+    assert!(report.cases_found > 3, "{target}: {} cases", report.cases_found);
+    assert_eq!(report.purity, test::Purity::Pure, "{target}");
+    for tested in &report.tests {
+        assert_eq!(tested.status, test::Status::Pass, "{target}: {}: {}", tested.name, tested.why);
+    }
 }
 
 fn cargo(folder: &Path, arguments: &[&str]) {
@@ -86,9 +99,9 @@ fn a_rust_policy_builds_with_the_sdk_of_a_checkout_and_passes() {
 
 #[test]
 fn every_folder_says_how_to_build_and_test_it_and_carries_the_contract() {
-    for (kind, lang, file) in
-        [(Kind::Detector, Lang::Rust, "src/lib.rs"), (Kind::Remediation, Lang::Rust, "src/lib.rs")]
-    {
+    let langs = [(Lang::Rust, "src/lib.rs"), (Lang::Python, "app.py"), (Lang::JavaScript, "package.json")];
+    let all = langs.iter().flat_map(|of| [Kind::Detector, Kind::Remediation].map(|kind| (kind, of)));
+    for (kind, &(lang, file)) in all {
         let what = format!("{kind} in {lang}");
         let folder = tempfile::tempdir().expect("a folder");
         let begun = scaffold("tide-range", kind, lang).write_into(folder.path()).expect(&what);
