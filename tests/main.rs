@@ -9,6 +9,7 @@ mod config_errors;
 mod crashes;
 mod decisions;
 mod drop_in;
+mod guest_cli;
 mod hostile_guests;
 mod isolation;
 mod main_job;

@@ -20,6 +20,9 @@ pub fn table(all: &[Figures], plan: &Plan) -> String {
          A policy: one incident a call, in a fresh instance. Cold load compiles, warm load takes the code from a cache.\n",
         duration(plan.step)
     ));
+    if cfg!(debug_assertions) {
+        text.push_str("This tidegate was built without optimization: all figures but the sizes are several times too large.\n");
+    }
     for figures in all {
         if figures.calls.detector.as_ref().is_some_and(|folding| folding.judged < 0.5) {
             let share = figures.calls.detector.as_ref().map_or(0.0, |folding| folding.judged * 100.0);
@@ -84,6 +87,7 @@ pub fn document(all: &[Figures], plan: &Plan) -> Value {
         "machine": {
             "processors": std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
             "architecture": std::env::consts::ARCH,
+            "optimized": !cfg!(debug_assertions),
         },
         "series": plan.series,
         "step_ms": u64::try_from(plan.step.as_millis()).unwrap_or(u64::MAX),

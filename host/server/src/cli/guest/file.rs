@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::cli::exit::Failure;
 
-/// Largest data file that is read. A year of samples every 15 s is 60 MB of CSV.
-pub(super) const MAX_DATA: usize = 128 << 20;
+/// Largest data file that is read. A year of samples every 15 s is 60 MB of CSV; with what is said of each, some
+/// 500 MB of memory.
+pub(super) const MAX_DATA: usize = 64 << 20;
 
 /// Why a file is not there to work with.
 #[derive(Debug, thiserror::Error)]
