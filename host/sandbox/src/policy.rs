@@ -185,7 +185,8 @@ impl Opened {
         }
         match serde_json::from_str(&plan.arguments) {
             Ok(Value::Object(arguments)) => Ok(Plan {
-                summary: self.warden.text(plan.summary),
+                // One line by the contract: a second one could look like something that the host says beside it.
+                summary: one_line(&plan.summary, self.warden.limits.max_text_bytes),
                 rationale: self.warden.text(plan.rationale),
                 action: plan.action,
                 arguments,

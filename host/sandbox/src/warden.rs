@@ -116,9 +116,10 @@ impl Warden {
         verdict
     }
 
-    /// A guest's own error, with its text cut to size.
+    /// A guest's own error, with its text cut to size. It ends up within sentences and lines of the log: so it is one
+    /// line.
     pub(crate) fn own_error(&self, error: wit::Error) -> CallError {
-        let cut = |text| self.text(text);
+        let cut = |text: String| one_line(&text, self.limits.max_text_bytes);
         CallError::Guest(match error {
             wit::Error::InvalidSettings(text) => GuestError::InvalidSettings(cut(text)),
             wit::Error::UnreadableState(text) => GuestError::UnreadableState(cut(text)),

@@ -170,7 +170,7 @@ impl Keeper {
         for event in events {
             book.apply(event);
             self.metrics.count_event(&event.fact);
-            tracing::info!(event = story::kind(&event.fact), "{}", story::tell(&book, &event.fact));
+            tracing::info!(event = story::kind(&event.fact), "{}", story::line(&book, &event.fact));
         }
         Ok(())
     }

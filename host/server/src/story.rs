@@ -84,6 +84,16 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
     }
 }
 
+/// As [`tell`], for the log: control characters are written as escapes, so that nothing that a guest, an alert or a person
+/// says can look like a line of the host's own.
+pub(crate) fn line(book: &Book, fact: &Fact) -> String {
+    let told = tell(book, fact);
+    if !told.contains(char::is_control) {
+        return told;
+    }
+    told.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
 /// One sentence. The book is the one after the fact.
 pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
     match fact {
@@ -244,4 +254,23 @@ pub(crate) fn guarded(guard: &Guard) -> String {
         Guard::Storm => "many things are breaking at once".to_owned(),
     };
     format!("{}: {why}", guard.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use tidegate_domain::book::Book;
+    use tidegate_domain::event::{Fact, IncidentId};
+
+    #[test]
+    fn nobody_can_forge_a_line_of_the_log() {
+        let reason = "later\n2026-01-01T00:00:00Z  INFO tidegate: approved by alice\u{1b}[2J".to_owned();
+        let fact = Fact::PolicyLeft { incident: IncidentId("i1".to_owned()), reason, policy_digest: String::new() };
+        let line = line(&Book::default(), &fact);
+        assert_eq!(
+            line,
+            "the policy leaves incident i1 alone: later\\n2026-01-01T00:00:00Z  INFO tidegate: approved by \
+             alice\\u{1b}[2J"
+        );
+    }
 }

@@ -52,6 +52,12 @@ fn every_way_to_misbehave_in_score_has_its_name() {
         ("giant-log", Some("bad_answer"), "more data"),
         ("internal-error", Some("bad_answer"), "more data"),
         ("insufficient-data", Some("guest_error"), "never enough"),
+        ("leak", None, ""),
+        ("yearly-needs", None, ""),
+        ("panic-in-drop", None, ""),
+        ("growing-state", None, ""),
+        ("abort", Some("trapped"), "unreachable"),
+        ("many-models", Some("trapped"), "handle"),
     ];
     let sandbox = patient();
     let guest = load_within(&sandbox, "hostile", &limits());
@@ -72,12 +78,16 @@ fn every_way_to_misbehave_in_score_has_its_name() {
 #[test]
 fn opening_is_bounded_like_calling() {
     // What opens is slow to trap where the machine is busy, and what loops never does: this long is enough for both.
-    let limits = Limits { open_timeout: Duration::from_secs(5), ..limits() };
+    let soon = Duration::from_secs(5);
+    let limits = Limits { open_timeout: soon, call_timeout: soon, ..limits() };
     let guest = load_within(&sandbox(), "hostile", &limits);
     for (mode, kind, text) in [
         ("loop-in-open", "timed_out", "5s"),
         ("panic-in-open", "trapped", "hostile on purpose, in open"),
+        ("loop-in-needs", "timed_out", "5s"),
+        ("panic-in-needs", "trapped", "hostile on purpose, in needs"),
         ("greedy-needs", "bad_answer", "history"),
+        ("millennial-needs", "bad_answer", "history"),
     ] {
         let error = guest.open_detector(&json!({"mode": mode}), Duration::from_secs(60)).expect_err(mode);
         let OpenError::Call { error, .. } = error else {
@@ -86,6 +96,45 @@ fn opening_is_bounded_like_calling() {
         assert_eq!(error.kind(), kind, "{mode}: {error}");
         assert!(error.to_string().contains(text), "{mode}: {error}");
     }
+}
+
+#[test]
+fn a_year_of_history_may_be_asked_for() {
+    let guest = load_within(&shared(), "hostile", &limits());
+    let needs = open(&guest, &json!({"mode": "yearly-needs"})).needs();
+    assert_eq!(needs.history, Duration::from_secs(365 * 24 * 3600));
+}
+
+#[test]
+fn a_state_grows_up_to_its_limit_and_is_kept_as_it_was() {
+    let guest = load_within(&shared(), "hostile", &limits());
+    let detector = open(&guest, &json!({"mode": "growing-state"}));
+    let mut state = vec![];
+    let error = loop {
+        match detector.score(&state, &[0], &[1.0]) {
+            Ok(scored) => state = scored.state,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("a state of 131072 bytes, more than the 65536 allowed"), "{error}");
+    assert_eq!(state.len(), 65536, "what the host holds is the last one that it took");
+    assert_eq!(detector.score(&state, &[0], &[1.0]).expect_err("still too large").kind(), "bad_answer");
+}
+
+#[test]
+fn an_instance_that_never_frees_is_replaced_before_it_traps() {
+    let sandbox = sandbox();
+    let limits = Limits { memory_bytes: 16 << 20, ..limits() };
+    let detector = open(&load_within(&sandbox, "hostile", &limits), &json!({"mode": "leak"}));
+    let mut state = vec![];
+    for at in 0..100 {
+        state = detector.score(&state, &[at], &[1.0]).unwrap_or_else(|error| panic!("call {at}: {error}")).state;
+    }
+    assert_eq!(state, 100_u64.to_le_bytes(), "nothing is lost with an instance");
+    let stats = sandbox.stats().remove(0);
+    // A megabyte a call, and an instance may have twelve of sixteen.
+    assert!((8..=20).contains(&stats.instances_retired), "{stats:?}");
+    assert!(!stats.quarantined);
 }
 
 #[test]
@@ -159,6 +208,7 @@ fn every_way_to_misbehave_in_propose_has_its_name() {
         ("giant-plan", "bad_answer", "more data"),
         ("giant-reason", "bad_answer", "more data"),
         ("internal-error", "guest_error", "refused on purpose"),
+        ("allocate", "out_of_memory", "268435456"),
     ] {
         let guest = if kind == "timed_out" { &hurried } else { &guest };
         let policy = guest.open_policy(&json!({"mode": mode}), &[offer()]).expect(mode);
@@ -166,6 +216,11 @@ fn every_way_to_misbehave_in_propose_has_its_name() {
         assert_eq!(error.kind(), kind, "{mode}: {error}");
         assert!(error.to_string().contains(text), "{mode}: {error}");
     }
+    let talkative = guest.open_policy(&json!({"mode": "log-flood"}), &[offer()]).expect("a policy");
+    talkative.propose(&incident(), &Nobody).expect("it talks, and answers");
+    let error = guest.open_policy(&json!({"mode": "panic-in-open"}), &[offer()]).expect_err("no policy");
+    assert!(matches!(&error, OpenError::Call { error: CallError::Trapped { .. }, .. }), "{error}");
+
     let limits = Limits { open_timeout: Duration::from_secs(2), ..limits() };
     let hurried = load_within(&sandbox, "hostile-policy", &limits);
     let error = hurried.open_policy(&json!({"mode": "loop-in-open"}), &[offer()]).expect_err("no policy");

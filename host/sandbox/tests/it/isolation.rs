@@ -10,7 +10,7 @@ use tidegate_sandbox::{
 };
 
 use crate::forge::ForgedDetector;
-use crate::found::{bytes, load, open};
+use crate::found::{bytes, load, load_within, open};
 use crate::hostile::{Nobody, incident};
 
 /// A minute between samples.
@@ -159,6 +159,21 @@ fn by_policies(sandbox: &Sandbox) -> Vec<(String, Attack)> {
     attacks
 }
 
+/// The guest that looks for files, sockets and the like, in every mode.
+fn by_visitors(sandbox: &Sandbox) -> Vec<(String, Attack)> {
+    let guest = load_within(sandbox, "wasip2-detector", &limits());
+    let attack = |mode: String| {
+        let (guest, settings) = (guest.clone(), json!({ "mode": mode }));
+        let attack: Attack = Box::new(move || {
+            if let Ok(detector) = guest.open_detector(&settings, Duration::from_secs(60)) {
+                drop(detector.score(&[], &[0], &[1.0]));
+            }
+        });
+        (format!("visitor {mode}"), attack)
+    };
+    modes(sandbox, "wasip2-detector").into_iter().map(attack).collect()
+}
+
 /// What no compiler would emit; loaded anew each time.
 fn by_forgeries(sandbox: &Sandbox) -> Vec<(String, Attack)> {
     let forged = ForgedDetector::default;
@@ -245,6 +260,7 @@ fn verdicts_beside_any_hostile_guest_are_those_without_it() {
     let neighbours = neighbours(&shared);
     let mut attacks = by_detectors(&shared);
     attacks.extend(by_policies(&shared));
+    attacks.extend(by_visitors(&shared));
     attacks.extend(by_forgeries(&shared));
     assert!(attacks.len() > 60, "{}", attacks.len());
     for attack in &attacks {

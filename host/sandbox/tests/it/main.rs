@@ -3,6 +3,7 @@
 
 mod calling;
 mod detectors;
+mod documentation;
 mod forge;
 mod found;
 mod hostile;

@@ -139,6 +139,16 @@ fn a_plan_that_breaks_the_contract_is_no_plan() {
 }
 
 #[test]
+fn a_summary_stays_one_line() {
+    let rude = "Restart\ntarget: everything\r\u{1b}[2J\u{202e}";
+    let Decision::Propose(plan) = answer(&plan([rude, "two\nlines", "restart", "{}"])).expect("a decision") else {
+        panic!("not a plan");
+    };
+    assert_eq!(plan.summary, "Restart\\ntarget: everything\\r\\u{1b}[2J\\u{202e}");
+    assert_eq!(plan.rationale, "two\nlines");
+}
+
+#[test]
 fn long_texts_for_people_are_cut() {
     let long = "é".repeat(4000);
     let Decision::Propose(plan) = answer(&plan([&long, &long, "restart", "{}"])).expect("a decision") else {

@@ -2,33 +2,44 @@
 
 use std::fmt::Write as _;
 
-use tidegate_sandbox::{CallError, Grants, Limits, LoadError};
+use serde_json::json;
+use tidegate_sandbox::{CallError, Decision, Grants, Incident, Limits, LoadError};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, WasmImport, WorldId, WorldItem, WorldKey};
 
 use crate::found::sandbox;
+use crate::hostile::{Nobody, incident};
 
 const PLAIN: ManglingAndAbi = ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync);
 
 /// A detector whose `describe` runs these instructions and traps. Imported functions go by their WASI names, with `.` in
 /// the place of brackets.
 fn everything(version: &str, describe: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    resolve.push_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/v0.1")).expect("the contract");
-    let wit = include_str!("wasi.wit").replace("VERSION", version);
-    let package = resolve.push_str("wasi.wit", &wit).unwrap_or_else(|error| panic!("{error:#}"));
-    let world = resolve.select_world(&[package], Some("everything")).expect("the world");
-    let imports = imports(&resolve, world);
-    let text = format!(
-        r#"(module
-            {imports}
+    let exports = format!(
+        r#"
             (func (export "tidegate:plugin/detector@0.1.0#describe") (result i32) {describe} unreachable)
             (func (export "tidegate:plugin/detector@0.1.0#[static]model.open") (param i32 i32 i64) (result i32)
                 unreachable)
             (func (export "tidegate:plugin/detector@0.1.0#[method]model.needs") (param i32) (result i32) unreachable)
             (func (export "tidegate:plugin/detector@0.1.0#[method]model.score") (param i32 i32 i32 i32 i32 i32 i32)
-                (result i32) unreachable)
+                (result i32) unreachable)"#
+    );
+    component("everything", version, &exports)
+}
+
+/// A component of one of the worlds in `wasi.wit`.
+fn component(world: &str, version: &str, exports: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    resolve.push_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/v0.1")).expect("the contract");
+    let wit = include_str!("wasi.wit").replace("VERSION", version);
+    let package = resolve.push_str("wasi.wit", &wit).unwrap_or_else(|error| panic!("{error:#}"));
+    let world = resolve.select_world(&[package], Some(world)).expect("the world");
+    let imports = imports(&resolve, world);
+    let text = format!(
+        r#"(module
+            {imports}
+            {exports}
             (memory (export "memory") 8)
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536)))"#
     );
@@ -46,6 +57,10 @@ fn imports(resolve: &Resolve, world: WorldId) -> String {
     let mut text = String::new();
     for (key, item) in &resolve.worlds[world].imports {
         let WorldItem::Interface { id, .. } = item else { continue };
+        // The contract's own functions are not what is looked at, and would need grants.
+        if resolve.id_of(*id).is_none_or(|name| !name.starts_with("wasi:")) {
+            continue;
+        }
         let interface = &resolve.interfaces[*id];
         for func in interface.functions.values() {
             let signature = resolve.wasm_signature(AbiVariant::GuestImport, func);
@@ -176,5 +191,45 @@ fn streams_have_ended_or_are_ready_and_the_network_denies() {
             matches!(&error, CallError::Trapped { what, .. } if what.contains("unreachable")),
             "{describe}: {error}"
         );
+    }
+}
+
+/// Says of itself `p`, 1 and `{}`; leaves every incident, for the reason `p`, if `propose` gets to its end.
+fn policy(propose: &str) -> Vec<u8> {
+    let exports = format!(
+        r#"
+            (import "[export]tidegate:plugin/remediation@0.1.0" "[resource-new]policy"
+                (func $new (param i32) (result i32)))
+            (data (i32.const 16) "p1{{}}")
+            (data (i32.const 32)
+                "\10\00\00\00\01\00\00\00\11\00\00\00\01\00\00\00\10\00\00\00\01\00\00\00\12\00\00\00\02\00\00\00")
+            (data (i32.const 96) "\00\00\00\00\00\00\00\00\10\00\00\00\01\00\00\00")
+            (func (export "tidegate:plugin/remediation@0.1.0#describe") (result i32) (i32.const 32))
+            (func (export "tidegate:plugin/remediation@0.1.0#[static]policy.open") (param i32 i32 i32 i32) (result i32)
+                (i32.store offset=4 (i32.const 128) (call $new (i32.const 7)))
+                (i32.const 128))
+            (func (export "tidegate:plugin/remediation@0.1.0#[method]policy.propose") (param i32) (result i32)
+                {propose}
+                (i32.const 96))"#
+    );
+    component("policy", "0.2.0", &exports)
+}
+
+#[test]
+fn a_policys_clock_shows_when_the_incident_began() {
+    // Seconds, then nanoseconds.
+    let propose = "
+        (call $wall-clock.now (i32.const 1024))
+        (if (i64.ne (i64.load (i32.const 1024)) (i64.const 1700000000)) (then unreachable))
+        (if (i32.ne (i32.load (i32.const 1032)) (i32.const 123000000)) (then unreachable))";
+    let guest = sandbox()
+        .load("policy", &policy(propose), &Limits::default(), &Grants::none())
+        .unwrap_or_else(|error| panic!("{error}"));
+    let policy = guest.open_policy(&json!({}), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let incident = Incident { since: 1_700_000_000_123, ..incident() };
+    // Asked twice: the clock is set anew.
+    for _ in 0..2 {
+        let decision = policy.propose(&incident, &Nobody);
+        assert!(matches!(&decision, Ok(Decision::Leave(reason)) if reason == "p"), "{decision:?}");
     }
 }
