@@ -23,8 +23,8 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// One instance's machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    /// What the wall clock showed when the call began, since the Unix epoch.
-    began: Duration,
+    /// What the wall clock showed when the call began, in milliseconds since the Unix epoch.
+    began: i64,
     /// How long the call has lasted, by the machine's own clock.
     elapsed: Duration,
     /// The state of the source of numbers.
@@ -52,7 +52,7 @@ pub(super) enum Fault {
 impl Machine {
     pub(crate) fn new() -> Self {
         Self {
-            began: Duration::ZERO,
+            began: 0,
             elapsed: Duration::ZERO,
             random: SEED,
             held: 0,
@@ -63,14 +63,14 @@ impl Machine {
 
     /// Sets clock and numbers back for a call at the Unix epoch.
     pub(crate) fn begin_call(&mut self) {
-        self.began = Duration::ZERO;
+        self.began = 0;
         self.elapsed = Duration::ZERO;
         self.random = SEED;
     }
 
-    /// Has the present call begin at this time, in milliseconds since the Unix epoch. WASI knows no time before that.
+    /// Has the present call begin at this time, in milliseconds since the Unix epoch.
     pub(crate) fn call_begins_at(&mut self, timestamp: i64) {
-        self.began = Duration::from_millis(timestamp.try_into().unwrap_or(0));
+        self.began = timestamp;
     }
 
     /// Time since the call began, for the monotonic clock.
@@ -80,9 +80,10 @@ impl Machine {
         now
     }
 
-    /// Time since the Unix epoch, for the wall clock.
+    /// Time since the Unix epoch, for the wall clock. WASI knows no time before that.
     pub(super) fn wall(&mut self) -> Duration {
-        self.began.saturating_add(self.monotonic())
+        let began = Duration::from_millis(self.began.try_into().unwrap_or(0));
+        began.saturating_add(self.monotonic())
     }
 
     /// A pollable that is ready at this time on the monotonic clock.
