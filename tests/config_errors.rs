@@ -114,7 +114,7 @@ fn assert_refused(tidegate: &Tidegate, faults: &[(&str, &[&str])]) {
             }
         }
     }
-    assert!(!tidegate.file("data").exists(), "a config that cannot work touches no journal");
+    assert!(!tidegate.file("data/journal.db").exists(), "a config that cannot work touches no journal");
 }
 
 #[test]

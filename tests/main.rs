@@ -5,6 +5,7 @@
 
 mod actions;
 mod bad_prometheus;
+mod compiling;
 mod config_errors;
 mod crashes;
 mod decisions;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use super::program::Program;
 use super::{eventually, free_address, guest};
 
 const GUESTS: [&str; 6] = ["zscore", "seasonal", "runbook", "hostile", "hostile-policy", "nosy-policy"];
+/// The user's cache, as the tests have it.
+const CACHE: &str = env!("CARGO_TARGET_TMPDIR");
 /// The token of alice, the only approver.
 pub(crate) const TOKEN: &str = "a-token-that-only-alice-knows";
 
@@ -35,6 +37,11 @@ impl Tidegate {
         for name in GUESTS {
             symlink(guest(name), folder.path().join("guests").join(format!("{name}.wasm"))).expect("a link");
         }
+        // Compiled guests are shared, or the tests would spend their time compiling the same ones all at once.
+        let compiled = Path::new(CACHE).join("tidegate/compiled");
+        fs::create_dir_all(&compiled).expect("a folder");
+        fs::create_dir(folder.path().join("data")).expect("a folder");
+        symlink(compiled, folder.path().join("data/compiled")).expect("a link");
         let secret = folder.path().join("alice");
         fs::write(&secret, TOKEN).expect("a secret");
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a secret");
@@ -104,7 +111,7 @@ impl Tidegate {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        command.current_dir(self.folder.path()).args(arguments).env_remove("RUST_LOG");
+        command.current_dir(self.folder.path()).args(arguments).env_remove("RUST_LOG").env("XDG_CACHE_HOME", CACHE);
         command
     }
 

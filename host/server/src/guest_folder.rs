@@ -410,6 +410,13 @@ fn remedy_of(error: &LoadError, name: &str) -> String {
                 None => "use a guest that asks for no more than a host gives".to_owned(),
             }
         }
+        LoadError::CompileTimedOut { .. } => {
+            format!("if it is meant to be so large, set a longer compile_timeout in [guest.{name}]")
+        }
+        LoadError::CompileOutOfMemory { .. } => {
+            format!("if it is meant to be so large, set a larger compile_memory in [guest.{name}]")
+        }
+        LoadError::CompileFailed { .. } => "see to what the message says; the guest may be sound".to_owned(),
         _ => "build the guest again, or take the file from where it was released".to_owned(),
     }
 }
