@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -113,19 +113,22 @@ impl Compiler {
         }
         let failed = |reason| LoadError::CompileFailed { guest: guest.to_owned(), reason };
         let scratch = cache.scratch().map_err(|error| failed(format!("cannot make a folder for its code: {error}")))?;
-        let guest = guest.to_owned();
+        let began = Instant::now();
         match child::compile(process, scratch.path(), wasm, limits) {
-            Ended::Done => {}
-            Ended::Refused(reason) => return Err(LoadError::Invalid { guest, reason }),
-            Ended::TimedOut => return Err(LoadError::CompileTimedOut { guest, after: limits.compile_timeout }),
+            Ended::Done => tracing::info!(guest, took = ?began.elapsed(), "guest compiled"),
+            Ended::Refused(reason) => return Err(LoadError::Invalid { guest: guest.to_owned(), reason }),
+            Ended::TimedOut => {
+                return Err(LoadError::CompileTimedOut { guest: guest.to_owned(), after: limits.compile_timeout });
+            }
             Ended::OutOfMemory => {
-                return Err(LoadError::CompileOutOfMemory { guest, limit: limits.compile_memory_bytes });
+                let limit = limits.compile_memory_bytes;
+                return Err(LoadError::CompileOutOfMemory { guest: guest.to_owned(), limit });
             }
             Ended::Failed(reason) => return Err(failed(reason)),
         }
         cache.adopt(&scratch, &key).map_err(|error| failed(format!("cannot keep its code: {error}")))?;
         let component = Component::from_binary(&self.engine, wasm)
-            .map_err(|error| LoadError::Invalid { guest, reason: format!("{error:#}") })?;
+            .map_err(|error| LoadError::Invalid { guest: guest.to_owned(), reason: format!("{error:#}") })?;
         Ok((component, CodeSource::Compiled))
     }
 }

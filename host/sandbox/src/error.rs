@@ -57,10 +57,7 @@ pub enum LoadError {
         reason: String,
     },
     /// Compiling it took longer than it may.
-    #[error(
-        "guest {guest:?} was still compiling after {after:?}, and the compiler was stopped; if it is meant to be so large, \
-         raise compile_timeout"
-    )]
+    #[error("guest {guest:?} was still compiling after {after:?}, and the compiler was stopped (compile_timeout)")]
     CompileTimedOut {
         /// The guest's name.
         guest: String,
@@ -68,10 +65,7 @@ pub enum LoadError {
         after: Duration,
     },
     /// Compiling it took more memory than it may.
-    #[error(
-        "guest {guest:?} takes more than {limit} bytes of memory to compile; if it is meant to be so large, raise \
-         compile_memory"
-    )]
+    #[error("guest {guest:?} takes more than {limit} bytes of memory to compile (compile_memory)")]
     CompileOutOfMemory {
         /// The guest's name.
         guest: String,
