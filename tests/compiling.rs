@@ -178,7 +178,7 @@ fn the_compiler_says_in_one_line_what_it_does_not_compile() {
 
 /// A guest that takes hours to compile: loops in loops, and in the innermost every variable changes, so that each loop has
 /// to hand on all of them.
-fn nested_loops(depth: usize, variables: u32) -> Vec<u8> {
+pub(crate) fn nested_loops(depth: usize, variables: u32) -> Vec<u8> {
     let mut body = [0x03, 0x40].repeat(depth);
     for variable in 0..variables {
         body.push(0x20);

@@ -17,9 +17,10 @@ use tidegate_pipeline::scorer::{Configured, Scorer};
 use tidegate_pipeline::view::BookView;
 use tidegate_sandbox::{Detector, Grants, Guest, Limits, QuarantineRules, Sandbox, SandboxOptions};
 
+use crate::compiling::nested_loops;
 use crate::support::fake_prometheus::FakePrometheus;
-use crate::support::guest;
 use crate::support::tidegate::Tidegate;
+use crate::support::{eventually, guest};
 
 const STEP: Duration = Duration::from_secs(60);
 const SERIES: u32 = 8;
@@ -172,6 +173,8 @@ fn a_watch_is_judged_alike_beside_every_hostile_detector() {
 }
 
 const WATCHED: &str = r#"
+guest_poll_interval = "100ms"
+
 [prometheus]
 url = "http://prometheus"
 
@@ -215,11 +218,14 @@ fn two_hosts_say_the_same_whoever_else_is_loaded() {
         ));
     }
     config.push_str("[guest.hostile]\ncall_timeout = \"100ms\"\nmemory = \"16MiB\"\n");
+    config.push_str("[guest.bomb]\ncompile_timeout = \"1s\"\n");
     let crowded = Tidegate::start(&config, &around);
     for tidegate in [&alone, &crowded] {
         tidegate.reaches("tidegate_samples_total", r#"watch="steady",standing="normal""#, 3.0);
     }
     crowded.reaches("tidegate_guest_quarantined", r#"guest="hostile""#, 1.0);
+    fs::write(crowded.file("guests/bomb.wasm"), nested_loops(1000, 1000)).expect("a guest");
+    eventually("the bomb is turned away", || crowded.log().contains("still compiling after 1s").then_some(()));
 
     prometheus.set("steady", 400.0);
     let evidence = [alone, crowded].map(|mut tidegate| {
