@@ -8,6 +8,7 @@ mod canned;
 mod cycle;
 mod detectors;
 mod host;
+mod swap;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -74,7 +74,7 @@ impl SeriesStore {
     }
 
     /// Sends the rows of a watch that were written under this key; from now on its rows are written under it. Rows of
-    /// another key are dropped: they were made by other detectors. In pages, because a large table must not be in memory
+    /// another key are dropped: they are of other series. In pages, because a large table must not be in memory
     /// twice.
     pub(crate) async fn load(&self, watch: &str, key: &str, pages: Sender<Page>) -> Result<(), SeriesStoreError> {
         let mut table = self.table.lock().await;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use super::canned::Canned;
 use super::detectors::Detectors;
 use super::host::{Host, Metrics};
+use super::swap::{self, Swap};
 
 /// Seconds between two samples of a series, and between two cycles: each brings one sample.
 const STEP: u64 = 10;
@@ -20,7 +21,7 @@ const PERIOD: u64 = 288;
 const PERIODS: u64 = 3;
 
 /// Longest that a host may take until it judges: the history of 100,000 series is read before.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 const CONFIG: &str = r#"
 [server]
@@ -50,6 +51,8 @@ pub(super) struct Run {
     first_start: Cost,
     restart: Cost,
     cycle: Cycle,
+    /// A new version of a guest, dropped in.
+    swap: Swap,
     /// The series table written for the first time, and over the rows of the time before.
     first_snapshot: Cost,
     later_snapshot: Cost,
@@ -68,7 +71,7 @@ struct Cost {
 
 /// One cycle, or the medians of several, in seconds.
 #[derive(Clone, Copy, Default)]
-struct Cycle {
+pub(super) struct Cycle {
     wall: f64,
     cpu: f64,
     query: f64,
@@ -116,6 +119,8 @@ pub(super) fn measure(
         );
         measured.push(cycle);
     }
+    eprintln!("{series} series: another version of a guest");
+    let swap = swap::measure(&mut host, folder.path(), &prometheus, detectors, series)?;
     let cycles_peak = host.peak_memory()?;
     let (wall, cpu, restart_peak) = host.stop()?;
     let later_snapshot = Cost { wall, cpu };
@@ -125,6 +130,7 @@ pub(super) fn measure(
         first_start,
         restart,
         cycle,
+        swap,
         first_snapshot,
         later_snapshot,
         first_peak,
@@ -161,7 +167,12 @@ fn settle(host: &mut Host, prometheus: &Canned, detectors: &Detectors, series: u
 }
 
 /// The next cycle; None unless it judged one sample of each series.
-fn next(host: &mut Host, prometheus: &Canned, detectors: &Detectors, series: usize) -> anyhow::Result<Option<Cycle>> {
+pub(super) fn next(
+    host: &mut Host,
+    prometheus: &Canned,
+    detectors: &Detectors,
+    series: usize,
+) -> anyhow::Result<Option<Cycle>> {
     let (before, cpu_before) = quiet(host)?;
     let answered = prometheus.answered();
     let asked = Instant::now();
@@ -201,7 +212,7 @@ fn next(host: &mut Host, prometheus: &Canned, detectors: &Detectors, series: usi
 }
 
 /// Metrics and processor time while nothing is going on: what a cycle leaves behind has been cleared away.
-fn quiet(host: &mut Host) -> anyhow::Result<(Metrics, Duration)> {
+pub(super) fn quiet(host: &mut Host) -> anyhow::Result<(Metrics, Duration)> {
     loop {
         let before = host.cpu()?;
         thread::sleep(Duration::from_millis(300));
@@ -215,7 +226,7 @@ fn quiet(host: &mut Host) -> anyhow::Result<(Metrics, Duration)> {
     }
 }
 
-fn cycles_of(metrics: &Metrics) -> f64 {
+pub(super) fn cycles_of(metrics: &Metrics) -> f64 {
     metrics.sum("tidegate_cycle_duration_seconds_count", "")
 }
 
@@ -257,6 +268,8 @@ pub(super) fn print(runs: &[Run], detectors: &Detectors) {
     row(&format!("  guests, calls a series: {}", detectors.names().count()), &|run| seconds(run.cycle.guests));
     row("  domain and the rest", &|run| seconds(run.cycle.cpu - run.cycle.parse - run.cycle.guests));
     row("processor a series", &|run| format!("{:.1} us", run.cycle.cpu / run.series as f64 * 1e6));
+    row("swap of a guest: the watch is held", &|run| seconds(run.swap.held.as_secs_f64()));
+    row("swap of a guest: from file to running", &|run| seconds(run.swap.taken.as_secs_f64()));
     row("snapshot and stop, new rows, wall / cpu", &|run| cost(run.first_snapshot));
     row("snapshot and stop, known rows, wall / cpu", &|run| cost(run.later_snapshot));
     row("first start with history, wall / cpu", &|run| cost(run.first_start));

@@ -54,7 +54,7 @@ async fn a_series_without_labels_and_one_twice_are_fine() {
 }
 
 #[tokio::test]
-async fn rows_of_other_detectors_are_dropped() {
+async fn rows_of_another_query_are_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let store = SeriesStore::open(dir.path()).await.unwrap();
     store.save("w", &rows(3, 10), &[]).await.unwrap();
@@ -63,6 +63,25 @@ async fn rows_of_other_detectors_are_dropped() {
     assert_eq!(loaded(&store, "old").await.len(), 3);
     assert!(loaded(&store, "new").await.is_empty());
     assert!(loaded(&store, "old").await.is_empty(), "gone for good");
+}
+
+#[tokio::test]
+async fn watches_that_are_gone_take_their_rows_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = SeriesStore::open(dir.path()).await.unwrap();
+        for watch in ["w", "gone"] {
+            of_watch(&store, watch, "k").await;
+            store.save(watch, &rows(3, 10), &[]).await.unwrap();
+        }
+        store.retain(&["w", "never there"]).await.unwrap();
+        store.save("gone", &rows(3, 10), &[]).await.unwrap();
+        assert!(of_watch(&store, "gone", "k").await.is_empty());
+        store.retain(&["w"]).await.unwrap();
+    }
+    let store = SeriesStore::open(dir.path()).await.unwrap();
+    assert_eq!(loaded(&store, "k").await.len(), 3);
+    assert!(of_watch(&store, "gone", "k").await.is_empty());
 }
 
 #[tokio::test]
