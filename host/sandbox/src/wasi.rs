@@ -99,7 +99,8 @@ pub(crate) fn offer(linker: &mut Linker<HostState>, component: &Component) -> wa
         for (name, item) in interface.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentFunc(_) => {
-                    if !define(&mut instance, name)? {
+                    let defined = define(&mut instance, name)?;
+                    if !defined {
                         absent(&mut instance, import, name)?;
                     }
                 }
