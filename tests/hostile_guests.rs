@@ -10,7 +10,7 @@ use crate::support::tidegate::Tidegate;
 use crate::support::{delivery, guest};
 
 /// The ways to misbehave in `score`, and under which kind the host counts each.
-const DETECTORS: [(&str, &str); 19] = [
+const DETECTORS: [(&str, &str); 18] = [
     ("loop", "timed_out"),
     ("allocate", "out_of_memory"),
     ("recurse", "trapped"),
@@ -29,7 +29,6 @@ const DETECTORS: [(&str, &str); 19] = [
     ("internal-error", "bad_answer"),
     ("many-models", "trapped"),
     ("abort", "trapped"),
-    ("growing-state", "bad_answer"),
 ];
 
 const WATCHED: &str = r#"
@@ -183,6 +182,8 @@ fn hostile_policies_propose_nothing_and_the_next_one_is_asked() {
         assert!(!text.contains(['\u{1b}', '\u{7}', '\0', '\r', '\u{202e}']), "{text:?}");
     }
     tidegate.deny(&rude, "rude").good();
+    let log = tidegate.log();
+    assert!(log.contains("<script>") && !log.lines().any(|line| line.starts_with("<script>")), "one event, one line");
 
     alert(&tidegate, "good");
     let good = tidegate.pending();
