@@ -181,7 +181,7 @@ fn one_host_holds_the_data() {
     let output = tidegate.cli(&["run", "--config", "second.toml"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains(&first) && !tidegate.file("elsewhere").exists(), "{said}");
+    assert!(said.contains(&first) && !tidegate.file("elsewhere/journal.db").exists(), "{said}");
 
     assert_eq!(tidegate.get("/-/healthy").status, 200);
     tidegate.stop_and_verify_journal();
