@@ -10,6 +10,7 @@ mod bench;
 mod file;
 mod inspect;
 mod new;
+mod progress;
 mod run;
 mod settings;
 mod test;
@@ -19,7 +20,7 @@ pub(super) enum Guest {
     /// Tell what a file is, what it asks for and which settings it takes
     Inspect(inspect::Args),
     /// Run a detector over a series, or a policy over an incident
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Hold a guest against its cases and against the contract
     Test(test::Args),
     /// Measure what a guest costs

@@ -163,7 +163,7 @@ fn score(point: &Point) -> f64 {
 }
 
 /// The points that are to be drawn, in runs without a gap.
-fn runs<'p>(points: &'p [Point], drawn: impl Fn(&Point) -> bool, gap: f64) -> Vec<Vec<&'p Point>> {
+fn runs(points: &[Point], drawn: impl Fn(&Point) -> bool, gap: f64) -> Vec<Vec<&Point>> {
     let mut runs: Vec<Vec<&Point>> = Vec::new();
     let mut before: Option<i64> = None;
     for point in points.iter().filter(|point| drawn(point)) {

@@ -1,6 +1,5 @@
 //! `tidegate guest bench`: measure a guest.
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use tidegate_sandbox::{Grants, Guest, Limits};
 use tidegate_workbench::bench::{BenchError, Figures, Plan, document, measure, table};
 
 use super::file;
+use super::progress::ProgressLine;
 use super::run::Actions;
 use super::settings::Settings;
 use crate::cli::Output;
@@ -123,38 +123,5 @@ fn not_measured(guest: &Guest, error: &BenchError) -> Failure {
     match error {
         BenchError::Open(error) => super::run::not_opened(guest, error),
         BenchError::Call { .. } => Failure::Failed(error.to_string()),
-    }
-}
-
-/// One line on a terminal that is written over again and again, and gone in the end.
-struct ProgressLine<'a> {
-    guest: &'a str,
-    shown: bool,
-    last: Option<Instant>,
-}
-
-/// Writing more often than eyes can follow would be measured.
-const PAUSE: Duration = Duration::from_millis(200);
-
-impl<'a> ProgressLine<'a> {
-    fn new(guest: &'a str) -> Self {
-        Self { guest, shown: io::stderr().is_terminal(), last: None }
-    }
-
-    fn say(&mut self, what: &str) {
-        if self.shown && self.last.is_none_or(|last| last.elapsed() >= PAUSE) {
-            self.last = Some(Instant::now());
-            let guest = crate::cli::table::plain(self.guest);
-            // A line that cannot be shown is no loss.
-            let _ = write!(io::stderr(), "\r\u{1b}[K{guest}: {what}");
-        }
-    }
-}
-
-impl Drop for ProgressLine<'_> {
-    fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\u{1b}[K");
-        }
     }
 }

@@ -6,6 +6,7 @@ use tidegate_sandbox::Limits;
 use tidegate_workbench::inspect::{document, examine, text};
 
 use super::file;
+use super::progress::ProgressLine;
 use crate::cli::Output;
 use crate::cli::exit::Failure;
 use crate::cli::show::say;
@@ -29,7 +30,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let wasm = file::read(&args.file, limits.max_wasm_bytes).map_err(|error| Failure::Failed(error.to_string()))?;
     let sandbox = super::sandbox()?;
     let name = file::guest_name(&args.file);
-    let report = examine(&sandbox, &args.file.display().to_string(), &name, &wasm, &limits);
+    let report = {
+        let mut line = ProgressLine::new(&name);
+        line.say("loading; a large guest takes some seconds to compile the first time");
+        examine(&sandbox, &args.file.display().to_string(), &name, &wasm, &limits)
+    };
     match args.output {
         Output::Text => say(&text(&report))?,
         Output::Json => say(&format!("{:#}\n", document(&report)))?,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use tidegate_workbench::scaffold::{self, GuestName, Scaffold};
 
-use super::super::exit::Failure;
+use crate::cli::exit::Failure;
+use crate::cli::show::say;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -49,10 +50,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let begun = new.write_into(Path::new("")).map_err(|error| Failure::Failed(error.to_string()))?;
 
     let name = &new.name;
-    println!("{name}/ holds a {kind} in {lang} that works. To build and test it:\n\n  cd {name}");
-    for line in begun.commands.lines() {
-        println!("  {line}");
-    }
-    println!("\n{name}/README.md tells how to run it over your data and how to drop it in.");
+    let what = match args.kind {
+        Kind::Detector => "detector",
+        Kind::Remediation => "remediation policy",
+    };
+    let commands: String = begun.commands.lines().map(|line| format!("  {line}\n")).collect();
+    say(&format!(
+        "{name}/ holds a {what} in {lang} that works. To build and test it:\n\n  cd {name}\n{commands}\n\
+         {name}/README.md tells how to run it over your data and how to drop it in.\n"
+    ))?;
     Ok(())
 }

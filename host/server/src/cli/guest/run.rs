@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use tidegate_sandbox::{Grants, Guest, GuestKind, Limits, LoadError, OpenError, WhyRefused};
 
 use super::file;
+use super::progress::ProgressLine;
 use super::settings::Settings;
 use crate::cli::exit::Failure;
 
@@ -96,7 +97,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = args.settings.read()?;
     let sandbox = super::sandbox()?;
     let name = file::guest_name(&args.file);
-    let guest = sandbox.load(&name, &wasm, &limits, &grants).map_err(|error| not_loaded(&error))?;
+    let guest = {
+        let mut line = ProgressLine::new(&name);
+        line.say("loading; a large guest takes some seconds to compile the first time");
+        sandbox.load(&name, &wasm, &limits, &grants).map_err(|error| not_loaded(&error))?
+    };
     match guest.kind() {
         GuestKind::Detector => detector::run(args, &guest, &settings),
         GuestKind::Remediation => policy::run(args, &guest, &settings),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -133,9 +134,34 @@ fn names(found: &[Found]) -> Vec<String> {
 fn load(sandbox: &Sandbox, name: &str, path: &Path, call_timeout: Duration) -> Result<Guest, String> {
     let limits = Limits { call_timeout, open_timeout: call_timeout, ..Limits::default() };
     let wasm = file::read(path, limits.max_wasm_bytes).map_err(|error| error.to_string())?;
+    let _waiting = Waiting::on(&format!("compiling {name}, {:.1} MB", wasm.len() as f64 / 1e6));
     // Questions are answered by the case and by nobody else, so any policy may ask.
     let grants = Grants::parse([Grants::HOST_METRICS]).map_err(|error| error.to_string())?;
     sandbox.load(name, &wasm, &limits, &grants).map_err(|error| error.to_string())
+}
+
+/// A line on the terminal while it stays silent for long: a Python guest takes half a minute to compile, once.
+struct Waiting {
+    shown: bool,
+}
+
+impl Waiting {
+    fn on(what: &str) -> Self {
+        let shown = io::stderr().is_terminal();
+        if shown {
+            eprint!("{what} ..");
+        }
+        Waiting { shown }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.shown {
+            // Back to the beginning, and the line away.
+            eprint!("\r\x1b[K");
+        }
+    }
 }
 
 fn write(args: &Args, report: &Report) -> Result<(), Failure> {
