@@ -84,9 +84,12 @@ mod tests {
         (lines, rest)
     }
 
+    /// Writes, the lines that they complete, and what is left over.
+    type Case<'a> = (&'a [&'a [u8]], &'a [&'a str], &'a [&'a str]);
+
     #[test]
     fn writes_become_lines() {
-        let cases: &[(&[&[u8]], &[&str], &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             (&[], &[], &[]),
             (&[b""], &[], &[]),
             (&[b"one\n"], &["one"], &[]),
