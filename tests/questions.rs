@@ -102,7 +102,7 @@ fn what_a_policy_asked_is_in_the_journal_with_what_it_was_told() {
     let url = format!("http://{}", tidegate.address());
     let output = tidegate.cli(&["incident", "show", id, "--url", &url]);
     let text = String::from_utf8_lossy(&output.stdout);
-    for words in ["policy_asked", "\"up == 0\" gave 2 series", "up == 0 was answered", "{pod=\"p1\"} NaN"] {
+    for words in ["policy_asked", "\"up == 0\" gave 2 series", "up == 0: 2 series", "{pod=\"p1\"} NaN"] {
         assert!(text.contains(words), "{words:?} in {text}");
     }
     assert_eq!(prometheus.told("slow"), 1, "it is not tried again behind the policy's back");

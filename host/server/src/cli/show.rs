@@ -120,9 +120,12 @@ fn moment(moment: &Moment) -> Vec<Vec<String>> {
     let mut rows = vec![vec![moment.at.clone(), moment.kind.clone(), moment.text.clone()]];
     for question in &moment.questions {
         let cut = question.cut_from.map(|bytes| format!("... ({bytes} bytes)")).unwrap_or_default();
-        let error = question.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-        let gave = if question.reply == "answered" && question.samples.is_empty() { ": no series" } else { "" };
-        rows.push(below(format!("  {}{cut} was {}{gave}{error}", question.expr, question.reply)));
+        let told = match (&question.error, question.samples.len()) {
+            (Some(error), _) => format!("{}, {error}", question.reply),
+            (None, 0) => "no series".to_owned(),
+            (None, count) => format!("{count} series"),
+        };
+        rows.push(below(format!("  {}{cut}: {told}", question.expr)));
         let sample = |sample: &Sample| below(format!("    {} {}", selector(&sample.labels), sample.value.0));
         rows.extend(question.samples.iter().take(SHOWN_SAMPLES).map(sample));
         if question.samples.len() > SHOWN_SAMPLES {

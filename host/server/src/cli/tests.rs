@@ -200,6 +200,51 @@ fn an_incident_reads_well_with_whole_requests_or_their_ids() {
 }
 
 #[test]
+fn what_a_policy_asked_stands_below_the_moment_at_which_it_did() {
+    let sample =
+        |pod: usize| json!({"labels": {"pod": format!("p{pod}")}, "at": "2026-01-01T00:02:00Z", "value": "NaN"});
+    let samples: Vec<_> = (0..12).map(sample).collect();
+    let incident = json!({
+        "id": "i1", "status": "open", "source": "alert", "watch": "web", "labels": {}, "severity": "high",
+        "since": "2026-01-01T00:00:00Z", "opened_at": "2026-01-01T00:02:00Z",
+        "value": "NaN", "expected": "NaN", "lower": "NaN", "upper": "NaN", "requests": [], "closed": null,
+        "timeline": [{
+            "seq": 1, "at": "2026-01-01T00:02:00Z", "kind": "policy_asked", "text": "the policy asked", "unlisted": 4,
+            "questions": [
+                {"expr": "up == 0", "cut_from": null, "reply": "answered", "samples": samples},
+                {"expr": "up == 1", "cut_from": null, "reply": "answered", "samples": []},
+                {"expr": "sum(", "cut_from": null, "reply": "failed", "error": "parse error"},
+                {"expr": "max(", "cut_from": 5000, "reply": "refused", "error": "at most 4096 are allowed"},
+            ],
+        }],
+    });
+    let incident: Incident = understood(incident).unwrap_or_else(|failure| panic!("{failure}"));
+    let text = describe_incident(&incident);
+    let timeline: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("AT")).collect();
+    expect![[r#"
+        AT                    WHAT
+        2026-01-01T00:02:00Z  policy_asked  the policy asked
+                                              up == 0: 12 series
+                                                {pod="p0"} NaN
+                                                {pod="p1"} NaN
+                                                {pod="p2"} NaN
+                                                {pod="p3"} NaN
+                                                {pod="p4"} NaN
+                                                {pod="p5"} NaN
+                                                {pod="p6"} NaN
+                                                {pod="p7"} NaN
+                                                {pod="p8"} NaN
+                                                {pod="p9"} NaN
+                                                and 2 more
+                                              up == 1: no series
+                                              sum(: failed, parse error
+                                              max(... (5000 bytes): refused, at most 4096 are allowed
+                                              and 4 more, all refused
+    "#]]
+    .assert_eq(&(timeline.join("\n") + "\n"));
+}
+
+#[test]
 fn what_became_of_an_approval_reads_well() {
     let mut approval = approval("approved");
     approval["decided"] = json!({"by": "alice", "surface": "cli", "at": "2026-01-01T00:01:00Z"});
