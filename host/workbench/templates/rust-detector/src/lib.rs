@@ -90,7 +90,7 @@ impl Detector for Range {
     }
 
     fn fits(&self, recent: &Recent) -> Result<(), String> {
-        // Settings may change while states are kept: a shorter window cannot go on with a longer one.
+        // A shorter window cannot go on with what a longer one has learnt.
         let (held, most) = (recent.values.len() as u64, self.samples);
         if held > most {
             return Err(format!("state: holds {held} samples, the window {most}"));
