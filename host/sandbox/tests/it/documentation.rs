@@ -21,8 +21,8 @@ fn documented() -> Vec<[String; 3]> {
 
 fn size(bytes: u64) -> String {
     match bytes {
-        _ if bytes % (1 << 30) == 0 => format!("{} GiB", bytes >> 30),
-        _ if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 30) => format!("{} GiB", bytes >> 30),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
         _ => format!("{} KiB", bytes >> 10),
     }
 }
