@@ -4,7 +4,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use serde::de::DeserializeOwned;
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Largest case or series that is read. Ten times what anybody would write by hand.
 const MAX_BYTES: u64 = 16 << 20;
@@ -46,9 +47,11 @@ impl CaseError {
         CaseError { file: file.to_owned(), place: None, key: String::new(), what: what.into() }
     }
 
-    /// A fault of one key whose place is not known any more.
+    /// A fault of one key of a case that could be read.
     pub(super) fn at(file: &Path, key: impl Into<String>, what: impl Into<String>) -> Self {
-        CaseError { file: file.to_owned(), place: None, key: key.into(), what: what.into() }
+        let key = key.into();
+        let place = bytes(file).ok().and_then(|bytes| place(&bytes, &key));
+        CaseError { file: file.to_owned(), place, key, what: what.into() }
     }
 }
 
@@ -86,10 +89,14 @@ pub(super) fn name(path: &Path) -> String {
 /// Reads one JSON file.
 pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, CaseError> {
     let bytes = bytes(path)?;
+    // A list would be taken for the keys in their order.
+    if bytes.trim_ascii_start().first().is_some_and(|&first| first != b'{') {
+        return Err(CaseError { place: Some((1, 1)), ..CaseError::of(path, "is not a JSON object") });
+    }
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
-        let key = e.path().to_string();
-        located(path, if key == "." { String::new() } else { key }, e.inner())
+        // What is not reached is written as a question mark, and the whole as a point.
+        located(path, e.path().to_string().trim_end_matches(['?', '.']).to_owned(), e.inner())
     })?;
     reader.end().map_err(|e| located(path, String::new(), &e))?;
     Ok(value)
@@ -101,6 +108,57 @@ fn located(path: &Path, key: String, error: &serde_json::Error) -> CaseError {
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     let place = (error.line() > 0).then(|| (error.line(), error.column()));
     CaseError { file: path.to_owned(), place, key, what: with_nearest(what) }
+}
+
+/// Line and column of a key in a JSON text: a reader that follows the key and stumbles where it ends.
+fn place(text: &[u8], key: &str) -> Option<(usize, usize)> {
+    struct Way<'a>(&'a [&'a str]);
+
+    impl<'de> DeserializeSeed<'de> for Way<'_> {
+        type Value = ();
+
+        fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+            if self.0.is_empty() { Err(D::Error::custom("here")) } else { from.deserialize_any(self) }
+        }
+    }
+
+    impl<'de> Visitor<'de> for Way<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list or an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<String>()? {
+                if self.0.first() == Some(&key.as_str()) {
+                    map.next_value_seed(Way(&self.0[1..]))?;
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+            let wanted = self.0.first().and_then(|index| index.parse::<usize>().ok());
+            for index in 0.. {
+                let more = if Some(index) == wanted {
+                    list.next_element_seed(Way(&self.0[1..]))?.is_some()
+                } else {
+                    list.next_element::<IgnoredAny>()?.is_some()
+                };
+                if !more {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    let way: Vec<&str> = key.split(['.', '[', ']']).filter(|part| !part.is_empty()).collect();
+    let error = Way(&way).deserialize(&mut serde_json::Deserializer::from_slice(text)).err()?;
+    (error.line() > 0).then(|| (error.line(), error.column()))
 }
 
 /// Names the known word that is nearest to an unknown one. Serde writes the unknown and the known ones in backquotes.
@@ -162,6 +220,21 @@ mod tests {
             let said = with_nearest(what);
             assert!(said.starts_with(what));
             assert_eq!(said.split("; the nearest is ").nth(1), nearest);
+        }
+    }
+
+    #[test]
+    fn keys_are_found_in_the_text() {
+        let text = b"{\n  \"a\": 1, \"list\": [\n    {\"b\": 2},\n    {\"c\": {}, \"b\": 3}\n  ]\n}";
+        for (key, expected) in [
+            ("a", Some((2, 7))),
+            ("list", Some((2, 18))),
+            ("list[1]", Some((4, 4))),
+            ("list[1].b", Some((4, 19))),
+            ("list[2].b", None),
+            ("nowhere", None),
+        ] {
+            assert_eq!(place(text, key), expected, "{key}");
         }
     }
 

@@ -49,7 +49,7 @@ fn wrong_rows(expect: &Expect, table: &Table<'_>) -> BTreeMap<usize, Vec<String>
         for index in spans.iter().flat_map(|span| span.indexes()) {
             let verdict = table.verdict(index);
             if !holds(&verdict) {
-                wrong.entry(index).or_default().push(format!("expected {name}, is {}", kind(&verdict)));
+                wrong.entry(index).or_default().push(format!("should be {name}, is {}", kind(&verdict)));
             }
         }
     }
@@ -64,7 +64,7 @@ fn wrong_rows(expect: &Expect, table: &Table<'_>) -> BTreeMap<usize, Vec<String>
             if let Some(bound) = bound
                 && !bound.admits(got)
             {
-                wrong.entry(index).or_default().push(format!("expected {name} {bound}, got {got}"));
+                wrong.entry(index).or_default().push(format!("{name} should be {bound}, is {got}"));
             }
         }
     };

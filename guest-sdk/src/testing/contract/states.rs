@@ -30,7 +30,9 @@ fn refuses(trial: &mut Trial<'_>, bytes: &[u8], what: &str) -> Result<bool, Brok
             sane(&scored.verdicts, 1).or_else(|why| fault(format!("{what}: {why}")))?;
             Ok(false)
         }
-        Err(e) => fault(format!("{what}: {e}; expected unreadable-state, upon which the host learns the series again")),
+        Err(e) => {
+            fault(format!("{what}: expected unreadable-state, upon which the host learns the series again; got\n{e}"))
+        }
     }
 }
 
