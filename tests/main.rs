@@ -11,6 +11,7 @@ mod crashes;
 mod decisions;
 mod drop_in;
 mod guest_cli;
+mod guest_test_cli;
 mod hostile_guests;
 mod isolation;
 mod main_job;

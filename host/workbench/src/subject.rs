@@ -53,9 +53,7 @@ impl Opener {
         let step = Duration::from_millis(step_ms);
         match self.guest.open_detector(settings, step) {
             Ok(detector) => Ok(Detector { detector, timed_out: Rc::clone(&self.timed_out) }),
-            Err(error) => {
-                Err(self.refusal(error, || self.guest.open_detector_past_schema(settings, step).err()))
-            }
+            Err(error) => Err(self.refusal(error, || self.guest.open_detector_past_schema(settings, step).err())),
         }
     }
 

@@ -60,7 +60,7 @@ pub fn run(
         Err(why) => {
             // Whatever was asked for: without a guest nothing could be tested.
             let ending = Ending::Error(why);
-            run.note(Tested::new(candidate.name, "load", "the guest loads", None, ending, took));
+            run.note(Tested::new(candidate.name, "load", "", None, ending, took));
         }
         Ok(guest) => {
             run.test("load", "the guest loads", None, || (Ending::Pass, Some(took)));
@@ -76,7 +76,7 @@ pub fn run(
                 Some(Err(why)) => {
                     let folder = candidate.cases.map(Path::to_path_buf);
                     let ending = Ending::Error(why);
-                    run.note(Tested::new(candidate.name, "cases", "its cases can be read", folder, ending, Duration::ZERO));
+                    run.note(Tested::new(candidate.name, "cases", "", folder, ending, Duration::ZERO));
                     Vec::new()
                 }
                 None => Vec::new(),

@@ -81,7 +81,7 @@ pub(super) fn run(run: &mut Run<'_>, opener: &Opener, files: &[File]) {
             }),
             Err(error) if run.wants(&name) => {
                 let ending = Ending::Error(error.to_string());
-                let tested = Tested::new(run.name, &name, "the case can be read", Some(path.clone()), ending, Duration::ZERO);
+                let tested = Tested::new(run.name, &name, "", Some(path.clone()), ending, Duration::ZERO);
                 run.note(tested);
             }
             Err(_) => {}

@@ -1,6 +1,8 @@
 //! The promises of the contract, tried without a line being written for it: which settings a guest is tried with, and how
 //! much of it where it hangs.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tidegate_guest::testing::contract::{self, Another, Check, Trial};
 use tidegate_guest::testing::policy_cases::PolicySubject;
@@ -72,16 +74,29 @@ fn choose(
         }
     }
     let hint = if examples.is_empty() { "\nwrite a case with settings that do" } else { "" };
-    Err(Ending::Error(format!("the guest does not open without settings: {refused}{hint}")))
+    Err(Ending::Error(format!(
+        "cannot hold the guest against the contract, it does not open without settings: {refused}{hint}"
+    )))
 }
 
 fn not_opened(run: &mut Run<'_>, ending: Ending) {
-    run.test("contract", "the guest opens, to be held against the contract", None, || (ending, None));
+    run.test("contract", "", None, || (ending, Some(Duration::ZERO)));
 }
 
-pub(super) fn detector(run: &mut Run<'_>, guest: &Guest, opener: &Opener, examples: &[Example], report: &mut GuestReport) {
-    let defaults =
-        Setting { settings: json!({}), step_ms: STEP_MS, actions: vec![], incident: None, from: "by default".to_owned() };
+pub(super) fn detector(
+    run: &mut Run<'_>,
+    guest: &Guest,
+    opener: &Opener,
+    examples: &[Example],
+    report: &mut GuestReport,
+) {
+    let defaults = Setting {
+        settings: json!({}),
+        step_ms: STEP_MS,
+        actions: vec![],
+        incident: None,
+        from: "by default".to_owned(),
+    };
     let opens = |setting: &Setting| opener.detector(&setting.settings, setting.step_ms).map(drop);
     let setting = match choose(guest, examples, defaults, opens) {
         Ok(setting) => setting,
@@ -94,9 +109,8 @@ pub(super) fn detector(run: &mut Run<'_>, guest: &Guest, opener: &Opener, exampl
     };
     let wanted = subject.needs().min_samples.saturating_add(*SAMPLES.start()).min(*SAMPLES.end());
     let ordinary = contract::ordinary(START, setting.step_ms, usize::try_from(wanted).unwrap_or(usize::MAX));
-    let mut another = || -> Result<Box<dyn Subject>, Fault> {
-        Ok(Box::new(opener.detector(&setting.settings, setting.step_ms)?))
-    };
+    let mut another =
+        || -> Result<Box<dyn Subject>, Fault> { Ok(Box::new(opener.detector(&setting.settings, setting.step_ms)?)) };
     let another: &mut Another<'_> = &mut another;
     let mut trial = Trial::new(&mut subject, another, ordinary, setting.step_ms);
     let before = opener.timed_out();
@@ -111,7 +125,13 @@ pub(super) fn detector(run: &mut Run<'_>, guest: &Guest, opener: &Opener, exampl
     }
 }
 
-pub(super) fn policy(run: &mut Run<'_>, guest: &Guest, opener: &Opener, examples: &[Example], report: &mut GuestReport) {
+pub(super) fn policy(
+    run: &mut Run<'_>,
+    guest: &Guest,
+    opener: &Opener,
+    examples: &[Example],
+    report: &mut GuestReport,
+) {
     let offered = |name: &str| ActionInfo {
         name: name.to_owned(),
         summary: "Restarts it".to_owned(),

@@ -206,11 +206,21 @@ mod tests {
                 &["a = one/a.wasm with one/cases", "b = two/b.wasm with none"],
             ),
             (
-                &["Cargo.toml", "cases/x.json", "target/wasm32-wasip2/release/a.wasm", "target/wasm32-wasip2/release/deps/a.wasm"],
+                &[
+                    "Cargo.toml",
+                    "cases/x.json",
+                    "target/wasm32-wasip2/release/a.wasm",
+                    "target/wasm32-wasip2/release/deps/a.wasm",
+                ],
                 &["a = target/wasm32-wasip2/release/a.wasm with cases"],
             ),
             (
-                &["c/Cargo.toml", "c/cases/x.json", "c/target/wasm32-unknown-unknown/release/a.wasm", "c/target/release/x.wasm"],
+                &[
+                    "c/Cargo.toml",
+                    "c/cases/x.json",
+                    "c/target/wasm32-unknown-unknown/release/a.wasm",
+                    "c/target/release/x.wasm",
+                ],
                 &["a = c/target/wasm32-unknown-unknown/release/a.wasm with c/cases"],
             ),
         ] {

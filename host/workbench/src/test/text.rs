@@ -12,10 +12,8 @@ const INDENT: &str = "      ";
 /// The lines of one test: how it ended, its name, how long it took, and why it did not pass. `verbose` adds what it shows.
 #[must_use]
 pub fn test_lines(test: &Tested, verbose: bool) -> String {
-    let took = match test.status {
-        Status::Skip => String::new(),
-        _ => format!(" ({})", took(test.took)),
-    };
+    // What never ran took no time.
+    let took = if test.took.is_zero() { String::new() } else { format!(" ({})", took(test.took)) };
     let mut lines = format!("{:5} {}{took}\n", test.status.name(), test.name);
     if verbose || matches!(test.status, Status::Fail | Status::Error) {
         indented(&mut lines, &test.what);
@@ -53,7 +51,7 @@ pub fn guest_lines(guest: &GuestReport, verbose: bool) -> String {
             Some(folder) => format!("{} holds none", folder.display()),
             None => "there is no folder of them beside it".to_owned(),
         };
-        let _ = writeln!(lines, "note: {name} has no cases of its own, {where_from}; only the contract was tried");
+        let _ = writeln!(lines, "note: {name} has no cases of its own: {where_from}");
     }
     if verbose && !guest.settings.is_empty() {
         let _ = writeln!(lines, "note: {name} was held against the contract with {}", guest.settings);
