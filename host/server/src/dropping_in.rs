@@ -24,8 +24,19 @@ pub(crate) async fn run(host: Arc<Host>) {
             return;
         }
         let config = host.setup().config.clone();
-        for news in look(&mut reloading, config).await {
+        let running = host.setup().guests.clone();
+        let news = look(&mut reloading, config).await.into_iter();
+        let (named, unnamed): (Vec<News>, Vec<News>) = news.partition(|n| running.guests.contains_key(n.guest()));
+        for news in named {
             take(&host, &mut reloading, news).await;
+        }
+        // What nobody uses keeps nobody waiting.
+        drop(reloading);
+        for news in unnamed {
+            tokio::select! {
+                () = host.stopped() => return,
+                () = show(&host, news) => {}
+            }
         }
     }
 }
@@ -48,23 +59,21 @@ async fn look(reloading: &mut Reloading, config: Arc<Config>) -> Vec<News> {
     }
 }
 
+/// Of a guest that runs.
 async fn take(host: &Arc<Host>, reloading: &mut Reloading, news: News) {
-    let setup = host.setup();
     match news {
-        News::Content { name, digest, wasm } => match setup.guests.guests.get(&name) {
-            Some(running) if running.digest() == digest => {
+        News::Content { name, digest, wasm } => {
+            if host.setup().guests.guests.get(&name).is_some_and(|running| running.digest() == digest) {
                 host.metrics.guest_loaded(&name);
                 tracing::info!(guest = name, digest, "the guest's file is again what runs");
+            } else {
+                swap(host, reloading, name, digest, wasm).await;
             }
-            Some(_) => swap(host, reloading, name, digest, wasm).await,
-            None => show(host, name, digest, wasm).await,
-        },
-        News::Gone { name } if setup.guests.guests.contains_key(&name) => {
+        }
+        News::Gone { name } => {
             refuse(host, &name, "its file is gone; what was loaded from it goes on, and a restart would fail");
         }
-        News::Unreadable { name, why } if setup.guests.guests.contains_key(&name) => refuse(host, &name, &why),
-        News::Gone { name } => tracing::info!(guest = name, "a guest that nothing uses is gone"),
-        News::Unreadable { name, why } => tracing::warn!(guest = name, why, "a file in the guest folder is no guest"),
+        News::Unreadable { name, why } => refuse(host, &name, &why),
     }
 }
 
@@ -79,7 +88,12 @@ async fn swap(host: &Arc<Host>, reloading: &mut Reloading, name: String, digest:
         let loaded = swap_guest(&setup.config, &sandbox, &setup.guests, &guest, &wasm)?;
         Ok((setup, loaded))
     });
-    match built.await {
+    let built = tokio::select! {
+        // Compiling may take a minute, and nothing would come of it.
+        () = host.stopped() => return,
+        built = built => built,
+    };
+    match built {
         Ok(Ok((setup, mut loaded))) => {
             keep(&setup, std::mem::take(&mut loaded.contents)).await;
             let version = loaded.guests.get(&name).map(|guest| guest.manifest().version.clone());
@@ -97,7 +111,14 @@ async fn swap(host: &Arc<Host>, reloading: &mut Reloading, name: String, digest:
 }
 
 /// Nothing names it, so nothing is done with it; whoever dropped it in wants to know whether it would work.
-async fn show(host: &Arc<Host>, name: String, digest: String, wasm: Vec<u8>) {
+async fn show(host: &Host, news: News) {
+    let (name, digest, wasm) = match news {
+        News::Content { name, digest, wasm } => (name, digest, wasm),
+        News::Gone { name } => return tracing::info!(guest = name, "a guest that nothing uses is gone"),
+        News::Unreadable { name, why } => {
+            return tracing::warn!(guest = name, why, "a file in the guest folder is no guest");
+        }
+    };
     let (setup, sandbox, guest) = (host.setup(), host.sandbox.clone(), name.clone());
     let tried = tokio::task::spawn_blocking(move || try_unnamed(&setup.config, &sandbox, &guest, &wasm)).await;
     match tried.unwrap_or_else(|panic| Err(format!("the host broke while it loaded it: {panic}"))) {

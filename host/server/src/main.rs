@@ -49,5 +49,8 @@ fn serve(file: &Path, config: config::Config) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve::run(file.to_owned(), config, sandbox, guests))
+    let outcome = runtime.block_on(serve::run(file.to_owned(), config, sandbox, guests));
+    // What still computes is a guest that was being tried: nobody waits for it any more.
+    runtime.shutdown_background();
+    outcome
 }

@@ -67,7 +67,12 @@ async fn take_config(host: &Arc<Host>) -> Result<(), ReloadError> {
         return Err(ReloadError::Stopping);
     }
     let (file, running, sandbox) = (reloading.file.clone(), host.setup(), host.sandbox.clone());
-    let built = tokio::task::spawn_blocking(move || build(&file, &running.config, &sandbox)).await;
+    let building = tokio::task::spawn_blocking(move || build(&file, &running.config, &sandbox));
+    let built = tokio::select! {
+        // Guests may take minutes to compile, and nothing would come of it.
+        () = host.stopped() => return Err(ReloadError::Stopping),
+        built = building => built,
+    };
     let (setup, contents) = built.map_err(|panic| ReloadError::Broken(panic.to_string()))??;
     for warning in setup.config.warnings.iter().chain(&setup.guests.warnings) {
         tracing::warn!("{warning}");

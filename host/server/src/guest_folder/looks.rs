@@ -35,6 +35,14 @@ pub(crate) enum News {
     },
 }
 
+impl News {
+    /// The guest that it is about.
+    pub(crate) fn guest(&self) -> &str {
+        let (Self::Content { name, .. } | Self::Gone { name } | Self::Unreadable { name, .. }) = self;
+        name
+    }
+}
+
 /// What one look at a file shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Sight {
