@@ -36,7 +36,7 @@ pub struct Limits {
     pub compile_timeout: Duration,
     /// Most address space that compiling it may take, in bytes, where a child process does that.
     ///
-    /// Default 2 GiB: several times what a Python guest takes.
+    /// Default 2 GiB: a Python or JavaScript guest takes 600 MiB of it.
     pub compile_memory_bytes: u64,
     /// Largest state that `score` may return.
     ///

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
+#[cfg(target_os = "linux")]
+use rustix::process::{Signal, set_parent_process_death_signal};
 use wasmtime::component::Component;
 
 use crate::engine;
@@ -73,8 +75,10 @@ fn limit(memory: u64, cpu_seconds: u64) -> io::Result<()> {
     // The host gets its answer as one line; an image of the memory of a component that broke the compiler helps nobody.
     setrlimit(Resource::Core, bound(0, 0))?;
     setrlimit(Resource::As, bound(memory, memory))?;
-    // The host stops it much earlier; this is for a child whose host has died.
+    // The host stops it much earlier; this is for a child whose host has died, and on Linux it goes even before that.
     setrlimit(Resource::Cpu, bound(cpu_seconds, cpu_seconds.saturating_add(5)))?;
+    #[cfg(target_os = "linux")]
+    set_parent_process_death_signal(Some(Signal::KILL))?;
     // Where the system refuses that, the child is merely as important as the host.
     let _ = nice(NICENESS);
     Ok(())
