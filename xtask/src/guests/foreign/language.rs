@@ -60,13 +60,14 @@ impl Language {
         }
     }
 
-    /// Makes a component of the guest in the current folder.
-    pub(super) fn componentize(self, tool: &Path, wit: &Path, world: &str, to: &Path) -> Command {
+    /// Makes a component of the guest in the current folder, which is `world` of the contract in `wit`. In JavaScript it
+    /// begins with the file `entry`, in Python always with `app.py`.
+    pub(super) fn componentize(self, tool: &Path, entry: &str, wit: &Path, world: &str, to: &Path) -> Command {
         match self {
             Self::JavaScript => {
                 let cli: PathBuf = tool.join("node_modules/@bytecodealliance/componentize-js/src/cli.js");
                 let mut node = Command::new("node");
-                node.arg(cli).arg("detector.js").arg("--wit").arg(wit).args(["--world-name", world]);
+                node.arg(cli).arg(entry).arg("--wit").arg(wit).args(["--world-name", world]);
                 node.arg("--disable").args(FEATURES).arg("--out").arg(to);
                 node
             }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
@@ -37,15 +37,9 @@ impl Stamp {
         Ok(())
     }
 
-    /// The files of a folder whose names have one of these extensions, in the order of their names.
+    /// The [files] of a folder.
     pub(super) fn add_folder(&mut self, folder: &Path, extensions: &[&str]) -> anyhow::Result<()> {
-        let failed = || format!("cannot list {}", folder.display());
-        let entries = fs::read_dir(folder).with_context(failed)?;
-        let mut files =
-            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().with_context(failed)?;
-        files.retain(|file| file.extension().is_some_and(|own| extensions.iter().any(|extension| own == *extension)));
-        files.sort();
-        files.iter().try_for_each(|file| self.add_file(file))
+        files(folder, extensions)?.iter().try_for_each(|file| self.add_file(file))
     }
 
     /// Enough of it to tell installations apart.
@@ -68,6 +62,17 @@ impl Stamp {
         let component = fs::read(built).ok()?;
         Some(format!("{} makes {}\n", hex(&self.0.clone().finalize()), hex(&Sha256::digest(component))))
     }
+}
+
+/// The files of a folder whose names have one of these extensions, in the order of their names.
+pub(super) fn files(folder: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let failed = || format!("cannot list {}", folder.display());
+    let entries = fs::read_dir(folder).with_context(failed)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut files = paths.with_context(failed)?;
+    files.retain(|file| file.extension().is_some_and(|own| extensions.iter().any(|extension| own == *extension)));
+    files.sort();
+    Ok(files)
 }
 
 fn hex(bytes: &[u8]) -> String {
