@@ -111,7 +111,9 @@ fn hostile_detectors_leave_their_own_series_unjudged_and_nothing_else() {
     assert_eq!(said.count(), 1, "said once for as long as it lasts");
     tidegate.reaches("tidegate_guest_quarantined", r#"guest="hostile-panic""#, 1.0);
     assert_eq!(tidegate.metric("tidegate_guest_quarantined", r#"guest="zscore""#), 0.0);
-    assert_eq!(tidegate.get("/-/healthy").status, 200);
+    for probe in ["/-/healthy", "/-/ready"] {
+        assert_eq!(tidegate.get(probe).status, 200, "{probe}");
+    }
     tidegate.stop_and_verify_journal();
 }
 
