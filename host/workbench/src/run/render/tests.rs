@@ -47,12 +47,12 @@ fn a_table_for_people() {
         |out, subject| table(out, subject, &judged(), Only::All, false),
         &expect![[r#"
             queue{job="a,b"}
-              TIME                    VALUE  SCORE  EXPECTED  LOWER    UPPER  NOTE
-              1970-01-01T00:00:00Z  10.0000      -         -      -        -  learning
-              1970-01-01T00:01:00Z  11.3333  0.500   10.0000   -Inf  12.0000
-            ! 1970-01-01T00:02:00Z  50.0000  4.250   10.0000   -Inf  12.0000  above all
-              1970-01-01T00:03:00Z      NaN      -         -      -        -  not a number
-            ? 1970-01-01T00:04:00Z  10.0000      -         -      -        -  trapped: unreachable, "boo"�[2J
+              TIME                   VALUE  SCORE  EXPECTED  LOWER   UPPER  NOTE
+              1970-01-01T00:00:00Z  10.000      -         -      -       -  learning
+              1970-01-01T00:01:00Z  11.333  0.500    10.000   -Inf  12.000
+            ! 1970-01-01T00:02:00Z  50.000  4.250    10.000   -Inf  12.000  above all
+              1970-01-01T00:03:00Z     NaN      -         -      -       -  not a number
+            ? 1970-01-01T00:04:00Z  10.000      -         -      -       -  trapped: unreachable, "boo"�[2J
             zscore 0.1.0 {"window":"2h"}: 5 samples, after 1,440 of history, 2 judged, 1 anomalous, 1 learning (it needs 30), 1 not a number, 1 without an answer, state 1006 B, step 1m
         "#]],
     );
@@ -60,9 +60,9 @@ fn a_table_for_people() {
         |out, subject| table(out, subject, &judged(), Only::Anomalous, true),
         &expect![[r#"
             queue{job="a,b"}
-              TIME                    VALUE  SCORE  EXPECTED  LOWER    UPPER  NOTE
-            ESC[31m! 1970-01-01T00:02:00Z  50.0000  4.250   10.0000   -Inf  12.0000  above allESC[0m
-            ESC[2m? 1970-01-01T00:04:00Z  10.0000      -         -      -        -  trapped: unreachable, "boo"�[2JESC[0m
+              TIME                   VALUE  SCORE  EXPECTED  LOWER   UPPER  NOTE
+            ESC[31m! 1970-01-01T00:02:00Z  50.000  4.250    10.000   -Inf  12.000  above allESC[0m
+            ESC[2m? 1970-01-01T00:04:00Z  10.000      -         -      -       -  trapped: unreachable, "boo"�[2JESC[0m
             zscore 0.1.0 {"window":"2h"}: 5 samples, after 1,440 of history, 2 judged, 1 anomalous, 1 learning (it needs 30), 1 not a number, 1 without an answer, state 1006 B, step 1m
         "#]],
     );
