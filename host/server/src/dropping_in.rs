@@ -64,7 +64,7 @@ async fn take(host: &Arc<Host>, reloading: &mut Reloading, news: News) {
     match news {
         News::Content { name, digest, wasm } => {
             if host.setup().guests.guests.get(&name).is_some_and(|running| running.digest() == digest) {
-                host.metrics.guest_loaded(&name);
+                host.metrics.guests.loaded(&name);
                 tracing::info!(guest = name, digest, "the guest's file is again what runs");
             } else {
                 swap(host, reloading, name, digest, wasm).await;
@@ -78,7 +78,7 @@ async fn take(host: &Arc<Host>, reloading: &mut Reloading, news: News) {
 }
 
 fn refuse(host: &Host, guest: &str, why: &str) {
-    host.metrics.guest_refused(guest);
+    host.metrics.guests.refused(guest);
     tracing::warn!(guest, "the guest stays as it was: {why}");
 }
 
@@ -97,7 +97,7 @@ async fn swap(host: &Arc<Host>, reloading: &mut Reloading, name: String, digest:
         Ok(Ok((setup, mut loaded))) => {
             keep(&setup, std::mem::take(&mut loaded.contents)).await;
             let version = loaded.guests.get(&name).map(|guest| guest.manifest().version.clone());
-            host.metrics.guest_loaded(&name);
+            host.metrics.guests.loaded(&name);
             tracing::info!(guest = name, digest, version, "the guest was swapped in");
             reloading.adopt(host, setup.with_guests(loaded)).await;
         }

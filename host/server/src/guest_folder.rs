@@ -4,6 +4,7 @@
 mod file;
 mod kept;
 mod looks;
+mod unnamed;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigErrors, Finding, Findings, GuestConfig, Remedi
 
 pub(crate) use kept::keep;
 pub(crate) use looks::{Looks, News};
+pub(crate) use unnamed::{names_in_folder, read_unnamed, try_unnamed};
 
 /// Everything that the config makes of guests.
 #[derive(Clone, Debug, Default)]
@@ -83,36 +85,6 @@ pub(crate) fn swap_guest(
     wasm: &[u8],
 ) -> Result<LoadedGuests, ConfigErrors> {
     Builder::new(config, sandbox, Some(Swap { running, name, wasm })).build().1
-}
-
-/// Loads a file that the config does not name, to see what it is.
-///
-/// # Errors
-///
-/// Why it could not be used, for people.
-pub(crate) fn try_unnamed(config: &Config, sandbox: &Sandbox, name: &str, wasm: &[u8]) -> Result<Guest, String> {
-    let defaults = GuestConfig::default();
-    let special = config.guests.get(name).unwrap_or(&defaults);
-    sandbox.load(name, wasm, &special.limits, &special.grants).map_err(|error| error.to_string())
-}
-
-/// The bytes of a file that the config does not name.
-///
-/// # Errors
-///
-/// Why it could not be read, for people.
-pub(crate) fn read_unnamed(config: &Config, name: &str) -> Result<Vec<u8>, String> {
-    let limit = limit_of(config, name);
-    let file = config.server.guest_dir.join(format!("{name}.wasm"));
-    file::read_up_to(&file, limit).map_err(|error| match error.kind() {
-        io::ErrorKind::FileTooLarge => format!("it is larger than the {limit} bytes allowed"),
-        _ => format!("it cannot be read: {error}"),
-    })
-}
-
-/// The names of the guests in the folder, in order; none where it cannot be read.
-pub(crate) fn names_in_folder(config: &Config) -> Vec<String> {
-    file::names_in(&config.server.guest_dir)
 }
 
 /// How many bytes a guest may have.

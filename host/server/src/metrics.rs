@@ -1,8 +1,6 @@
 //! The host's own metrics, named as Prometheus' own programs name theirs. Never one series per watched series.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use prometheus_client::registry::Registry;
 use tidegate_domain::event::{Fact, RunResult};
 use tidegate_domain::series::Unjudged;
 use tidegate_pipeline::report::Counts;
-use tidegate_sandbox::{Guest, GuestStats};
+use tidegate_sandbox::GuestStats;
 
 use crate::story;
 
@@ -29,6 +27,11 @@ macro_rules! labels {
     )* };
 }
 
+// Below the macro, which it uses.
+mod guests;
+
+pub(crate) use guests::GuestMetrics;
+
 labels! {
     Kind { kind }
     ByWatch { watch }
@@ -37,9 +40,6 @@ labels! {
     WatchReason { watch, reason }
     WatchStage { watch, stage }
     DetectorKind { watch, detector, kind }
-    ByGuest { guest }
-    GuestVersion { guest, digest, kind, version }
-    GuestKind { guest, kind }
     ActionResult { action, result }
     ByGuard { guard }
     ViaResult { via, result }
@@ -49,8 +49,8 @@ labels! {
 /// Every metric. Cheap to update from anywhere.
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
-    /// Name and digest of the guests that run.
-    running: Mutex<BTreeSet<(String, String)>>,
+    /// All that is about single guests.
+    pub(crate) guests: GuestMetrics,
     config_ok: Gauge,
     config_at: Gauge<f64, AtomicU64>,
     events: Family<Kind, Counter>,
@@ -68,15 +68,6 @@ pub(crate) struct Metrics {
     series: Family<WatchStanding, Gauge>,
     absent: Family<ByWatch, Gauge>,
     swap_seconds: Family<ByWatch, Histogram>,
-    guest_info: Family<GuestVersion, Gauge>,
-    guest_ok: Family<ByGuest, Gauge>,
-    guest_at: Family<ByGuest, Gauge<f64, AtomicU64>>,
-    guest_calls: Family<ByGuest, Counter>,
-    guest_seconds: Family<ByGuest, Counter<f64, AtomicU64>>,
-    guest_quarantined: Family<ByGuest, Gauge>,
-    guest_errors: Family<GuestKind, Counter>,
-    guest_retired: Family<ByGuest, Counter>,
-    guest_lines_dropped: Family<ByGuest, Counter>,
     notifications: Family<ViaResult, Counter>,
     webhooks: Family<ByResult, Counter>,
     refused_logins: Counter,
@@ -91,7 +82,7 @@ impl Metrics {
     pub(crate) fn new() -> Metrics {
         let metrics = Metrics {
             registry: Mutex::new(Registry::with_prefix("tidegate")),
-            running: Mutex::default(),
+            guests: GuestMetrics::default(),
             config_ok: Gauge::default(),
             config_at: Gauge::default(),
             events: Family::default(),
@@ -109,15 +100,6 @@ impl Metrics {
             series: Family::default(),
             absent: Family::default(),
             swap_seconds: Family::new_with_constructor(seconds),
-            guest_info: Family::default(),
-            guest_ok: Family::default(),
-            guest_at: Family::default(),
-            guest_calls: Family::default(),
-            guest_seconds: Family::default(),
-            guest_quarantined: Family::default(),
-            guest_errors: Family::default(),
-            guest_retired: Family::default(),
-            guest_lines_dropped: Family::default(),
             notifications: Family::default(),
             webhooks: Family::default(),
             refused_logins: Counter::default(),
@@ -160,15 +142,7 @@ impl Metrics {
         r.register("series", "Series of the last cycle, by stage", self.series.clone());
         r.register("absent_groups", "Groups that stopped coming", self.absent.clone());
         r.register("swap_duration_seconds", "Giving a watch other detectors or rules", self.swap_seconds.clone());
-        r.register("guest_info", "The version of each guest that runs", self.guest_info.clone());
-        r.register("guest_last_load_successful", "1 when the guest's file is what runs", self.guest_ok.clone());
-        r.register("guest_last_load_timestamp_seconds", "When the guest that runs was loaded", self.guest_at.clone());
-        r.register("guest_calls", "Calls into a guest since start", self.guest_calls.clone());
-        r.register("guest_call_seconds", "Time spent in calls into a guest, all threads", self.guest_seconds.clone());
-        r.register("guest_quarantined", "1 while a guest that traps is not called", self.guest_quarantined.clone());
-        r.register("guest_errors", "Failed calls into a guest since start, by kind", self.guest_errors.clone());
-        r.register("guest_instances_retired", "Instances replaced before they were full", self.guest_retired.clone());
-        r.register("guest_log_lines_dropped", "A guest's log lines beyond its rate", self.guest_lines_dropped.clone());
+        self.guests.register(r);
         r.register("notifications", "Messages and alerts sent, by result", self.notifications.clone());
         r.register("webhook_deliveries", "Deliveries from Alertmanager, by result", self.webhooks.clone());
         r.register("refused_credentials", "Requests with a wrong or missing token", self.refused_logins.clone());
@@ -185,83 +159,12 @@ impl Metrics {
         self.approvals_pending.set(count(pending));
         self.paused.set(i64::from(book.paused_by().is_some()));
         self.storm.set(i64::from(book.storm().is_some()));
-        let mut by_name: BTreeMap<&str, Vec<&GuestStats>> = BTreeMap::new();
-        for stats in guests {
-            by_name.entry(&stats.guest).or_default().push(stats);
-        }
-        for (name, versions) in by_name {
-            self.set_guest(name, &versions);
-        }
+        self.guests.show(guests);
         let registry = lock(&self.registry);
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &registry);
         text
-    }
-
-    /// All versions of a guest that were loaded since the start: a swap must not make counters run backwards.
-    fn set_guest(&self, guest: &str, versions: &[&GuestStats]) {
-        let by_guest = ByGuest { guest: guest.to_owned() };
-        // The sandbox counts; here the counts are only shown.
-        let calls = versions.iter().map(|stats| stats.calls).sum();
-        self.guest_calls.get_or_create(&by_guest).inner().store(calls, Relaxed);
-        let retired = versions.iter().map(|stats| stats.instances_retired).sum();
-        self.guest_retired.get_or_create(&by_guest).inner().store(retired, Relaxed);
-        let dropped = versions.iter().map(|stats| stats.log_lines_dropped).sum();
-        self.guest_lines_dropped.get_or_create(&by_guest).inner().store(dropped, Relaxed);
-        let busy: Duration = versions.iter().map(|stats| stats.busy).sum();
-        self.guest_seconds.get_or_create(&by_guest).inner().store(busy.as_secs_f64().to_bits(), Relaxed);
-        let quarantined = versions.iter().any(|stats| stats.quarantined && self.runs(stats));
-        self.guest_quarantined.get_or_create(&by_guest).set(i64::from(quarantined));
-        let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
-        for (kind, count) in versions.iter().flat_map(|stats| &stats.errors) {
-            *errors.entry(kind).or_default() += count;
-        }
-        for (kind, count) in errors {
-            let labels = GuestKind { guest: guest.to_owned(), kind: kind.to_owned() };
-            self.guest_errors.get_or_create(&labels).inner().store(count, Relaxed);
-        }
-    }
-
-    /// Whether this version of the guest is the one that runs.
-    fn runs(&self, stats: &GuestStats) -> bool {
-        lock(&self.running).contains(&(stats.guest.clone(), stats.digest.clone()))
-    }
-
-    /// These guests run now, and no others.
-    pub(crate) fn guests_run<'a>(&self, guests: impl Iterator<Item = &'a Guest>) {
-        self.guest_info.clear();
-        let mut running = BTreeSet::new();
-        for guest in guests {
-            running.insert((guest.name().to_owned(), guest.digest().to_owned()));
-            let labels = GuestVersion {
-                guest: guest.name().to_owned(),
-                digest: guest.digest().to_owned(),
-                kind: guest.kind().to_string(),
-                version: guest.manifest().version.clone(),
-            };
-            self.guest_info.get_or_create(&labels).set(1);
-        }
-        *lock(&self.running) = running;
-    }
-
-    /// The config names these guests, and all of them were loaded just now.
-    pub(crate) fn guests_named<'a>(&self, names: impl Iterator<Item = &'a String>) {
-        self.guest_ok.clear();
-        self.guest_at.clear();
-        names.for_each(|name| self.guest_loaded(name));
-    }
-
-    /// The guest's file is what runs.
-    pub(crate) fn guest_loaded(&self, guest: &str) {
-        let labels = ByGuest { guest: guest.to_owned() };
-        self.guest_ok.get_or_create(&labels).set(1);
-        self.guest_at.get_or_create(&labels).set(now());
-    }
-
-    /// The guest's file is not what runs: it was refused, or it is gone.
-    pub(crate) fn guest_refused(&self, guest: &str) {
-        self.guest_ok.get_or_create(&ByGuest { guest: guest.to_owned() }).set(0);
     }
 
     /// A watch was given other detectors or rules.

@@ -115,7 +115,7 @@ impl Reloading {
     pub(crate) async fn adopt(&mut self, host: &Arc<Host>, setup: Setup) {
         let rules = setup.config.rules.clone();
         host.keeper.adopt(rules, || host.replace(setup)).await;
-        host.metrics.guests_run(host.setup().guests.guests.values());
+        host.metrics.guests.run(host.setup().guests.guests.values());
         if let Err(error) = self.watches.fit(host).await {
             tracing::error!(%error, "new watches have to learn their series from history");
         }
@@ -126,8 +126,8 @@ impl Reloading {
         let guests = &setup.guests.guests;
         let loaded = guests.iter().map(|(name, guest)| (name.clone(), guest.digest().to_owned()));
         self.looks.expect(&setup.config.server.guest_dir, loaded);
-        metrics.guests_named(guests.keys());
-        metrics.guests_run(guests.values());
+        metrics.guests.named(guests.keys());
+        metrics.guests.run(guests.values());
     }
 }
 
