@@ -33,11 +33,12 @@ risk = "low"
 "#;
 
 /// Route, guest, what it asks, how often.
-const ROUTES: [(&str, &str, &str, u32); 6] = [
+const ROUTES: [(&str, &str, &str, u32); 7] = [
     ("one", "nosy-policy", "up == 0", 1),
     ("many", "nosy-policy", "few", 40),
     ("wrong", "nosy-policy", "nonsense(", 1),
     ("huge", "nosy-policy", "everything", 1),
+    ("endless-answer", "nosy-policy", "the-world", 1),
     ("hangs", "hurried", "slow", 1),
     ("endless", "hurried", "few", 0),
 ];
@@ -57,6 +58,7 @@ fn what_a_policy_asked_is_in_the_journal_with_what_it_was_told() {
     prometheus.tell("up == 0", 2, f64::NAN);
     prometheus.tell("few", 1, 0.5);
     prometheus.tell("everything", 1001, 1.0);
+    prometheus.answer("the-world", Reply::json(200, " ".repeat(9 << 20)));
     let refusal =
         json!({ "status": "error", "errorType": "bad_data", "error": "parse error: unclosed left parenthesis" });
     prometheus.answer("nonsense(", Reply::json(400, refusal.to_string()));
@@ -85,6 +87,7 @@ fn what_a_policy_asked_is_in_the_journal_with_what_it_was_told() {
             "many" => "more than 32 queries",
             "wrong" => "unclosed left parenthesis",
             "huge" => "1001 series",
+            "endless-answer" => "longer than 8388608 bytes",
             "hangs" => "did not answer within 500ms",
             _ => "still running after 1s",
         };
@@ -125,12 +128,17 @@ fn what_a_policy_asked_is_in_the_journal_with_what_it_was_told() {
     assert_eq!(many[32]["reply"], "refused");
     assert!(many[32]["reason"].as_str().is_some_and(|why| why.contains("more than 32 queries")), "{}", many[32]);
 
-    for (nth, why) in [(2, "unclosed left parenthesis"), (3, "1001 series"), (4, "did not answer within 500ms")] {
+    for (nth, why) in [
+        (2, "unclosed left parenthesis"),
+        (3, "1001 series"),
+        (4, "longer than 8388608 bytes"),
+        (5, "did not answer within 500ms"),
+    ] {
         let question = &of(nth)["questions"][0];
         assert_eq!(question["reply"], "failed", "{question}");
         assert!(question["error"].as_str().is_some_and(|error| error.contains(why)), "{question}");
     }
-    let endless = of(5);
+    let endless = of(6);
     assert_eq!(endless["questions"].as_array().map(Vec::len), Some(40));
     assert!(endless["unlisted"].as_u64() > Some(0), "{}", endless["unlisted"]);
 }

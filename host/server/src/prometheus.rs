@@ -87,7 +87,7 @@ impl Client {
             ("step", step.as_secs_f64().to_string()),
             ("timeout", format!("{}ms", self.limits.timeout.as_millis())),
         ];
-        let body = self.ask("/api/v1/query_range", &parameters).await?;
+        let body = self.ask("/api/v1/query_range", &parameters, self.limits.max_body).await?;
         let answer = if body.len() < PARSE_APART {
             parse_range(&body)?
         } else {
@@ -101,22 +101,29 @@ impl Client {
 
     /// Evaluates `expr` now.
     pub(crate) async fn query(&self, expr: &str) -> Result<InstantAnswer, QueryError> {
+        self.query_up_to(expr, self.limits.max_body).await
+    }
+
+    /// Evaluates `expr` now, for an answer of at most so many bytes. For expressions that somebody else has chosen.
+    pub(crate) async fn query_up_to(&self, expr: &str, max_body: usize) -> Result<InstantAnswer, QueryError> {
         let timeout = format!("{}ms", self.limits.timeout.as_millis());
-        let body = self.ask("/api/v1/query", &[("query", expr.to_owned()), ("timeout", timeout)]).await?;
+        let parameters = [("query", expr.to_owned()), ("timeout", timeout)];
+        let body = self.ask("/api/v1/query", &parameters, max_body.min(self.limits.max_body)).await?;
         answer::parse_instant(&body)
     }
 
     /// The labels of all alerts that fire.
     pub(crate) async fn alerts(&self) -> Result<Vec<Labels>, QueryError> {
         // Looked up again by whoever needs it, so a failure is not tried again here.
-        let body = self.read(self.send(Method::GET, "/api/v1/alerts", &[]).await?).await?;
+        let response = self.send(Method::GET, "/api/v1/alerts", &[]).await?;
+        let body = self.read(response, self.limits.max_body).await?;
         answer::parse_alerts(&body)
     }
 
-    async fn ask(&self, path: &str, parameters: &[(&str, String)]) -> Result<Vec<u8>, QueryError> {
+    async fn ask(&self, path: &str, parameters: &[(&str, String)], max_body: usize) -> Result<Vec<u8>, QueryError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..self.limits.tries {
-            match self.ask_once(path, parameters).await {
+            match self.ask_once(path, parameters, max_body).await {
                 Err(error) if error.is_passing() => {
                     tracing::debug!(%error, "a query is tried again");
                     tokio::time::sleep(jittered(pause)).await;
@@ -125,18 +132,23 @@ impl Client {
                 settled => return settled,
             }
         }
-        self.ask_once(path, parameters).await
+        self.ask_once(path, parameters, max_body).await
     }
 
-    async fn ask_once(&self, path: &str, parameters: &[(&str, String)]) -> Result<Vec<u8>, QueryError> {
+    async fn ask_once(
+        &self,
+        path: &str,
+        parameters: &[(&str, String)],
+        max_body: usize,
+    ) -> Result<Vec<u8>, QueryError> {
         if !self.get_only.load(Ordering::Relaxed) {
             let response = self.send(Method::POST, path, parameters).await?;
             // Read-only proxies let GET alone through; long expressions need POST, so that comes first.
             if !matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::METHOD_NOT_ALLOWED) {
-                return self.read(response).await;
+                return self.read(response, max_body).await;
             }
         }
-        let body = self.read(self.send(Method::GET, path, parameters).await?).await?;
+        let body = self.read(self.send(Method::GET, path, parameters).await?, max_body).await?;
         self.get_only.store(true, Ordering::Relaxed);
         Ok(body)
     }
@@ -148,9 +160,9 @@ impl Client {
         request.send().await.map_err(|error| self.failed(error.into()))
     }
 
-    async fn read(&self, response: Response) -> Result<Vec<u8>, QueryError> {
+    async fn read(&self, response: Response, max_body: usize) -> Result<Vec<u8>, QueryError> {
         match response.status() {
-            StatusCode::OK => read_capped(response, self.limits.max_body).await.map_err(|error| self.failed(error)),
+            StatusCode::OK => read_capped(response, max_body).await.map_err(|error| self.failed(error)),
             status => {
                 let text = read_start(response, MAX_ERROR_TEXT).await.map_err(|error| self.failed(error))?;
                 Err(QueryError::of_answer(status, &text))

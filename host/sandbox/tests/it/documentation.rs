@@ -82,6 +82,8 @@ fn the_page_about_the_sandbox_says_what_the_limits_are() {
         ("all queries of one call", "queries_timeout", time(queries_timeout)),
         ("series of one answer", "max_query_series", max_query_series.to_string()),
         ("all answers of one call", "max_answer_size", bytes(max_answer_bytes)),
+        // The host's own, where it reads the answer.
+        ("answer of Prometheus as it is read", "fixed", "8 MiB".to_owned()),
         ("length of an expression", "fixed", bytes(max_text_bytes)),
         ("log lines at once", "fixed", log_burst.to_string()),
         ("log lines a second", "fixed", log_per_second.to_string()),
