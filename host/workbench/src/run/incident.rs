@@ -299,6 +299,8 @@ fn labels(map: &BTreeMap<String, String>) -> Vec<Label> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use serde_json::json;
 
@@ -326,6 +328,36 @@ mod tests {
         assert!(incident.alerts[0].firing && !incident.alerts[1].firing);
         assert_eq!(incident.attempts[0].outcome, Outcome::Denied);
         assert!(!incident.attempts[0].this_incident);
+    }
+
+    /// Cases are read by the SDK, this by the workbench: one shape, two readers, and they agree.
+    #[test]
+    fn incidents_of_the_shipped_cases_are_read_as_cases_read_them() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-remediations/runbook/cases");
+        let mut compared = 0;
+        for entry in std::fs::read_dir(folder).expect("a folder of cases") {
+            let path = entry.expect("a file").path();
+            let case = tidegate_guest::testing::policy_cases::PolicyCase::read(&path).expect("a case");
+            let json: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+            let Some(json) = json.get("incident") else { continue };
+            let (ours, theirs) = (read_json(json).expect("an incident"), case.incident());
+            let ours = (
+                (&ours.id, &ours.watch, ours.since, ours.value.to_bits(), ours.window.len()),
+                (format!("{:?} {:?} {:?}", ours.source, ours.severity, ours.labels), ours.alerts.len()),
+                format!("{:?}", ours.attempts.iter().map(|one| (one.outcome, one.this_incident)).collect::<Vec<_>>()),
+            );
+            let theirs = (
+                (&theirs.id, &theirs.watch, theirs.since, theirs.value.to_bits(), theirs.window.values.len()),
+                (format!("{:?} {:?} {:?}", theirs.source, theirs.severity, theirs.labels), theirs.alerts.len()),
+                format!("{:?}", theirs.attempts.iter().map(|one| (one.outcome, one.this_incident)).collect::<Vec<_>>()),
+            );
+            let plain = |text: &str| text.replace("Severity::", "").replace("Source::", "").replace("Outcome::", "");
+            assert_eq!(ours.0, theirs.0, "{}", path.display());
+            assert_eq!((plain(&ours.1.0), ours.1.1), (plain(&theirs.1.0), theirs.1.1), "{}", path.display());
+            assert_eq!(plain(&ours.2), plain(&theirs.2), "{}", path.display());
+            compared += 1;
+        }
+        assert!(compared > 10, "{compared} incidents");
     }
 
     #[test]
