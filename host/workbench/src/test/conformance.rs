@@ -11,9 +11,9 @@ use tidegate_guest::testing::{Ending, Fault, Subject};
 use tidegate_guest::{ActionInfo, Incident};
 use tidegate_sandbox::Guest;
 
-use super::Run;
 use super::cases::Example;
 use super::report::GuestReport;
+use super::{Run, Tested};
 use crate::subject::Opener;
 
 /// When the samples begin: 2023-11-14, twenty seconds past a minute.
@@ -79,8 +79,12 @@ fn choose(
     )))
 }
 
-fn not_opened(run: &mut Run<'_>, ending: Ending) {
-    run.test("contract", "", None, || (ending, Some(Duration::ZERO)));
+/// One error in the place of all checks that were wanted.
+fn not_opened(run: &mut Run<'_>, checks: &[&str], ending: Ending) {
+    let wanted = checks.iter().filter(|check| run.wants(&format!("contract/{check}"))).count();
+    if wanted > 0 {
+        run.note(Tested::new(run.name, "contract", "", None, ending, Duration::ZERO));
+    }
 }
 
 pub(super) fn detector(
@@ -100,12 +104,18 @@ pub(super) fn detector(
     let opens = |setting: &Setting| opener.detector(&setting.settings, setting.step_ms).map(drop);
     let setting = match choose(guest, examples, defaults, opens) {
         Ok(setting) => setting,
-        Err(ending) => return not_opened(run, ending),
+        Err(ending) => return not_opened(run, &contract::CHECKS.map(|check| check.name), ending),
     };
     report.settings = format!("{}, a sample every {} ms, {}", setting.settings, setting.step_ms, setting.from);
     let mut subject = match opener.detector(&setting.settings, setting.step_ms) {
         Ok(subject) => subject,
-        Err(fault) => return not_opened(run, Ending::Error(format!("open, a second time: {fault}"))),
+        Err(fault) => {
+            return not_opened(
+                run,
+                &contract::CHECKS.map(|check| check.name),
+                Ending::Error(format!("open, a second time: {fault}")),
+            );
+        }
     };
     let wanted = subject.needs().min_samples.saturating_add(*SAMPLES.start()).min(*SAMPLES.end());
     let ordinary = contract::ordinary(START, setting.step_ms, usize::try_from(wanted).unwrap_or(usize::MAX));
@@ -147,7 +157,7 @@ pub(super) fn policy(
     let opens = |setting: &Setting| opener.policy(&setting.settings, &setting.actions).map(drop);
     let setting = match choose(guest, examples, defaults, opens) {
         Ok(setting) => setting,
-        Err(ending) => return not_opened(run, ending),
+        Err(ending) => return not_opened(run, &policy_contract::CHECKS.map(|check| check.name), ending),
     };
     let names: Vec<&str> = setting.actions.iter().map(|action| action.name.as_str()).collect();
     report.settings = format!("{}, offered {}, {}", setting.settings, names.join(", "), setting.from);
