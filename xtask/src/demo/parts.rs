@@ -22,6 +22,8 @@ use crate::shell;
 /// How long a program may take to end after SIGTERM, before SIGKILL.
 const FAREWELL: Duration = Duration::from_secs(10);
 const TIDEGATE: &str = "tidegate";
+/// The guests that the shop's config names.
+const GUESTS: [&str; 3] = ["seasonal", "zscore", "runbook"];
 /// How much of each log a failure shows.
 const TAIL_LINES: usize = 25;
 
@@ -77,7 +79,7 @@ impl Parts {
         let target = shell::target_dir(root);
         configs::write(root, folder.path(), &addresses, deadline)?;
         write_token(&folder.path().join("secrets/alice"))?;
-        symlink(target.join("guests"), folder.path().join("guests")).context("cannot link the guests")?;
+        link_guests(&target.join("guests"), &folder.path().join("guests"))?;
         let parts = Self {
             running: Vec::new(),
             programs: Programs::find()?,
@@ -256,6 +258,16 @@ impl Drop for Part {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Only those that the config names: a host also looks at others in its folder, and some take seconds to compile.
+fn link_guests(built: &Path, folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    for guest in GUESTS {
+        let file = format!("{guest}.wasm");
+        symlink(built.join(&file), folder.join(&file)).with_context(|| format!("cannot link the guest {guest}"))?;
+    }
+    Ok(())
 }
 
 /// Thirty-two hexadecimal digits that only the owner can read.
