@@ -268,7 +268,11 @@ impl Entry {
                 let there = |which: usize| missing.as_ref().is_none_or(|missing| !missing.has(which));
                 self.feed(fold, there, &timestamps, &values, report);
             }
-            Learn::Relearn(_) => self.filled = false,
+            Learn::Relearn(_) => {
+                self.filled = false;
+                // All of them begin anew, with nothing of what was before.
+                self.missing = None;
+            }
         }
     }
 }

@@ -183,6 +183,21 @@ fn other_settings_are_learnt_anew_and_the_other_detector_goes_on() {
 }
 
 #[test]
+fn a_level_that_is_accepted_meanwhile_is_learnt_alone() {
+    let soon = Watch { accept_after: minutes(6), ..watch() };
+    let (d, e) = (Scripted::new("d"), Scripted::new("e"));
+    let mut host = Host::new(soon.clone(), all(&[d.clone(), e.clone()])).with("web-1", "nmnmnmAAAAAAAnmnmnm");
+    host.live(4, 8);
+    host.history_breaks = Some(0);
+    host.retool(soon, all(&[Scripted { refuses: true, digest: "02".to_owned(), ..d }, e]));
+    host.live(9, 13);
+    host.history_breaks = None;
+    host.live(14, 18);
+    let states = &host.track(&pod("web-1")).states;
+    assert_eq!((learnt(&states[0].0).as_str(), &states[0]), ("AAAAAAAnmnmnm", &states[1]));
+}
+
+#[test]
 fn a_restart_with_another_version_is_as_a_swap() {
     for detector in [version("01"), stranger()] {
         let letters = "nnnnmnAAAmAAAnnnmnmm";
