@@ -21,7 +21,9 @@ pub fn table(all: &[Figures], plan: &Plan) -> String {
         duration(plan.step)
     ));
     if cfg!(debug_assertions) {
-        text.push_str("This tidegate was built without optimization: all figures but the sizes are several times too large.\n");
+        text.push_str(
+            "This tidegate was built without optimization: all figures but the sizes are several times too large.\n",
+        );
     }
     for figures in all {
         if figures.calls.detector.as_ref().is_some_and(|folding| folding.judged < 0.5) {

@@ -172,7 +172,7 @@ pub fn summary(subject: &Subject<'_>, judged: &Judged) -> String {
     format!("{} {}{settings}: {}\n", subject.guest, subject.version, parts.join(", "))
 }
 
-/// The first line of [`csv`].
+/// The first line of what [`csv()`] writes.
 pub const CSV_HEADER: &str = "timestamp,value,score,expected,lower,upper,anomalous,note,series\n";
 
 /// Lines of CSV, without the header. What was not judged has no score, and the reason under `note`.

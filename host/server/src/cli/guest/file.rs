@@ -26,16 +26,21 @@ pub(super) enum Unreadable {
 
 /// Reads a whole file of at most `limit` bytes; `-` is standard input.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Unreadable> {
+    let name = shown(path);
     if path.as_os_str() == "-" {
-        return up_to(io::stdin().lock(), "standard input", limit);
+        return up_to(io::stdin().lock(), &name, limit);
     }
-    let name = path.display().to_string();
     let file = File::open(path).map_err(|cause| Unreadable::Io { file: name.clone(), cause })?;
     // Opening a folder works; only reading it does not, and the system's words for that are poor.
     if file.metadata().is_ok_and(|about| about.is_dir()) {
         return Err(Unreadable::Folder { file: name });
     }
     up_to(file, &name, limit)
+}
+
+/// What a file is called in messages.
+pub(super) fn shown(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn up_to(from: impl Read, name: &str, limit: usize) -> Result<Vec<u8>, Unreadable> {

@@ -194,7 +194,7 @@ fn plot(path: &Path, subject: &Subject<'_>, judged: &Judged, data: &Data) -> Res
     let title = match (&data.query, file) {
         _ if !judged.name.is_empty() && judged.name != "{}" => judged.name.clone(),
         (Some(query), _) => query.clone(),
-        (None, Some(file)) => file.display().to_string(),
+        (None, Some(file)) => crate::cli::guest::file::shown(file),
         (None, None) => subject.guest.to_owned(),
     };
     let points = judged.points();

@@ -40,7 +40,7 @@ pub(super) fn run(args: &super::Args, guest: &Guest, settings: &Value) -> Result
     if args.output == Format::Csv {
         return Err(Failure::Usage("a decision is written as text or json".to_owned()));
     }
-    let wrong = |why: String| Failure::Usage(format!("the incident in {}: {why}", path.display()));
+    let wrong = |why: String| Failure::Usage(format!("the incident in {}: {why}", file::shown(path)));
     let incident = incident::read(&file::read(path, MAX_DATA)?).map_err(wrong)?;
     let live = args.data.prometheus.as_deref().map(|url| Live::new(url, &args.data)).transpose()?;
     let offers = args.actions.offers();
