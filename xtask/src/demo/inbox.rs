@@ -48,11 +48,15 @@ impl Inbox {
                     if closed.load(Ordering::SeqCst) {
                         break;
                     }
-                    // A sender that speaks no HTTP is its own trouble; the next one is served all the same.
-                    if let Ok(message) = receive(&connection) {
+                    let message = receive(&connection);
+                    let received = message.is_ok();
+                    if let Ok(message) = message {
                         announce(narrator, &message);
                         messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
                     }
+                    // Only now: whoever has the answer may rely on it that the message is here. A sender that speaks no
+                    // HTTP or hangs up is its own trouble; the next one is served all the same.
+                    let _ = answer(&connection, received);
                 }
             }
         });
@@ -117,17 +121,20 @@ fn slack_text(body: &Value) -> String {
     texts.join("\n").replace('*', "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// One request of one connection, answered and closed.
-fn receive(mut connection: &TcpStream) -> io::Result<Message> {
+/// The one request of a connection.
+fn receive(connection: &TcpStream) -> io::Result<Message> {
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
-    let message = read_request(&mut BufReader::new(connection));
-    let answer = match &message {
-        Ok(_) => "200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
-        Err(_) => "400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    read_request(&mut BufReader::new(connection))
+}
+
+fn answer(mut connection: &TcpStream, received: bool) -> io::Result<()> {
+    let answer = if received {
+        "200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    } else {
+        "400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     };
-    connection.write_all(format!("HTTP/1.1 {answer}").as_bytes())?;
-    message
+    connection.write_all(format!("HTTP/1.1 {answer}").as_bytes())
 }
 
 /// As much of HTTP/1.1 as a webhook sender speaks: a request line, headers, a body of a stated length.
