@@ -56,7 +56,8 @@ struct Data {
     /// The expression whose series are run, live from --prometheus
     #[arg(long, value_name = "PROMQL", help_heading = "Data", requires = "prometheus", conflicts_with = "incident")]
     query: Option<String>,
-    /// How to reach Prometheus: a TOML file with basic_auth, authorization, tls_config and so on, as under [prometheus]
+    /// How to reach Prometheus: a TOML file with basic_auth, authorization, tls_config and so on, as in the config's
+    /// table `prometheus`
     #[arg(long, value_name = "FILE", help_heading = "Data", requires = "prometheus")]
     http_config: Option<PathBuf>,
     /// An incident for a policy, JSON as in a case file or from GET /api/v1/incidents/{id}; - is standard input
