@@ -32,7 +32,7 @@ pub struct Limits {
     pub max_wasm_bytes: usize,
     /// Longest that compiling it may take, where a child process does that.
     ///
-    /// Default 2 min: a Python guest takes 7 s on a quiet machine, and machines that test or start are not quiet.
+    /// Default 5 min: a Python guest takes 7 s on a quiet machine and two minutes on one that has ten things to do.
     pub compile_timeout: Duration,
     /// Most address space that compiling it may take, in bytes, where a child process does that.
     ///
@@ -103,7 +103,7 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             table_elements: 100_000,
             max_wasm_bytes: 64 << 20,
-            compile_timeout: Duration::from_secs(120),
+            compile_timeout: Duration::from_secs(300),
             compile_memory_bytes: 2 << 30,
             max_state_bytes: 64 << 10,
             max_text_bytes: 4 << 10,
