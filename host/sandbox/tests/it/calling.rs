@@ -9,7 +9,7 @@ use tidegate_sandbox::{
 };
 
 use crate::forge::{ANSWER, ForgedDetector};
-use crate::found::{self, open, sandbox};
+use crate::found::{self, open, sandbox, sandbox_with};
 
 fn load(sandbox: &Sandbox, forged: &ForgedDetector, limits: &Limits) -> Result<Guest, LoadError> {
     sandbox.load("forged", &forged.wasm(), limits, &Grants::none())
@@ -283,11 +283,10 @@ fn many_traps_quarantine_the_digest_under_every_name_and_no_other() {
 
 #[test]
 fn a_quarantine_ends() {
-    let sandbox = Sandbox::new(SandboxOptions {
+    let sandbox = sandbox_with(SandboxOptions {
         quarantine: QuarantineRules { traps: 1, first_pause: Duration::from_nanos(1), ..QuarantineRules::default() },
         ..SandboxOptions::default()
-    })
-    .expect("an engine");
+    });
     let forged = ForgedDetector {
         score: "(if (f64.lt (f64.load (local.get $values)) (f64.const 0)) (then unreachable))",
         ..ForgedDetector::default()
@@ -366,7 +365,7 @@ fn a_schema_cannot_stall_or_fell_the_host() {
 
 #[test]
 fn instances_are_bounded_over_all_guests() {
-    let sandbox = Sandbox::new(SandboxOptions { max_instances: 3, ..SandboxOptions::default() }).expect("an engine");
+    let sandbox = sandbox_with(SandboxOptions { max_instances: 3, ..SandboxOptions::default() });
     let limits = Limits { idle_instances: 1, ..Limits::default() };
     let keep: Vec<_> = (0..3).map(|_| opened(&sandbox, &ForgedDetector::default(), &limits)).collect();
     let guest = load(&sandbox, &ForgedDetector::default(), &limits);
@@ -382,7 +381,7 @@ fn instances_are_bounded_over_all_guests() {
 fn where_address_space_is_short_instances_are_made_on_demand() {
     // Four million times four gigabytes is more than any processor can address.
     let options = SandboxOptions { max_instances: 4_000_000, ..SandboxOptions::default() };
-    let sandbox = Sandbox::new(options).expect("an engine without a reservation");
+    let sandbox = sandbox_with(options);
     let detector = opened(&sandbox, &ForgedDetector::default(), &Limits::default());
     one(&detector).expect("an answer");
     let greedy = ForgedDetector { score: GREEDY, ..ForgedDetector::default() };

@@ -27,7 +27,13 @@ pub(crate) fn bytes(guest: &str) -> Vec<u8> {
 
 /// A sandbox of its own, with the defaults.
 pub(crate) fn sandbox() -> Sandbox {
-    Sandbox::new(SandboxOptions::default()).expect("an engine on this machine")
+    sandbox_with(SandboxOptions::default())
+}
+
+/// A sandbox of its own.
+pub(crate) fn sandbox_with(options: SandboxOptions) -> Sandbox {
+    crate::logging::listen();
+    Sandbox::new(options).expect("an engine on this machine")
 }
 
 /// One sandbox for all tests that neither count nor provoke anything: a shipped guest takes a second to compile.

@@ -8,7 +8,7 @@ use tidegate_sandbox::{
     QuarantineRules, Sandbox, SandboxOptions, Severity, Source, WhyRefused,
 };
 
-use crate::found::{bytes, load_within, open, sandbox, shared};
+use crate::found::{bytes, load_within, open, sandbox, sandbox_with, shared};
 
 /// Longer than any honest call takes on a machine that has other things to do: only a loop may meet it.
 fn limits() -> Limits {
@@ -23,7 +23,7 @@ fn short() -> Limits {
 /// A sandbox that puts no guest aside, however often it traps.
 fn patient() -> Sandbox {
     let quarantine = QuarantineRules { traps: u32::MAX, ..QuarantineRules::default() };
-    Sandbox::new(SandboxOptions { quarantine, ..SandboxOptions::default() }).expect("an engine on this machine")
+    sandbox_with(SandboxOptions { quarantine, ..SandboxOptions::default() })
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tidegate_sandbox::{
 };
 
 use crate::forge::ForgedDetector;
-use crate::found::{bytes, load, load_within, open};
+use crate::found::{bytes, load, load_within, open, sandbox_with};
 use crate::hostile::{Nobody, incident};
 
 /// A minute between samples.
@@ -89,7 +89,7 @@ fn limits() -> Limits {
 /// A sandbox that puts no guest aside: every attack goes on for as long as it is watched.
 fn sandbox() -> Sandbox {
     let quarantine = QuarantineRules { traps: u32::MAX, ..QuarantineRules::default() };
-    Sandbox::new(SandboxOptions { quarantine, ..SandboxOptions::default() }).expect("an engine on this machine")
+    sandbox_with(SandboxOptions { quarantine, ..SandboxOptions::default() })
 }
 
 /// The modes of a built guest, by its own schema: a mode that is added is tested without being named here.

@@ -1,7 +1,8 @@
 //! What guests say, as it arrives in the host's log.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,19 +11,33 @@ use tidegate_sandbox::{Grants, Limits};
 use crate::forge::ForgedDetector;
 use crate::found::{open, sandbox};
 
-/// A log that a test can read.
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What is logged on this thread, while a test reads it.
+    static PAGE: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Writes to the page of the thread that logs; where there is none, nobody reads.
+struct Page;
 
 impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic while writing").extend_from_slice(bytes);
+        PAGE.with_borrow_mut(|page| page.iter_mut().for_each(|page| page.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// One subscriber for all tests, there before any of them logs. A place in the code that logs for the first time while a
+/// subscriber is being put up may take it that nobody listens, for ever.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(|| Page).finish();
+        tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
+    });
 }
 
 /// All lines that the host logs while the detector is called so many times, and how many it dropped.
@@ -32,28 +47,25 @@ fn logged(forged: &ForgedDetector, calls: u32) -> (Vec<String>, u64) {
 
 /// As [`logged`], for any detector. Five lines may be logged, of 64 bytes.
 pub(crate) fn lines(wasm: &[u8], settings: &Value, calls: u32) -> (Vec<String>, u64) {
-    let page = Page::default();
-    let writer = page.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
     let sandbox = sandbox();
-    tracing::subscriber::with_default(subscriber, || {
-        let limits = Limits {
-            max_text_bytes: 64,
-            log_burst: 5,
-            log_per_second: 0,
-            // A flood takes as long as it takes.
-            call_timeout: Duration::from_secs(60),
-            ..Limits::default()
-        };
-        let guest = sandbox.load("talker", wasm, &limits, &Grants::none()).expect("a guest");
-        let detector = open(&guest, settings);
-        for _ in 0..calls {
-            // Whether it answers is not what is looked at.
-            let _answer = detector.score(&[], &[0], &[1.0]);
-        }
-    });
-    let text = String::from_utf8(page.0.lock().expect("no panic while writing").clone()).expect("UTF-8");
+    let limits = Limits {
+        max_text_bytes: 64,
+        log_burst: 5,
+        log_per_second: 0,
+        // A flood takes as long as it takes.
+        call_timeout: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    PAGE.set(Some(Vec::new()));
+    let guest = sandbox.load("talker", wasm, &limits, &Grants::none()).expect("a guest");
+    let detector = open(&guest, settings);
+    for _ in 0..calls {
+        // Whether it answers is not what is looked at.
+        let _answer = detector.score(&[], &[0], &[1.0]);
+    }
+    // What is left of an unfinished line is said when its instance goes.
+    drop((detector, guest));
+    let text = String::from_utf8(PAGE.take().expect("a page")).expect("UTF-8");
     (text.lines().map(str::to_owned).collect(), sandbox.stats()[0].log_lines_dropped)
 }
 

@@ -9,6 +9,7 @@ use tidegate_sandbox::{
 };
 
 use crate::forge::{ForgedDetector, ForgedPolicy};
+use crate::found::sandbox_with;
 use crate::hostile::{Nobody, incident};
 
 /// What happened to a guest on its way to an answer.
@@ -35,7 +36,7 @@ impl End {
 
 fn patient() -> Sandbox {
     let quarantine = QuarantineRules { traps: u32::MAX, ..QuarantineRules::default() };
-    Sandbox::new(SandboxOptions { quarantine, ..SandboxOptions::default() }).expect("an engine on this machine")
+    sandbox_with(SandboxOptions { quarantine, ..SandboxOptions::default() })
 }
 
 fn limits(forever: bool) -> Limits {

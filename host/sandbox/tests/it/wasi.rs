@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate_sandbox::{
-    CallError, Detector, Grants, ImportNeed, Limits, OpenError, QuarantineRules, Sandbox, SandboxOptions, inspect,
+    CallError, Detector, Grants, ImportNeed, Limits, OpenError, QuarantineRules, SandboxOptions, inspect,
 };
 
-use crate::found::{bytes, load_within, open, shared};
+use crate::found::{self, bytes, load_within, open, sandbox_with, shared};
 use crate::logging::lines;
 
 const GUEST: &str = "wasip2-detector";
@@ -83,7 +83,7 @@ fn the_clock_shows_the_time_of_the_data() {
 
 #[test]
 fn two_instances_give_the_same_bits() {
-    let sandbox = Sandbox::new(SandboxOptions::default()).expect("an engine");
+    let sandbox = found::sandbox();
     let guest = load_within(&sandbox, GUEST, &patient());
     let settings = json!({"mode": "look-around"});
     let calls = |detector: &Detector| -> Vec<String> { (0..5).map(|n| note(detector, AT + n * 60_000)).collect() };
@@ -91,7 +91,7 @@ fn two_instances_give_the_same_bits() {
     assert_eq!(first, calls(&open(&guest, &settings)));
     assert!(first[0].contains("hash ") && first[0].contains("slept 3600 s"), "{first:?}");
     // Another machine altogether.
-    let elsewhere = Sandbox::new(SandboxOptions::default()).expect("an engine");
+    let elsewhere = found::sandbox();
     assert_eq!(first, calls(&open(&load_within(&elsewhere, GUEST, &patient()), &settings)));
 }
 
@@ -110,7 +110,7 @@ fn a_call_does_not_depend_on_those_before_it() {
 /// A guest that may trap as often as it likes.
 fn hostile(mode: &str, limits: &Limits) -> Detector {
     let quarantine = QuarantineRules { traps: u32::MAX, ..QuarantineRules::default() };
-    let sandbox = Sandbox::new(SandboxOptions { quarantine, ..SandboxOptions::default() }).expect("an engine");
+    let sandbox = sandbox_with(SandboxOptions { quarantine, ..SandboxOptions::default() });
     open(&load_within(&sandbox, GUEST, limits), &json!({"mode": mode}))
 }
 
@@ -120,11 +120,10 @@ fn end(detector: &Detector) -> CallError {
 
 #[test]
 fn what_is_too_much_ends_with_its_name() {
-    let sandbox = Sandbox::new(SandboxOptions {
+    let sandbox = sandbox_with(SandboxOptions {
         quarantine: QuarantineRules { traps: u32::MAX, ..QuarantineRules::default() },
         ..SandboxOptions::default()
-    })
-    .expect("an engine");
+    });
     let guest = load_within(&sandbox, GUEST, &patient());
     for (mode, what) in [
         ("exit", "trapped: exited with failure instead of returning"),
