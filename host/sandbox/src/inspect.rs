@@ -144,12 +144,18 @@ impl Inspection {
     }
 }
 
+/// What a guest is known by: the SHA-256 of its bytes, in hexadecimal.
+#[must_use]
+pub fn digest(wasm: &[u8]) -> String {
+    hex(&Sha256::digest(wasm))
+}
+
 /// Tells what the file with these bytes is.
 pub fn inspect(wasm: &[u8]) -> Inspection {
     let mut inspection = Inspection {
         verdict: Verdict::CoreModule,
         bytes: wasm.len(),
-        digest: hex(&Sha256::digest(wasm)),
+        digest: digest(wasm),
         contracts: Vec::new(),
         imports: Vec::new(),
         exports: Vec::new(),

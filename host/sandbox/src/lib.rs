@@ -39,7 +39,7 @@ pub use grants::{Grants, UnknownGrant};
 pub use guest::{Guest, GuestKind, Manifest};
 pub use host_metrics::{InstantSample, MetricsSource, Question, Questions, Reply};
 pub use incident::{ActionOffer, Alert, Attempt, Decision, Incident, Label, Outcome, Plan, Severity, Source};
-pub use inspect::{Import, ImportNeed, Inspection, Producer, Verdict, inspect};
+pub use inspect::{Import, ImportNeed, Inspection, Producer, Verdict, digest, inspect};
 pub use ledger::GuestStats;
 pub use limits::{Limits, QuarantineRules, SandboxOptions};
 pub use policy::{Consultation, Policy};

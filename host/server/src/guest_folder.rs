@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
     fn load(&mut self, name: &str, wasm: Vec<u8>, spot: &Spot) -> Tried {
         let defaults = GuestConfig::default();
         let special = self.config.guests.get(name).unwrap_or(&defaults);
-        let digest = file::digest(&wasm);
+        let digest = tidegate_sandbox::digest(&wasm);
         let mut tried = Tried { guest: None, digest: Some(digest.clone()), unfit: None };
         // Before anything is made of it: whoever pins a guest wants no other to be looked at.
         if let Some(pin) = special.sha256.as_ref().filter(|pin| **pin != digest) {

@@ -1,13 +1,10 @@
 //! Files of the guest folder, as files: which there are, what is in them, and whether they look as they did.
 
-use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-
-use sha2::{Digest as _, Sha256};
 
 /// A file that changed this lately may change again without looking otherwise: file systems count time in steps.
 const FRESH: Duration = Duration::from_secs(2);
@@ -27,15 +24,6 @@ pub(super) fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = wasm.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     names
-}
-
-/// SHA-256, in hexadecimal.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// How a file looks from outside, links followed. A cheap hint: what looks the same need not be read again.

@@ -126,7 +126,7 @@ impl Looks {
 
 fn see(file: &Path, limit: usize) -> (Sight, Vec<u8>) {
     match file::read_up_to(file, limit) {
-        Ok(wasm) => (Sight::Content(file::digest(&wasm)), wasm),
+        Ok(wasm) => (Sight::Content(tidegate_sandbox::digest(&wasm)), wasm),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (Sight::Gone, Vec::new()),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             (Sight::Unreadable(format!("it is larger than the {limit} bytes allowed")), Vec::new())
@@ -198,7 +198,7 @@ mod tests {
     fn a_file_that_goes_and_comes_back_is_told_both_times() {
         let (folder, mut looks) = folder();
         let file = folder.path().join("a.wasm");
-        looks.expect(folder.path(), [("a".to_owned(), file::digest(b"one"))]);
+        looks.expect(folder.path(), [("a".to_owned(), tidegate_sandbox::digest(b"one"))]);
         assert_eq!((news(&mut looks), news(&mut looks)), (vec![], vec!["a is gone".to_owned()]));
         assert_eq!(news(&mut looks), NONE);
         fs::write(&file, "one").unwrap();
@@ -214,7 +214,7 @@ mod tests {
     fn what_is_loaded_already_is_no_news() {
         let (folder, mut looks) = folder();
         fs::write(folder.path().join("a.wasm"), "one").unwrap();
-        looks.expect(folder.path(), [("a".to_owned(), file::digest(b"one"))]);
+        looks.expect(folder.path(), [("a".to_owned(), tidegate_sandbox::digest(b"one"))]);
         assert_eq!((news(&mut looks), news(&mut looks)), (vec![], vec![]));
     }
 
