@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{
-    Alert, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, RequestId,
-    RunResult, Verified, WithdrawReason,
+    Alert, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Message, Origin, Proposal,
+    RequestId, RunResult, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
 use crate::rules::{Mode, Severity};
@@ -30,6 +30,10 @@ pub struct Book {
     pub(crate) index: Index,
     pub(crate) storm: Option<Storm>,
     pub(crate) paused: Option<DecidedBy>,
+    /// Members of groups that come from elsewhere, by group.
+    pub(crate) rosters: BTreeMap<String, BTreeSet<String>>,
+    /// Requests of which people know an older stage.
+    pub(crate) untold: BTreeSet<RequestId>,
 }
 
 /// Something is wrong with a group.
@@ -57,6 +61,8 @@ pub struct Incident {
     pub members: BTreeMap<Labels, Member>,
     /// Its alerts by fingerprint, for alerts.
     pub alerts: BTreeMap<String, Alert>,
+    /// Who caused or requested it, by any name, as far as is known.
+    pub caused_by: BTreeSet<String>,
     /// Whether the policy is to be asked.
     pub consult: Consult,
     /// Its requests, oldest first.
@@ -114,8 +120,14 @@ pub struct Request {
     pub proposal: Proposal,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// Channels that have told people.
-    pub announced: BTreeSet<String>,
+    /// Channels that have told people, with what they know.
+    pub announced: BTreeMap<String, Announcement>,
+    /// When people were reminded.
+    pub reminded: Option<Timestamp>,
+    /// The groups that may decide as well since it was escalated, and since when.
+    pub escalated: Option<(Timestamp, Vec<String>)>,
+    /// Who said yes, in order, the last one included.
+    pub yeses: Vec<Yes>,
     /// What was decided.
     pub approval: Approval,
     /// What was done.
@@ -124,6 +136,26 @@ pub struct Request {
     pub last_start: Option<Timestamp>,
     /// What came of it.
     pub verification: Option<Verification>,
+}
+
+/// What one channel has told people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The message, where it can be changed.
+    pub message: Option<Message>,
+    /// How the request stood when they were told last, as [`Request::stage`].
+    pub stage: String,
+}
+
+/// One person's yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Yes {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: DecidedBy,
+    /// Why, where they said.
+    pub reason: Option<String>,
 }
 
 /// What was decided. Leaves `Pending` at most once.
@@ -304,6 +336,34 @@ impl Request {
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {
         self.last_start.filter(|_| !matches!(self.run, Run::Finished { result: RunResult::DryRun, .. }))
+    }
+
+    /// How it stands, in one word for people, `N of M` yeses aside: what a message about it is brought up to date with.
+    #[must_use]
+    pub fn stage(&self) -> String {
+        match (&self.approval, &self.run, &self.verification) {
+            (Approval::Pending, ..) if self.yeses.is_empty() => "pending".to_owned(),
+            (Approval::Pending, ..) => format!("pending_{}", self.yeses.len()),
+            (Approval::Approved { .. }, Run::NotStarted, _) => self.approval.name().to_owned(),
+            (Approval::Approved { .. }, Run::Refused { .. }, _) => "refused".to_owned(),
+            (Approval::Approved { .. }, Run::Running { .. } | Run::Lost { .. }, _) => "running".to_owned(),
+            (_, _, Some(Verification { outcome: Some((_, outcome, _)), revoked, .. })) => match outcome {
+                Verified::Fixed if *revoked => "revoked",
+                Verified::Fixed => "fixed",
+                Verified::Ineffective => "ineffective",
+                Verified::Inconclusive => "inconclusive",
+            }
+            .to_owned(),
+            (_, _, Some(_)) => "verifying".to_owned(),
+            (Approval::Approved { .. }, Run::Finished { result, .. }, None) => match result {
+                RunResult::Succeeded { .. } => "verifying",
+                RunResult::Failed { .. } => "failed",
+                RunResult::Unknown { .. } => "unknown",
+                RunResult::DryRun => "dry_run",
+            }
+            .to_owned(),
+            _ => self.approval.name().to_owned(),
+        }
     }
 
     /// When it was approved.

@@ -4,6 +4,7 @@
 use crate::book::{Book, Incident};
 use crate::event::{DecidedBy, Event, Fact};
 use crate::input::Input;
+use crate::people::Role;
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -13,13 +14,15 @@ mod decision;
 mod execution;
 mod guards;
 mod incident;
+mod passing;
 mod proposal;
+mod shown;
 mod tick;
 mod verification;
 
 pub use decision::{DecisionError, check_decision};
 pub(crate) use execution::may_run_again;
-pub use proposal::{attempts, outcome_of};
+pub use shown::{attempts, outcome_of};
 pub(crate) use tick::vanishes_at;
 
 /// What follows from `input`, in order. Nothing where the input is late, doubled or about something already over.
@@ -30,22 +33,41 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Started { version } => vec![Fact::HostStarted { version: version.clone() }],
         Input::Tick => tick::tick(&context),
         Input::Watched { watch, change } => incident::watched(&context, watch, change),
-        Input::AlertsDelivered { group_key, alerts } => alerts::delivered(&context, group_key, alerts),
+        Input::AlertsDelivered { group_key, alerts, by } => {
+            alerts::delivered(&context, group_key, alerts, by.as_deref())
+        }
+        Input::Traced { incident, series, points } => incident::traced(&context, incident, series, points),
         Input::AlertsObserved { incident, gone } => alerts::observed(&context, incident, *gone),
         Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample } => {
             let asked = proposal::asked(&context, incident, policy_digest, asked);
             let answered = proposal::answered(&context, incident, policy_digest, answer, *last_sample);
             asked.into_iter().chain(answered).collect()
         }
-        Input::Announced { request, via } => match book.request(request) {
-            Some(open) if !open.announced.contains(via) => {
-                vec![Fact::RequestAnnounced { request: request.clone(), via: via.clone() }]
+        Input::Announced { request, via, message } => match book.request(request) {
+            Some(open) if !open.announced.contains_key(via) => {
+                let (request, via, message) = (request.clone(), via.clone(), message.clone());
+                vec![Fact::RequestAnnounced { request, via, message }]
             }
             _ => Vec::new(),
         },
+        Input::Told { request, via, stage } => {
+            let told = book.request(request).and_then(|open| open.announced.get(via));
+            let news = told.is_some_and(|told| told.stage != *stage);
+            let told = || Fact::RequestTold { request: request.clone(), via: via.clone(), stage: stage.clone() };
+            news.then(told).into_iter().collect()
+        }
+        Input::Reminded { request } => {
+            let open = book.request(request).is_some_and(|open| open.reminded.is_none());
+            open.then(|| Fact::RequestReminded { request: request.clone() }).into_iter().collect()
+        }
+        Input::RosterRead { group, members } => {
+            let news = book.roster(group) != Some(members);
+            news.then(|| Fact::RosterChanged { group: group.clone(), members: members.clone() }).into_iter().collect()
+        }
         Input::Decided { request, by, verdict } => decision::decided(&context, request, by, verdict),
-        Input::StartRequested { request, silence, last_sample } => {
-            execution::start(&context, request, silence, *last_sample)
+        Input::StartRequested { request, silence, last_sample, policy_digest, populations } => {
+            let outside = execution::Outside { silence, last_sample: *last_sample, policy_digest, populations };
+            execution::start(&context, request, &outside)
         }
         Input::Ran { request, result } => execution::ran(&context, request, result),
         Input::RequirementsChecked { request, unmet } => verification::required(&context, request, unmet),
@@ -79,14 +101,14 @@ impl Context<'_> {
 }
 
 fn pause(context: &Context<'_>, by: &DecidedBy) -> Vec<Fact> {
-    if context.book.paused.is_some() || !context.rules.approvers.contains(&by.approver) {
+    if context.book.paused.is_some() || !context.rules.people.may(&by.approver, Role::Approve) {
         return Vec::new();
     }
     vec![Fact::Paused { by: by.clone() }]
 }
 
 fn resume(context: &Context<'_>, by: &DecidedBy) -> Vec<Fact> {
-    if context.book.paused.is_none() || !context.rules.approvers.contains(&by.approver) {
+    if context.book.paused.is_none() || !context.rules.people.may(&by.approver, Role::Admin) {
         return Vec::new();
     }
     vec![Fact::Resumed { by: by.clone() }]

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::labels::Labels;
 use crate::number::{Bytes, Number};
 use crate::rules::{ActionKind, Severity, Verify};
+use crate::terms::AskedTerms;
 use crate::time::{Timestamp, duration_ms};
 
 mod fact;
@@ -207,6 +208,35 @@ pub struct Proposal {
     pub start_within: Duration,
     /// How many requests of this incident came before it.
     pub earlier: usize,
+    /// How it is decided.
+    #[serde(default)]
+    pub terms: AskedTerms,
+}
+
+/// A message that can be changed or answered later, by the names that the messenger has for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its channel.
+    pub channel: String,
+    /// Its name within the channel.
+    pub ts: String,
+}
+
+/// One sample of a series of an incident, as it was judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TracePoint {
+    /// When.
+    pub at: Timestamp,
+    /// Its value, in the unit of the series.
+    pub value: Number,
+    /// What was expected; NaN where nothing was.
+    pub expected: Number,
+    /// Lower edge of the expected band.
+    pub lower: Number,
+    /// Upper edge of the expected band.
+    pub upper: Number,
+    /// The score that counted; NaN where it was not judged.
+    pub score: Number,
 }
 
 /// Who decided, and from where.
@@ -261,6 +291,26 @@ pub enum Guard {
     BlastRadius {
         /// How many are.
         targets: usize,
+        /// Values of which label were counted; None for targets as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+    },
+    /// How many values a label has is not known, so neither is a share of them.
+    BlastRadiusUnknown {
+        /// What went wrong.
+        error: String,
+    },
+    /// A maintenance window of the config is open.
+    Maintenance {
+        /// Its name.
+        window: String,
+    },
+    /// Runs of this action did not help, too many in a row.
+    CircuitOpen {
+        /// How many.
+        runs: u32,
+        /// When the next one is let through.
+        until: Timestamp,
     },
     /// Somebody has paused all repairs.
     Paused {
@@ -286,6 +336,9 @@ impl Guard {
             Guard::Cooldown { .. } => "cooldown",
             Guard::Rate { .. } => "rate",
             Guard::BlastRadius { .. } => "blast_radius",
+            Guard::BlastRadiusUnknown { .. } => "blast_radius_unknown",
+            Guard::Maintenance { .. } => "maintenance",
+            Guard::CircuitOpen { .. } => "circuit_open",
             Guard::Paused { .. } => "paused",
             Guard::Storm => "storm",
         }

@@ -1,9 +1,9 @@
 //! What reaches the domain from outside. Inputs are never stored: they are turned into events by
 //! [`decide`](crate::decide::decide).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Alert, Asked, DecidedBy, Evidence, Health, IncidentId, RequestId, RunResult};
+use crate::event::{Alert, Asked, DecidedBy, Evidence, Health, IncidentId, Message, RequestId, RunResult, TracePoint};
 use crate::labels::Labels;
 use crate::rules::Severity;
 use crate::time::Timestamp;
@@ -31,6 +31,17 @@ pub enum Input {
         group_key: String,
         /// The alerts, firing and resolved.
         alerts: Vec<Alert>,
+        /// The person who delivered them, where it was no program: they requested what follows.
+        by: Option<String>,
+    },
+    /// Samples of a series of an open incident were judged.
+    Traced {
+        /// The incident.
+        incident: IncidentId,
+        /// The series.
+        series: Labels,
+        /// Oldest first.
+        points: Vec<TracePoint>,
     },
     /// The alerts of an incident were looked up.
     AlertsObserved {
@@ -60,6 +71,29 @@ pub enum Input {
         request: RequestId,
         /// By which channel.
         via: String,
+        /// The message, where it can be changed later.
+        message: Option<Message>,
+    },
+    /// What people were told of a request was brought up to date.
+    Told {
+        /// The request.
+        request: RequestId,
+        /// By which channel.
+        via: String,
+        /// How it stood, as [`Request::stage`](crate::book::Request::stage).
+        stage: String,
+    },
+    /// People were reminded of a request.
+    Reminded {
+        /// The request.
+        request: RequestId,
+    },
+    /// Who is in a group was looked up where its members come from.
+    RosterRead {
+        /// The group.
+        group: String,
+        /// Names of people.
+        members: BTreeSet<String>,
     },
     /// A known person said yes or no. Who they are has been checked; whether they may is decided here.
     Decided {
@@ -78,6 +112,10 @@ pub enum Input {
         silence: Silence,
         /// As in [`Input::PolicyAnswered`].
         last_sample: Option<Timestamp>,
+        /// SHA-256 of the policy component that is in place now; None where there is none any more.
+        policy_digest: Option<String>,
+        /// How many values each label has whose blast radius is a share, or why that is not known.
+        populations: BTreeMap<String, Result<u64, String>>,
     },
     /// A run ended.
     Ran {
@@ -203,6 +241,8 @@ pub enum Verdict {
     Approve {
         /// The digest of what the person was shown; must be the request's own.
         digest: Option<String>,
+        /// Why, where they say.
+        reason: Option<String>,
     },
     /// No.
     Deny {

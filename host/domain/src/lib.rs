@@ -9,12 +9,15 @@
 
 pub mod arguments;
 pub mod book;
+pub mod calendar;
 pub mod decide;
 pub mod event;
 pub mod input;
 pub mod labels;
 pub mod number;
 pub mod owed;
+pub mod people;
 pub mod rules;
 pub mod series;
+pub mod terms;
 pub mod time;

@@ -1,12 +1,15 @@
 //! What the config means, once it has been read and found valid. Every value here exists and is in range.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::ArgumentBounds;
+use crate::calendar::Maintenance;
 use crate::labels::{Labels, Matcher};
+use crate::people::People;
+use crate::terms::Terms;
 use crate::time::duration_ms;
 
 /// Everything that decisions depend on besides the book.
@@ -24,8 +27,10 @@ pub struct Rules {
     pub severity_labels: BTreeMap<String, Severity>,
     /// Actions by name.
     pub actions: BTreeMap<String, Action>,
-    /// Names of the people who may decide.
-    pub approvers: BTreeSet<String>,
+    /// Who may do what.
+    pub people: People,
+    /// When nothing is repaired, and where.
+    pub maintenance: Vec<Maintenance>,
     /// `alertname` of the alerts that this host sends; they never open an incident.
     pub own_alertname: String,
 }
@@ -65,17 +70,17 @@ pub enum Mode {
     Observe,
     /// A person decides.
     Ask,
-    /// Passes by itself up to [`Gate::auto_approve`], above it a person decides.
+    /// Passes by itself up to [`Terms::auto_approve`], above it a person decides.
     Auto,
 }
 
 /// The approval gate.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// How long a request waits for a decision. Nobody answering means no.
-    pub deadline: Duration,
-    /// In mode `auto`, and nowhere else: up to here a request passes by itself.
-    pub auto_approve: Severity,
+    /// How a request is decided, where its action does not say otherwise.
+    pub terms: Terms,
+    /// Labels of an incident, and annotations of its alerts, that name whoever caused it.
+    pub causer_labels: Vec<String>,
     /// An approval not started within this time is asked again.
     pub start_within: Duration,
     /// Samples older than this update state but propose nothing.
@@ -93,8 +98,8 @@ pub struct Gate {
 impl Default for Gate {
     fn default() -> Gate {
         Gate {
-            deadline: Duration::from_secs(5 * 60),
-            auto_approve: Severity::Low,
+            terms: Terms::default(),
+            causer_labels: Vec::new(),
             start_within: Duration::from_secs(2 * 60),
             max_age: Duration::from_secs(10 * 60),
             ask_again: Duration::from_secs(30 * 60),
@@ -309,6 +314,44 @@ pub struct Action {
     pub arguments: BTreeMap<String, ArgumentBounds>,
     /// How success is judged.
     pub verify: Verify,
+    /// How a request for it is decided: the gate's terms where it says nothing else.
+    pub terms: Terms,
+    /// How much may be under repair at once, by label. All must hold.
+    pub blast_radius: Vec<BlastRadius>,
+    /// When runs that did not help stop further ones. None: never.
+    pub breaker: Option<Breaker>,
+}
+
+/// At most so many values of a label may be under repair at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlastRadius {
+    /// A label of the target.
+    pub label: String,
+    /// How many.
+    pub most: Most,
+}
+
+/// How many is too many.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Most {
+    /// This many; at least 1.
+    Count(u32),
+    /// A share of all values, rounded down, but one is always allowed.
+    Share {
+        /// Above 0 and up to 1.
+        share: f64,
+        /// A PromQL selector whose series have all values of the label.
+        of: String,
+    },
+}
+
+/// A circuit breaker: runs in a row that did not help stop further ones, on whatever target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// So many in a row; at least 1.
+    pub after: u32,
+    /// For so long after the last of them. Then one is let through, to see.
+    pub reset: Duration,
 }
 
 /// How an action is carried out. Secrets are named by file, never held.

@@ -48,8 +48,12 @@ pub(crate) struct Config {
     pub(crate) alertmanager: Option<Alertmanager>,
     /// Where requests are told.
     pub(crate) slack: Option<Slack>,
-    /// Who may decide.
+    /// The people who are known. What they may do is in [`Rules::people`].
     pub(crate) approvers: Vec<Approver>,
+    /// The programs that may deliver alerts.
+    pub(crate) senders: Vec<Sender>,
+    /// Where the groups of [`Rules::people`] are found, by name. A group without an entry is nowhere else.
+    pub(crate) groups: BTreeMap<String, GroupConfig>,
     /// What is special about single guests, by name. A guest without an entry has no grant and the default limits.
     pub(crate) guests: BTreeMap<String, GuestConfig>,
     /// Configured detectors, by name.
@@ -83,6 +87,19 @@ pub(crate) struct Server {
     pub(crate) snapshot_interval: Duration,
     /// How many threads call guests; at least 1.
     pub(crate) workers: usize,
+    /// What the listener proves itself with. None: it speaks plain HTTP.
+    pub(crate) tls: Option<TlsFiles>,
+}
+
+/// PEM files for the listener.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFiles {
+    /// The certificate and those it depends on.
+    pub(crate) cert: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+    /// Clients need a certificate that one of these has signed.
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 /// `[prometheus]`: where samples come from.
@@ -111,11 +128,35 @@ pub(crate) struct Alertmanager {
     pub(crate) alertname: String,
 }
 
-/// `[slack]`: where requests are told.
+/// `[slack]`: where requests are told, and decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Slack {
-    /// An incoming webhook.
-    pub(crate) webhook_url: WebhookUrl,
+    /// How messages get there.
+    pub(crate) posting: SlackPosting,
+    /// Proves that a request to this host comes from Slack. Without it, none is answered.
+    pub(crate) signing_secret: Option<Secret>,
+    /// The one workspace that may talk to this host; always there where a request could be.
+    pub(crate) team_id: Option<String>,
+    /// Opens a WebSocket to Slack, so that no URL of this host need be reachable from there.
+    pub(crate) app_token: Option<Secret>,
+    /// Where Slack's API is.
+    pub(crate) api_url: BaseUrl,
+    /// Hosts, with their ports where they are not the usual ones, that a `response_url` may name.
+    pub(crate) response_hosts: Vec<String>,
+}
+
+/// How messages get to Slack.
+#[derive(Clone, Debug)]
+pub(crate) enum SlackPosting {
+    /// A plain incoming webhook: what was posted cannot be changed.
+    Webhook(WebhookUrl),
+    /// A bot, which can change its messages and look up who is on call.
+    Bot {
+        /// `xoxb-...`.
+        token: Secret,
+        /// Id of the channel that is told of everything.
+        channel: String,
+    },
 }
 
 /// The URL of an incoming webhook. Whoever knows it can post, so its `Debug` prints nothing of it.
@@ -142,6 +183,26 @@ pub(crate) struct Approver {
     pub(crate) name: String,
     /// Proves it over HTTP; at least 16 characters, unique.
     pub(crate) token: Secret,
+    /// Their user id in Slack, unique.
+    pub(crate) slack_user: Option<String>,
+}
+
+/// `[[sender]]`: a program that may deliver alerts, and nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    /// Unique name, different from every person's; the user name of basic authentication.
+    pub(crate) name: String,
+    /// Its bearer token, or its password; at least 16 characters, unique.
+    pub(crate) token: Secret,
+}
+
+/// Where a group is found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GroupConfig {
+    /// Id of a user group of Slack whose members are in it as well.
+    pub(crate) slack_usergroup: Option<String>,
+    /// Id of the channel of Slack where it is asked.
+    pub(crate) slack_channel: Option<String>,
 }
 
 /// `[guest.NAME]`: what is special about one guest.

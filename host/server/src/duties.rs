@@ -11,6 +11,7 @@ use tidegate_domain::book::{Incident, Request};
 use tidegate_domain::event::{Asked, Event, Fact, IncidentId, RequestId};
 use tidegate_domain::input::{Input, PolicyAnswer, Silence};
 use tidegate_domain::owed::{Duty, next_deadline, owed};
+use tidegate_domain::rules::Most;
 use tokio::task::JoinSet;
 
 use crate::consult;
@@ -125,14 +126,14 @@ async fn announce(host: &Host, id: &RequestId) {
     let setup = host.setup();
     let Some(slack) = &setup.slack else {
         // The log has it already, with the event.
-        host.keeper.insist(Input::Announced { request: id.clone(), via: "log".to_owned() }).await;
+        host.keeper.insist(Input::Announced { request: id.clone(), via: "log".to_owned(), message: None }).await;
         return;
     };
     let sent = slack.post(&slack::request_message(&request, &incident)).await;
     host.metrics.count_notification("slack", sent.is_ok());
     match sent {
         Ok(()) => {
-            host.keeper.insist(Input::Announced { request: id.clone(), via: "slack".to_owned() }).await;
+            host.keeper.insist(Input::Announced { request: id.clone(), via: "slack".to_owned(), message: None }).await;
         }
         Err(error) => tracing::error!(request = %id, %error, "Slack did not take the message; trying again"),
     }
@@ -142,7 +143,9 @@ async fn start(host: &Arc<Host>, id: &RequestId) {
     let Some((request, open)) = request(host, id) else { return };
     let silence = silence(host, &open).await;
     let last_sample = host.pulse.last(&open);
-    let input = Input::StartRequested { request: id.clone(), silence, last_sample };
+    let policy_digest = host.setup().policies.of(&open.origin).map(|policy| policy.digest().to_owned());
+    let populations = populations(host, &request.proposal.action.name).await;
+    let input = Input::StartRequested { request: id.clone(), silence, last_sample, policy_digest, populations };
     let granted = match host.keeper.submit(input).await {
         Ok(events) => events.iter().any(|event| is_start_of(event, id)),
         // Not durable, so not started: still owed.
@@ -155,6 +158,31 @@ async fn start(host: &Arc<Host>, id: &RequestId) {
     let result = actions::run(action, &request.id.0).await;
     host.metrics.count_execution(&action.name, &result);
     host.keeper.insist(Input::Ran { request: id.clone(), result }).await;
+}
+
+/// How many values each label has whose blast radius is a share of them.
+async fn populations(host: &Host, action: &str) -> BTreeMap<String, Result<u64, String>> {
+    let rules = host.keeper.rules();
+    let (setup, mut counted) = (host.setup(), BTreeMap::new());
+    for radius in rules.actions.get(action).map_or(&[][..], |action| &action.blast_radius) {
+        let Most::Share { of, .. } = &radius.most else { continue };
+        let expr = format!("count(count by ({}) ({of}))", radius.label);
+        let count = match setup.prometheus.query(&expr).await {
+            Ok(answer) => count_of(&answer.value).ok_or_else(|| format!("{expr} gives no number")),
+            Err(error) => Err(format!("{expr} could not be evaluated: {error}")),
+        };
+        counted.insert(radius.label.clone(), count);
+    }
+    counted
+}
+
+/// The number that `count` gives; nothing at all is none.
+fn count_of(value: &InstantValue) -> Option<u64> {
+    let count = match value {
+        InstantValue::Vector(samples) => samples.first().map_or(0.0, |sample| sample.value),
+        InstantValue::Scalar(value) => *value,
+    };
+    (count.is_finite() && count >= 0.0).then_some(count as u64)
 }
 
 fn is_start_of(event: &Event, id: &RequestId) -> bool {

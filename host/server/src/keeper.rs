@@ -9,7 +9,7 @@ use tidegate_domain::decide::{DecisionError, check_decision, decide};
 use tidegate_domain::event::{DecidedBy, Event, Fact, IncidentId, RequestId};
 use tidegate_domain::input::{Input, Verdict};
 use tidegate_domain::rules::Rules;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::clock;
 use crate::journal::{Entry, Journal, JournalError, Stored};
@@ -29,6 +29,8 @@ pub(crate) struct Keeper {
     metrics: Arc<Metrics>,
     /// Wakes whoever carries out what is owed.
     changed: Notify,
+    /// Counts how often the book has changed, for everybody else who wants to know.
+    revision: watch::Sender<u64>,
 }
 
 /// Why a decision was not taken.
@@ -48,8 +50,8 @@ impl Keeper {
         let mut book = Book::default();
         journal.reader().load_all(|stored| book.apply(&stored.event)).await?;
         let (book, rules) = (RwLock::new(book), RwLock::new(Arc::new(rules)));
-        let (deciding, changed) = (Mutex::default(), Notify::new());
-        Ok(Keeper { book, journal, deciding, rules, metrics, changed })
+        let (deciding, changed, revision) = (Mutex::default(), Notify::new(), watch::Sender::new(0));
+        Ok(Keeper { book, journal, deciding, rules, metrics, changed, revision })
     }
 
     /// The book as it is now. Held for as short as it takes to read from it.
@@ -80,6 +82,11 @@ impl Keeper {
     /// Waits until the book has changed since the last call.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Tells of every change of the book from now on, several at once where they come quickly.
+    pub(crate) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
     }
 
     /// Decides an input and what follows from it. The events are durable when this returns.
@@ -150,6 +157,7 @@ impl Keeper {
         }
         if !all.is_empty() {
             self.changed.notify_one();
+            self.revision.send_modify(|count| *count += 1);
         }
         Ok(all)
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{self, Config, SlackPosting};
 use crate::consult::Policies;
 use crate::guest_folder::LoadedGuests;
 use crate::http_client::{HttpClientOptions, HttpOptionsError};
@@ -41,11 +41,11 @@ impl Setup {
             None => None,
         };
         let slack = match &config.slack {
-            Some(slack) => {
+            Some(config::Slack { posting: SlackPosting::Webhook(url), .. }) => {
                 let http = HttpClientOptions::default().build()?;
-                Some(Arc::new(slack::IncomingWebhook::new(http, slack.webhook_url.expose().clone())))
+                Some(Arc::new(slack::IncomingWebhook::new(http, url.expose().clone())))
             }
-            None => None,
+            _ => None,
         };
         Ok(Setup {
             config: Arc::new(config),

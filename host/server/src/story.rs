@@ -4,6 +4,7 @@ use tidegate_domain::book::Book;
 use tidegate_domain::event::{
     CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, Refusal, RequestId, RunResult, Verified,
 };
+use tidegate_domain::terms::Quorum;
 use tidegate_domain::time::Timestamp;
 
 use crate::{clock, questions};
@@ -16,6 +17,7 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::MemberJoined { .. } => "member_joined",
         Fact::MemberEnded { .. } => "member_ended",
         Fact::AlertsChanged { .. } => "alerts_changed",
+        Fact::SeriesTraced { .. } => "series_traced",
         Fact::SeverityRaised { .. } => "severity_raised",
         Fact::IncidentClosed { .. } => "incident_closed",
         Fact::PolicyAsked { .. } => "policy_asked",
@@ -26,6 +28,10 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::IncidentJoined { .. } => "incident_joined",
         Fact::RequestOpened { .. } => "request_opened",
         Fact::RequestAnnounced { .. } => "request_announced",
+        Fact::RequestTold { .. } => "request_told",
+        Fact::RequestReminded { .. } => "request_reminded",
+        Fact::RequestEscalated { .. } => "request_escalated",
+        Fact::ApprovalGiven { .. } => "approval_given",
         Fact::RequestApproved { .. } => "request_approved",
         Fact::RequestAutoApproved { .. } => "request_auto_approved",
         Fact::RequestDenied { .. } => "request_denied",
@@ -41,6 +47,7 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::StormStarted { .. } => "storm_started",
         Fact::StormContinued {} => "storm_continued",
         Fact::StormEnded {} => "storm_ended",
+        Fact::RosterChanged { .. } => "roster_changed",
         Fact::Paused { .. } => "paused",
         Fact::Resumed { .. } => "resumed",
     }
@@ -53,6 +60,7 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::MemberJoined { incident, .. }
         | Fact::MemberEnded { incident, .. }
         | Fact::AlertsChanged { incident, .. }
+        | Fact::SeriesTraced { incident, .. }
         | Fact::SeverityRaised { incident, .. }
         | Fact::IncidentClosed { incident, .. }
         | Fact::PolicyAsked { incident, .. }
@@ -64,6 +72,10 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::RequestOpened { incident, request, .. }
         | Fact::FixRevoked { incident, request } => (Some(incident), Some(request)),
         Fact::RequestAnnounced { request, .. }
+        | Fact::RequestTold { request, .. }
+        | Fact::RequestReminded { request }
+        | Fact::RequestEscalated { request, .. }
+        | Fact::ApprovalGiven { request, .. }
         | Fact::RequestApproved { request, .. }
         | Fact::RequestAutoApproved { request, .. }
         | Fact::RequestDenied { request, .. }
@@ -79,6 +91,7 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::StormStarted { .. }
         | Fact::StormContinued {}
         | Fact::StormEnded {}
+        | Fact::RosterChanged { .. }
         | Fact::Paused { .. }
         | Fact::Resumed { .. } => (None, None),
     }
@@ -116,9 +129,12 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
                 MemberEnd::Vanished => "is gone for good",
             }
         ),
-        Fact::AlertsChanged { incident, alerts } => {
+        Fact::AlertsChanged { incident, alerts, .. } => {
             let firing = alerts.iter().filter(|alert| alert.firing).count();
             format!("incident {incident}: {firing} alerts began to fire, {} resolved", alerts.len() - firing)
+        }
+        Fact::SeriesTraced { incident, series, points } => {
+            format!("incident {incident}: {} more samples of {series}", points.len())
         }
         Fact::SeverityRaised { incident, severity } => {
             format!("incident {incident} got worse: severity {}", severity.name())
@@ -159,10 +175,26 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             proposal.action.target,
             proposal.summary
         ),
-        Fact::RequestAnnounced { request, via } => format!("request {request} was announced by {via}"),
-        Fact::RequestApproved { request, by } => format!("request {request} was approved by {}", who(by)),
-        Fact::RequestAutoApproved { request, level, limit } => {
-            format!("request {request} passed by itself: {} is at most {}", level.name(), limit.name())
+        Fact::RequestAnnounced { request, via, .. } => format!("request {request} was announced by {via}"),
+        Fact::RequestTold { request, via, stage } => {
+            format!("what {via} says about request {request} was brought up to date: {stage}")
+        }
+        Fact::RequestReminded { request } => format!("people were reminded of request {request}"),
+        Fact::RequestEscalated { request, to } => {
+            format!("request {request} was escalated: {} may decide as well", to.join(", "))
+        }
+        Fact::ApprovalGiven { request, by, reason, missing } => format!(
+            "request {request} has a yes of {}{}; still needed: {}",
+            who(by),
+            because(reason.as_deref()),
+            missing.iter().map(needed).collect::<Vec<_>>().join(", ")
+        ),
+        Fact::RequestApproved { request, by, reason } => {
+            format!("request {request} was approved by {}{}", who(by), because(reason.as_deref()))
+        }
+        Fact::RequestAutoApproved { request, level, limit, earned } => {
+            let why = earned.map(|fixes| format!(" after {fixes} verified fixes in a row")).unwrap_or_default();
+            format!("request {request} passed by itself{why}: {} is at most {}", level.name(), limit.name())
         }
         Fact::RequestDenied { request, by, reason } => {
             format!("request {request} was denied by {}: {reason}", who(by))
@@ -215,8 +247,25 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
         Fact::StormStarted { reason } => format!("storm: {reason}; every proposal is held"),
         Fact::StormContinued {} => "the storm goes on".to_owned(),
         Fact::StormEnded {} => "the storm is over; proposals go on".to_owned(),
+        Fact::RosterChanged { group, members } => {
+            let names: Vec<&str> = members.iter().map(String::as_str).collect();
+            let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+            format!("in group {group} there is now, from elsewhere: {names}")
+        }
         Fact::Paused { by } => format!("all repairs paused by {}", who(by)),
         Fact::Resumed { by } => format!("repairs resumed by {}", who(by)),
+    }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+/// How many more must say yes, in words.
+pub(crate) fn needed(quorum: &Quorum) -> String {
+    match &quorum.of {
+        Some(group) => format!("{} of {group}", quorum.count),
+        None => format!("{} of all who may decide", quorum.count),
     }
 }
 
@@ -249,7 +298,15 @@ pub(crate) fn guarded(guard: &Guard) -> String {
         Guard::TargetBusy { request } => format!("request {request} holds the target"),
         Guard::Cooldown { until } => format!("this target was treated so lately; free from {}", at(until)),
         Guard::Rate { until } => format!("too many runs on this target in an hour; free from {}", at(until)),
-        Guard::BlastRadius { targets } => format!("{targets} targets are under repair already"),
+        Guard::BlastRadius { targets, label: None } => format!("{targets} targets are under repair already"),
+        Guard::BlastRadius { targets, label: Some(label) } => {
+            format!("{targets} values of {label} are under repair already")
+        }
+        Guard::BlastRadiusUnknown { error } => format!("how many there are is not known: {error}"),
+        Guard::Maintenance { window } => format!("the maintenance window {window} is open"),
+        Guard::CircuitOpen { runs, until } => {
+            format!("{runs} runs in a row did not help; free from {}", at(until))
+        }
         Guard::Paused { by } => format!("{by} paused all repairs"),
         Guard::Storm => "many things are breaking at once".to_owned(),
     };

@@ -1,8 +1,8 @@
 //! Folding one event into the book. Total: an event that names something unknown changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Approval, Book, Consult, Incident, Member, Request, Run, Storm, Verification};
+use super::{Announcement, Approval, Book, Consult, Incident, Member, Request, Run, Storm, Verification, Yes};
 use crate::event::{Alert, Event, Evidence, Fact, Health, IncidentId, RequestId, RunResult, Verified};
 use crate::time::Timestamp;
 
@@ -21,7 +21,10 @@ impl Book {
                     member.ended = Some((at, *how));
                 }
             }),
-            Fact::AlertsChanged { incident, alerts } => self.change_alerts(incident, alerts),
+            Fact::AlertsChanged { incident, alerts, caused_by } => {
+                self.change_alerts(incident, alerts);
+                self.with_incident(incident, |i| i.caused_by.extend(caused_by.iter().cloned()));
+            }
             Fact::SeverityRaised { incident, severity } => self.with_incident(incident, |i| {
                 i.severity = *severity;
                 // Worse than when the policy or the person last said no: worth another look.
@@ -69,7 +72,10 @@ impl Book {
                         incident: incident.clone(),
                         proposal: (**proposal).clone(),
                         opened_at: at,
-                        announced: BTreeSet::new(),
+                        announced: BTreeMap::new(),
+                        reminded: None,
+                        escalated: None,
+                        yeses: Vec::new(),
                         approval: Approval::Pending,
                         run: Run::NotStarted,
                         last_start: None,
@@ -86,6 +92,9 @@ impl Book {
                 }
             }
             Fact::StormEnded {} => self.storm = None,
+            Fact::RosterChanged { group, members } => {
+                self.rosters.insert(group.clone(), members.clone());
+            }
             Fact::Paused { by } => self.paused = Some(by.clone()),
             Fact::Resumed { .. } => self.paused = None,
             fact => self.apply_to_request(at, fact),
@@ -94,11 +103,27 @@ impl Book {
 
     fn apply_to_request(&mut self, at: Timestamp, fact: &Fact) {
         match fact {
-            Fact::RequestAnnounced { request, via } => self.with_request(request, |r| {
-                r.announced.insert(via.clone());
+            Fact::RequestAnnounced { request, via, message } => self.with_request(request, |r| {
+                let told = Announcement { message: message.clone(), stage: r.stage() };
+                r.announced.insert(via.clone(), told);
             }),
-            Fact::RequestApproved { request, by } => {
-                self.with_request(request, |r| r.approval = Approval::Approved { at, by: Some(by.clone()) });
+            Fact::RequestTold { request, via, stage } => self.with_request(request, |r| {
+                if let Some(told) = r.announced.get_mut(via) {
+                    told.stage.clone_from(stage);
+                }
+            }),
+            Fact::RequestReminded { request } => self.with_request(request, |r| r.reminded = Some(at)),
+            Fact::RequestEscalated { request, to } => {
+                self.with_request(request, |r| r.escalated = Some((at, to.clone())));
+            }
+            Fact::ApprovalGiven { request, by, reason, .. } => self.with_request(request, |r| {
+                r.yeses.push(Yes { at, by: by.clone(), reason: reason.clone() });
+            }),
+            Fact::RequestApproved { request, by, reason } => {
+                self.with_request(request, |r| {
+                    r.yeses.push(Yes { at, by: by.clone(), reason: reason.clone() });
+                    r.approval = Approval::Approved { at, by: Some(by.clone()) };
+                });
             }
             Fact::RequestAutoApproved { request, .. } => {
                 self.with_request(request, |r| r.approval = Approval::Approved { at, by: None });
@@ -172,6 +197,7 @@ impl Book {
             dry_run,
             evidence,
             alerts,
+            caused_by,
         } = fact
         else {
             return;
@@ -188,6 +214,7 @@ impl Book {
             dry_run: *dry_run,
             members: BTreeMap::new(),
             alerts: alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())).collect(),
+            caused_by: caused_by.clone(),
             consult: if *has_policy { Consult::Due(at) } else { Consult::Done },
             requests: Vec::new(),
             unmet: false,
@@ -292,6 +319,12 @@ impl Book {
     fn with_request(&mut self, id: &RequestId, change: impl FnOnce(&mut Request)) {
         if let Some(request) = self.requests.get_mut(id) {
             change(request);
+            let stage = request.stage();
+            if request.announced.values().any(|told| told.stage != stage) {
+                self.untold.insert(id.clone());
+            } else {
+                self.untold.remove(id);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ways into the book that need not look at everything: a book keeps every incident that there ever was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Book, Incident, Request, Run, Storm, Streak};
 use crate::event::{DecidedBy, Event, IncidentId, Origin, RequestId};
@@ -74,6 +74,17 @@ impl Book {
     #[must_use]
     pub fn paused_by(&self) -> Option<&DecidedBy> {
         self.paused.as_ref()
+    }
+
+    /// The members of a group that come from elsewhere, as they were last looked up.
+    #[must_use]
+    pub fn roster(&self, group: &str) -> Option<&BTreeSet<String>> {
+        self.rosters.get(group)
+    }
+
+    /// The requests of which people know an older stage than the one they are at.
+    pub fn untold_requests(&self) -> impl Iterator<Item = &Request> {
+        self.untold.iter().filter_map(|id| self.requests.get(id))
     }
 
     /// The open incident of this origin.

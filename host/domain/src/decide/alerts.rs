@@ -1,5 +1,7 @@
 //! Incidents from Alertmanager's alerts. Deliveries come at least once, in any order, by more than one path.
 
+use std::collections::BTreeSet;
+
 use super::{Context, brakes, incident, verification};
 use crate::book::Incident;
 use crate::event::{Alert, Fact, Health, IncidentId, Origin};
@@ -9,7 +11,7 @@ use crate::rules::{Mode, Route, Severity};
 /// Alerts that say that alerting itself works, or that silence others. Never trouble.
 const NEVER_INCIDENTS: [&str; 2] = ["Watchdog", "InfoInhibitor"];
 
-pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]) -> Vec<Fact> {
+pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert], by: Option<&str>) -> Vec<Fact> {
     let mut fresh: Vec<&Alert> = Vec::new();
     let mut facts = Vec::new();
     for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
@@ -20,7 +22,7 @@ pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]
             _ => {}
         }
     }
-    facts.extend(opened(context, group_key, &fresh));
+    facts.extend(opened(context, group_key, &fresh, by));
     facts
 }
 
@@ -46,10 +48,14 @@ fn updated(incident: &Incident, alert: &Alert) -> Option<Fact> {
         (true, false) => alert.starts_at >= known.starts_at,
         _ => false,
     };
-    news.then(|| Fact::AlertsChanged { incident: incident.id.clone(), alerts: vec![alert.clone()] })
+    news.then(|| Fact::AlertsChanged {
+        incident: incident.id.clone(),
+        alerts: vec![alert.clone()],
+        caused_by: BTreeSet::new(),
+    })
 }
 
-fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert]) -> Vec<Fact> {
+fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert], by: Option<&str>) -> Vec<Fact> {
     let Some(first) = fresh.first() else {
         return Vec::new();
     };
@@ -58,8 +64,9 @@ fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert]) -> Vec<Fact>
         Origin::Alert { route: route.map(|r| r.name.clone()).unwrap_or_default(), group_key: group_key.to_owned() };
     let alerts: Vec<Alert> = fresh.iter().map(|alert| (*alert).clone()).collect();
     let severity = fresh.iter().map(|alert| severity_of(context, &alert.labels)).max().unwrap_or(Severity::High);
+    let caused_by: BTreeSet<String> = by.map(str::to_owned).into_iter().collect();
     if let Some(open) = context.book.open_for(&origin) {
-        let changed = Fact::AlertsChanged { incident: open.id.clone(), alerts };
+        let changed = Fact::AlertsChanged { incident: open.id.clone(), alerts, caused_by };
         return [Some(changed), incident::raised(open, severity)].into_iter().flatten().collect();
     }
     let id = context.book.next_incident();
@@ -74,6 +81,7 @@ fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert]) -> Vec<Fact>
         dry_run: route.is_some_and(|r| r.dry_run) || context.rules.gate.dry_run,
         evidence: None,
         alerts,
+        caused_by,
     }];
     facts.extend(incident::relapse(context, &origin, &id));
     facts.extend(brakes::count(context));
@@ -97,7 +105,7 @@ pub(super) fn observed(context: &Context<'_>, id: &IncidentId, gone: bool) -> Ve
     if gone != incident.is_calm() {
         let changed = incident.alerts.values().filter(|alert| alert.firing == gone);
         let alerts = changed.map(|alert| Alert { firing: !gone, ..alert.clone() }).collect();
-        facts.push(Fact::AlertsChanged { incident: id.clone(), alerts });
+        facts.push(Fact::AlertsChanged { incident: id.clone(), alerts, caused_by: BTreeSet::new() });
     }
     let health = if gone { Health::Healthy } else { Health::Unhealthy };
     facts.extend(verification::observed(context, incident, context.now, health));

@@ -4,6 +4,7 @@ use super::Context;
 use crate::book::{Approval, Book};
 use crate::event::{DecidedBy, Fact, RequestId};
 use crate::input::Verdict;
+use crate::people::Role;
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -41,7 +42,7 @@ pub fn check_decision(
     verdict: &Verdict,
     now: Timestamp,
 ) -> Result<(), DecisionError> {
-    if !rules.approvers.contains(&by.approver) {
+    if !rules.people.may(&by.approver, Role::Approve) {
         return Err(DecisionError::NotAnApprover(by.approver.clone()));
     }
     let open = book.request(request).ok_or_else(|| DecisionError::Unknown(request.clone()))?;
@@ -52,7 +53,7 @@ pub fn check_decision(
         return Err(DecisionError::Over { request: request.clone(), state: "expired" });
     }
     match verdict {
-        Verdict::Approve { digest: Some(digest) } if *digest != open.proposal.digest => {
+        Verdict::Approve { digest: Some(digest), .. } if *digest != open.proposal.digest => {
             Err(DecisionError::OtherDigest(request.clone()))
         }
         Verdict::Deny { reason } if reason.trim().is_empty() => Err(DecisionError::NoReason),
@@ -66,7 +67,7 @@ pub(super) fn decided(context: &Context<'_>, request: &RequestId, by: &DecidedBy
     }
     let (request, by) = (request.clone(), by.clone());
     vec![match verdict {
-        Verdict::Approve { .. } => Fact::RequestApproved { request, by },
+        Verdict::Approve { reason, .. } => Fact::RequestApproved { request, by, reason: reason.clone() },
         Verdict::Deny { reason } => Fact::RequestDenied { request, by, reason: reason.trim().to_owned() },
     }]
 }

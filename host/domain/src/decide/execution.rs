@@ -1,5 +1,7 @@
 //! Starting what was approved, at most once, and what came back.
 
+use std::collections::BTreeMap;
+
 use super::{Context, guards, proposal};
 use crate::book::{Approval, Incident, Request, Run};
 use crate::event::{Fact, Guard, RequestId, RunResult};
@@ -9,13 +11,16 @@ use crate::time::Timestamp;
 /// How often an idempotent action that is lost from sight is run in all.
 const MOST_RUNS: u32 = 3;
 
+/// What the outside says just before an action is started; see [`Input::StartRequested`](crate::input::Input).
+pub(super) struct Outside<'a> {
+    pub(super) silence: &'a Silence,
+    pub(super) last_sample: Option<Timestamp>,
+    pub(super) policy_digest: &'a Option<String>,
+    pub(super) populations: &'a BTreeMap<String, Result<u64, String>>,
+}
+
 /// The caller runs the action if and only if `ExecutionStarted` comes back and has been made durable.
-pub(super) fn start(
-    context: &Context<'_>,
-    id: &RequestId,
-    silence: &Silence,
-    last_sample: Option<Timestamp>,
-) -> Vec<Fact> {
+pub(super) fn start(context: &Context<'_>, id: &RequestId, outside: &Outside<'_>) -> Vec<Fact> {
     let Some(request) = context.book.request(id) else {
         return Vec::new();
     };
@@ -29,7 +34,7 @@ pub(super) fn start(
         _ => return Vec::new(),
     };
     let request = id.clone();
-    vec![match guard(context, id, start_by, silence, last_sample) {
+    vec![match guard(context, id, start_by, outside) {
         None => Fact::ExecutionStarted { request, run: earlier + 1 },
         Some(guard) if earlier == 0 => {
             let retry_at = match &guard {
@@ -66,13 +71,7 @@ pub(super) fn lost(context: &Context<'_>, request: &Request, runs: u32) -> Optio
     Some(Fact::ExecutionFinished { request: request.id.clone(), result })
 }
 
-fn guard(
-    context: &Context<'_>,
-    id: &RequestId,
-    start_by: Timestamp,
-    silence: &Silence,
-    last_sample: Option<Timestamp>,
-) -> Option<Guard> {
+fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &Outside<'_>) -> Option<Guard> {
     let in_trouble = |incident: &&Incident| incident.is_open() && (!incident.is_calm() || incident.unmet);
     let request = context.book.request(id);
     let incident = request.and_then(|request| context.book.incident(&request.incident)).filter(in_trouble);
@@ -85,7 +84,7 @@ fn guard(
     if context.book.storm.is_some() {
         return Some(Guard::Storm);
     }
-    match silence {
+    match outside.silence {
         Silence::None => {}
         Silence::By(by) => return Some(Guard::Silenced { by: by.clone() }),
         Silence::Unknown(error) => {
@@ -95,7 +94,7 @@ fn guard(
     if context.now > start_by {
         return Some(Guard::Stale);
     }
-    if guards::is_late(context, incident, last_sample) {
+    if guards::is_late(context, incident, outside.last_sample) {
         return Some(Guard::Late);
     }
     let Some(action) = proposal::unchanged(context, incident, &request.proposal.action) else {

@@ -46,7 +46,7 @@ pub(super) fn on_target(
     }
     let busy: BTreeSet<&Labels> = others().filter(|r| is_under_repair(r)).map(|r| &r.proposal.action.target).collect();
     if busy.len() >= context.rules.gate.max_targets {
-        return Some(Guard::BlastRadius { targets: busy.len() });
+        return Some(Guard::BlastRadius { targets: busy.len(), label: None });
     }
     None
 }

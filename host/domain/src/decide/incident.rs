@@ -1,8 +1,10 @@
 //! Incidents from watched queries: opened, joined, worsened, ended.
 
+use std::collections::BTreeSet;
+
 use super::{Context, brakes, verification};
 use crate::book::{Book, Incident};
-use crate::event::{Evidence, Fact, IncidentId, MemberEnd, Origin, Verified};
+use crate::event::{Evidence, Fact, IncidentId, MemberEnd, Origin, TracePoint, Verified};
 use crate::input::WatchChange;
 use crate::labels::Labels;
 use crate::rules::{OnAbsent, Severity};
@@ -94,6 +96,7 @@ pub(super) fn open(
         dry_run: watch.dry_run || context.rules.gate.dry_run,
         evidence,
         alerts: Vec::new(),
+        caused_by: BTreeSet::new(),
     }];
     facts.extend(relapse(context, &origin, &id));
     facts.extend(brakes::count(context));
@@ -127,4 +130,12 @@ fn ended(context: &Context<'_>, incident: &Incident, series: &Labels, how: Membe
         facts.push(verification::accepted(&request.id));
     }
     facts
+}
+
+/// Samples of a series of an open incident were judged: worth keeping, as what a person will want to see.
+pub(super) fn traced(context: &Context<'_>, id: &IncidentId, series: &Labels, points: &[TracePoint]) -> Vec<Fact> {
+    if context.book.incident(id).is_none() || points.is_empty() {
+        return Vec::new();
+    }
+    vec![Fact::SeriesTraced { incident: id.clone(), series: series.clone(), points: points.to_vec() }]
 }

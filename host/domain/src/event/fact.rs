@@ -1,15 +1,16 @@
 //! The kinds of facts, in the order of an incident's life.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, Asked, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Refusal,
-    RequestId, RunResult, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Message, Origin, Proposal,
+    Refusal, RequestId, RunResult, TracePoint, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
 use crate::rules::{Mode, Severity};
+use crate::terms::Quorum;
 use crate::time::Timestamp;
 
 /// What happened.
@@ -44,6 +45,9 @@ pub enum Fact {
         evidence: Option<Box<Evidence>>,
         /// The first alerts, for alerts.
         alerts: Vec<Alert>,
+        /// Who caused or requested it, by any name, as far as is known.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        caused_by: BTreeSet<String>,
     },
     /// Another series of the group became anomalous.
     MemberJoined {
@@ -67,6 +71,18 @@ pub enum Fact {
         incident: IncidentId,
         /// Their state as delivered.
         alerts: Vec<Alert>,
+        /// Who else caused or requested it, by any name, as far as is known.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        caused_by: BTreeSet<String>,
+    },
+    /// Samples of one of its series, as they were judged: what a chart of it is drawn from.
+    SeriesTraced {
+        /// The incident.
+        incident: IncidentId,
+        /// The series.
+        series: Labels,
+        /// Oldest first, later than those of an earlier such event.
+        points: Vec<TracePoint>,
     },
     /// It got worse.
     SeverityRaised {
@@ -150,13 +166,52 @@ pub enum Fact {
         request: RequestId,
         /// By which channel.
         via: String,
+        /// The message, where it can be changed later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Message>,
     },
-    /// A person said yes.
+    /// What people were told of a request was brought up to date.
+    RequestTold {
+        /// The request.
+        request: RequestId,
+        /// By which channel.
+        via: String,
+        /// How it stood, as [`Request::stage`](crate::book::Request::stage).
+        stage: String,
+    },
+    /// People were reminded that it waits.
+    RequestReminded {
+        /// The request.
+        request: RequestId,
+    },
+    /// Nobody had answered for a while: these groups may decide as well.
+    RequestEscalated {
+        /// The request.
+        request: RequestId,
+        /// Names of groups.
+        to: Vec<String>,
+    },
+    /// A person said yes, and that is not enough yet.
+    ApprovalGiven {
+        /// The request.
+        request: RequestId,
+        /// Who.
+        by: DecidedBy,
+        /// Why, where they said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// How many more are needed, of whom.
+        missing: Vec<Quorum>,
+    },
+    /// A person said yes, and that was enough.
     RequestApproved {
         /// The request.
         request: RequestId,
         /// Who.
         by: DecidedBy,
+        /// Why, where they said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The config let it pass.
     RequestAutoApproved {
@@ -166,6 +221,9 @@ pub enum Fact {
         level: Severity,
         /// Up to where the config lets pass.
         limit: Severity,
+        /// Where it passed because the action has proved itself: how many verified fixes in a row it had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        earned: Option<u32>,
     },
     /// A person said no.
     RequestDenied {
@@ -255,6 +313,13 @@ pub enum Fact {
     StormContinued {},
     /// It has been quiet for long enough.
     StormEnded {},
+    /// Other people than before are in a group whose members come from elsewhere.
+    RosterChanged {
+        /// The group.
+        group: String,
+        /// Names of the people who are in it now.
+        members: BTreeSet<String>,
+    },
     /// Somebody stopped all repairs.
     Paused {
         /// Who.

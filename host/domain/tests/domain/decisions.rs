@@ -85,7 +85,7 @@ fn in_auto_mode_the_lesser_passes_by_itself() {
     check_with(
         |rules| {
             rules.watches.get_mut("web").unwrap().mode = tidegate_domain::rules::Mode::Auto;
-            rules.gate.auto_approve = tidegate_domain::rules::Severity::Medium;
+            crate::world::auto_approve(rules, tidegate_domain::rules::Severity::Medium);
         },
         expect![[r#"
             0 anomaly shop a
@@ -128,7 +128,7 @@ fn auto_asks_a_person_after_an_unknown_outcome() {
     check_with(
         |rules| {
             rules.watches.get_mut("web").unwrap().mode = tidegate_domain::rules::Mode::Auto;
-            rules.gate.auto_approve = tidegate_domain::rules::Severity::Medium;
+            crate::world::auto_approve(rules, tidegate_domain::rules::Severity::Medium);
         },
         expect![[r#"
             0 anomaly shop a
@@ -154,7 +154,7 @@ fn auto_asks_a_person_after_a_repair_that_did_not_help() {
     check_with(
         |rules| {
             rules.watches.get_mut("web").unwrap().mode = tidegate_domain::rules::Mode::Auto;
-            rules.gate.auto_approve = tidegate_domain::rules::Severity::Medium;
+            crate::world::auto_approve(rules, tidegate_domain::rules::Severity::Medium);
         },
         expect![[r#"
             0 anomaly shop a
@@ -184,7 +184,7 @@ fn auto_does_not_overrule_a_persons_no() {
     check_with(
         |rules| {
             rules.watches.get_mut("web").unwrap().mode = tidegate_domain::rules::Mode::Auto;
-            rules.gate.auto_approve = tidegate_domain::rules::Severity::High;
+            crate::world::auto_approve(rules, tidegate_domain::rules::Severity::High);
             rules.actions.get_mut("restart").unwrap().risk = tidegate_domain::rules::Severity::Critical;
         },
         expect![[r#"
@@ -213,7 +213,6 @@ fn pausing_needs_an_approver_too() {
         1 pause bob
         2 resume mallory
         2 resume bob
-            resumed by bob
         2 resume bob
     "#]]);
 }

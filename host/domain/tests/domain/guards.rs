@@ -55,8 +55,8 @@ fn each_guard_refuses_by_name_and_the_question_comes_back() {
             -> start r6
         124 start r6
             execution_refused guard=paused r6 retry_at=154
-        125 resume bob
-            resumed by bob
+        125 resume alice
+            resumed by alice
         154 propose i1 restart
             request_opened i1 restart on shop r7
         154 approve r7 alice

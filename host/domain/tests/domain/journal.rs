@@ -11,6 +11,7 @@ use tidegate_domain::event::{
 };
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
+use tidegate_domain::terms::AskedTerms;
 use tidegate_domain::time::Timestamp;
 
 use crate::script::{by, evidence};
@@ -48,6 +49,7 @@ fn proposal(spec: ActionKind) -> Box<Proposal> {
         deadline: Timestamp(START.0 + 300_000),
         start_within: Duration::from_millis(120_500),
         earlier: 2,
+        terms: AskedTerms::default(),
     })
 }
 
@@ -90,6 +92,7 @@ fn opened(origin: Origin) -> Fact {
         dry_run: false,
         evidence: Some(Box::new(evidence(series("shop", "a"), START, START))),
         alerts: vec![alert()],
+        caused_by: [].into(),
     }
 }
 
@@ -105,7 +108,7 @@ fn guards() -> Vec<Guard> {
         Guard::TargetBusy { request: RequestId("r3-0000".to_owned()) },
         Guard::Cooldown { until },
         Guard::Rate { until },
-        Guard::BlastRadius { targets: 3 },
+        Guard::BlastRadius { targets: 3, label: None },
         Guard::Paused { by: "bob".to_owned() },
         Guard::Storm,
     ]
@@ -136,7 +139,11 @@ fn facts() -> Vec<Fact> {
         opened(Origin::Absence { watch, group: Labels::empty() }),
         opened(Origin::Alert { route: String::new(), group_key: "{}:{alertname=\"Slow\"}".to_owned() }),
         Fact::MemberJoined { incident: incident(), evidence: Box::new(evidence(series("shop", "b"), START, START)) },
-        Fact::AlertsChanged { incident: incident(), alerts: vec![alert(), Alert { firing: false, ..alert() }] },
+        Fact::AlertsChanged {
+            incident: incident(),
+            alerts: vec![alert(), Alert { firing: false, ..alert() }],
+            caused_by: [].into(),
+        },
         Fact::SeverityRaised { incident: incident(), severity: Severity::Low },
         Fact::PolicyAsked { incident: incident(), policy_digest: "77aa".to_owned(), asked: asked() },
         Fact::PolicyAsked {
@@ -149,9 +156,9 @@ fn facts() -> Vec<Fact> {
         Fact::ProposalObserved { incident: incident(), proposal: proposal(http()) },
         Fact::IncidentJoined { incident: incident(), request: request() },
         Fact::RequestOpened { request: request(), incident: incident(), proposal: proposal(command()) },
-        Fact::RequestAnnounced { request: request(), via: "slack".to_owned() },
-        Fact::RequestApproved { request: request(), by: by("alice") },
-        Fact::RequestAutoApproved { request: request(), level: Severity::Low, limit: Severity::Medium },
+        Fact::RequestAnnounced { request: request(), via: "slack".to_owned(), message: None },
+        Fact::RequestApproved { request: request(), by: by("alice"), reason: None },
+        Fact::RequestAutoApproved { request: request(), level: Severity::Low, limit: Severity::Medium, earned: None },
         Fact::RequestDenied { request: request(), by: by("bob"), reason },
         Fact::RequestExpired { request: request(), retry_at: START },
         Fact::RequestWithdrawn { request: request(), reason: WithdrawReason::IncidentClosed },
@@ -240,9 +247,9 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"policy_asked","incident":"i7","policy_digest":"77aa","questions":[{"expr":"up == 0","reply":"answered","samples":[{"labels":{"pod":"a"},"at":1700000000000,"value":0.1},{"labels":{"pod":"a"},"at":1700000000000,"value":"NaN"},{"labels":{"pod":"a"},"at":1700000000000,"value":"+Inf"}]},{"expr":"up == 1","reply":"answered","samples":[]},{"expr":"nonsense(","reply":"failed","error":"bad_data"},{"expr":"sum(","cut_from":5000,"reply":"refused","reason":"too long"}]}
         {"at":1700000000000,"kind":"policy_left","incident":"i7","reason":"because","policy_digest":"77aa"}
         {"at":1700000000000,"kind":"policy_failed","incident":"i7","error":"because","retry_at":1700000000000}
-        {"at":1700000000000,"kind":"proposal_observed","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"http","url":"http://127.0.0.1:8080/admin","method":"POST","headers":{"x-kind":"kind"},"bearer_token_file":null},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2}}
+        {"at":1700000000000,"kind":"proposal_observed","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"http","url":"http://127.0.0.1:8080/admin","method":"POST","headers":{"x-kind":"kind"},"bearer_token_file":null},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2,"terms":{"approvers":null,"quorum":[{"count":1,"of":null}],"require_reason":false,"allow_own":true,"remind_at":null,"escalate":null}}}
         {"at":1700000000000,"kind":"incident_joined","incident":"i7","request":"r12-9f3a"}
-        {"at":1700000000000,"kind":"request_opened","request":"r12-9f3a","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"command","program":"/usr/bin/kubectl","args":["restart","{service}"],"env":{"LANG":"C"}},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2}}
+        {"at":1700000000000,"kind":"request_opened","request":"r12-9f3a","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"command","program":"/usr/bin/kubectl","args":["restart","{service}"],"env":{"LANG":"C"}},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2,"terms":{"approvers":null,"quorum":[{"count":1,"of":null}],"require_reason":false,"allow_own":true,"remind_at":null,"escalate":null}}}
         {"at":1700000000000,"kind":"request_announced","request":"r12-9f3a","via":"slack"}
         {"at":1700000000000,"kind":"request_approved","request":"r12-9f3a","by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"}}
         {"at":1700000000000,"kind":"request_auto_approved","request":"r12-9f3a","level":"low","limit":"medium"}

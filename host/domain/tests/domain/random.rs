@@ -15,8 +15,8 @@ use tidegate_domain::owed::{Duty, owed};
 use tidegate_domain::rules::{Mode, Severity};
 use tidegate_domain::time::Timestamp;
 
-use crate::script::{by, evidence};
-use crate::world::{START, World, group, minutes, rules, series};
+use crate::script::{by, evidence, start_of};
+use crate::world::{START, World, auto_approve, group, minutes, rules, series};
 
 /// Something that may happen. Numbers pick among what there is.
 #[derive(Clone, Debug)]
@@ -161,7 +161,7 @@ struct Life {
 impl Life {
     fn new(mode: Mode) -> Life {
         let mut rules = rules();
-        rules.gate.auto_approve = Severity::Medium;
+        auto_approve(&mut rules, Severity::Medium);
         rules.storm.incidents = 5;
         let web = rules.watches.get_mut("web").expect("there is one watch");
         web.mode = mode;
@@ -268,6 +268,7 @@ impl Life {
             Step::Alerts { key, alerts } => Some(Input::AlertsDelivered {
                 group_key: format!("g{key}"),
                 alerts: alerts.iter().map(|(name, start, firing)| alert(service(name), *start, *firing)).collect(),
+                by: None,
             }),
             Step::LookedUp { pick, gone } => Some(Input::AlertsObserved { incident: incident(*pick)?, gone: *gone }),
             Step::Answer { pick, action, fresh } => Some(Input::PolicyAnswered {
@@ -288,7 +289,7 @@ impl Life {
                 request: request(*pick, &|_| true)?,
                 by: by(["alice", "bob", "mallory"][*who]),
                 verdict: if *yes {
-                    Verdict::Approve { digest: None }
+                    Verdict::Approve { digest: None, reason: None }
                 } else {
                     Verdict::Deny { reason: "no".to_owned() }
                 },
@@ -297,6 +298,8 @@ impl Life {
                 request: request(*pick, &|_| true)?,
                 silence: if *silenced { Silence::By("somebody".to_owned()) } else { Silence::None },
                 last_sample: Some(now),
+                policy_digest: Some(policy_digest.clone()),
+                populations: [].into(),
             }),
             Step::Ran { pick, result } => Some(Input::Ran {
                 request: request(*pick, &|request| self.running.contains(&request.id))?,
@@ -334,9 +337,11 @@ impl Life {
                     answer: plan(action),
                     last_sample: Some(now),
                 }),
-                Duty::Announce(request) => next.push(Input::Announced { request, via: "slack".to_owned() }),
+                Duty::Announce(request) => {
+                    next.push(Input::Announced { request, via: "slack".to_owned(), message: None })
+                }
                 Duty::Start(request) => {
-                    next.push(Input::StartRequested { request, silence: Silence::None, last_sample: Some(now) });
+                    next.push(start_of(request, Some(now)));
                 }
                 Duty::CheckRequirements(request) => {
                     let unmet = [("traffic > 0".to_owned(), "0".to_owned())].into();
@@ -350,7 +355,11 @@ impl Life {
             let id = request.id.clone();
             let incident = book.incident(&request.incident);
             if request.approval == Approval::Pending {
-                next.push(Input::Decided { request: id, by: by("alice"), verdict: Verdict::Approve { digest: None } });
+                next.push(Input::Decided {
+                    request: id,
+                    by: by("alice"),
+                    verdict: Verdict::Approve { digest: None, reason: None },
+                });
             } else if self.running.contains(&id) {
                 next.push(Input::Ran { request: id, result: RunResult::Succeeded { output: String::new() } });
             } else if let (true, Some(incident)) = (request.is_verifying(), incident) {
@@ -390,7 +399,7 @@ impl Life {
         }
         for duty in owed(book, self.world.now) {
             if let Duty::Start(request) = duty {
-                let start = Input::StartRequested { request, silence: Silence::None, last_sample: None };
+                let start = start_of(request, None);
                 let follows = decide(book, &self.world.rules, &start, self.world.now);
                 assert!(!follows.is_empty(), "a duty that nothing follows from would be owed for ever: {start:?}");
             }
@@ -422,7 +431,7 @@ impl Life {
             self.world.give(&Input::Tick);
             for duty in owed(&self.world.book, self.world.now) {
                 if let Duty::Start(request) = duty {
-                    self.world.give(&Input::StartRequested { request, silence: Silence::None, last_sample: None });
+                    self.world.give(&start_of(request, None));
                 }
             }
         }

@@ -167,12 +167,14 @@ fn input(world: &World, step: &str) -> Input {
         }
         ["propose", incident, action, "blind"] => answered(incident, plan(action, "{}"), None),
         ["propose", incident, action, arguments] => answered(incident, plan(action, arguments), Some(now)),
-        ["announced", request] => Input::Announced { request: full(world, request), via: "slack".to_owned() },
-        ["approve", request, who] => decided(request, who, Verdict::Approve { digest: None }),
+        ["announced", request] => {
+            Input::Announced { request: full(world, request), via: "slack".to_owned(), message: None }
+        }
+        ["approve", request, who] => decided(request, who, Verdict::Approve { digest: None, reason: None }),
         ["approve", request, who, digest] => {
             let shown = world.book.request(&full(world, request)).map(|r| r.proposal.digest.clone());
             let digest = if digest == "shown" { shown } else { Some("something else".to_owned()) };
-            decided(request, who, Verdict::Approve { digest })
+            decided(request, who, Verdict::Approve { digest, reason: None })
         }
         ["deny", request, who] => decided(request, who, Verdict::Deny { reason: " ".to_owned() }),
         ["deny", request, who, reason] => decided(request, who, Verdict::Deny { reason: reason.to_owned() }),
@@ -198,6 +200,7 @@ fn input(world: &World, step: &str) -> Input {
         ["alerts", key, ref alerts @ ..] => Input::AlertsDelivered {
             group_key: key.to_owned(),
             alerts: alerts.iter().map(|text| alert(text)).collect(),
+            by: None,
         },
         ["gone", incident] => Input::AlertsObserved { incident: IncidentId(incident.to_owned()), gone: true },
         ["firing", incident] => Input::AlertsObserved { incident: IncidentId(incident.to_owned()), gone: false },
@@ -269,7 +272,24 @@ fn answered(incident: &str, answer: PolicyAnswer, last_sample: Option<Timestamp>
 }
 
 fn start(world: &World, request: &str, silence: Silence, last_sample: Option<Timestamp>) -> Input {
-    Input::StartRequested { request: full(world, request), silence, last_sample }
+    Input::StartRequested {
+        request: full(world, request),
+        silence,
+        last_sample,
+        policy_digest: policy_digest(),
+        populations: [].into(),
+    }
+}
+
+/// The policy that every script has.
+pub(crate) fn policy_digest() -> Option<String> {
+    Some("77aa".to_owned())
+}
+
+/// Nothing outside stands in the way of starting this request.
+pub(crate) fn start_of(request: RequestId, last_sample: Option<Timestamp>) -> Input {
+    let (silence, policy_digest, populations) = (Silence::None, policy_digest(), [].into());
+    Input::StartRequested { request, silence, last_sample, policy_digest, populations }
 }
 
 pub(crate) fn by(who: &str) -> DecidedBy {

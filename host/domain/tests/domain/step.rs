@@ -14,7 +14,7 @@ use tidegate_domain::rules::{Severity, Watch};
 use tidegate_domain::series::{self, Answer, Change, Learn, Phase, Track};
 use tidegate_domain::time::Timestamp;
 
-use crate::script::by;
+use crate::script::{by, start_of};
 use crate::world::{START, World, group, minutes, rules, series as labels};
 
 /// The last `window` values, each as eight bytes; distance from their mean in deviations, a third of that as the score.
@@ -298,11 +298,7 @@ impl Host {
                         last_sample: Some(now),
                     }),
                     Duty::Start(request) => {
-                        self.give(&Input::StartRequested {
-                            request: request.clone(),
-                            silence: Silence::None,
-                            last_sample: Some(now),
-                        });
+                        self.give(&start_of(request.clone(), Some(now)));
                         self.give(&Input::Ran { request, result: RunResult::Succeeded { output: String::new() } });
                     }
                     _ => {}
@@ -310,7 +306,11 @@ impl Host {
             }
             let pending = self.world.book.active_requests().find(|request| request.approval == Approval::Pending);
             if let Some(request) = pending.map(|request| request.id.clone()) {
-                self.give(&Input::Decided { request, by: by("alice"), verdict: Verdict::Approve { digest: None } });
+                self.give(&Input::Decided {
+                    request,
+                    by: by("alice"),
+                    verdict: Verdict::Approve { digest: None, reason: None },
+                });
             }
         }
     }

@@ -8,10 +8,12 @@ use tidegate_domain::event::Event;
 use tidegate_domain::input::Input;
 use tidegate_domain::labels::{Labels, Matcher};
 use tidegate_domain::owed::next_deadline;
+use tidegate_domain::people::{People, Person, Role};
 use tidegate_domain::rules::{
     Action, ActionKind, ColdStart, Direction, Gate, Mode, OnAbsent, Route, Rules, Severity, SeverityScores, Verify,
     Watch,
 };
+use tidegate_domain::terms::Terms;
 use tidegate_domain::time::Timestamp;
 
 /// When every test begins.
@@ -119,10 +121,21 @@ pub(crate) fn rules() -> Rules {
         routes: vec![route],
         severity_labels: [("warning".to_owned(), Severity::Medium), ("page".to_owned(), Severity::Critical)].into(),
         actions: actions.into(),
-        approvers: ["alice".to_owned(), "bob".to_owned()].into(),
+        people: people(&[("alice", Role::Admin), ("bob", Role::Approve)]),
         own_alertname: "TidegateIncident".to_owned(),
         ..Rules::default()
     }
+}
+
+/// Lets everything up to here pass by itself, in mode `auto`.
+pub(crate) fn auto_approve(rules: &mut Rules, limit: Severity) {
+    rules.actions.values_mut().for_each(|action| action.terms.auto_approve = limit);
+}
+
+/// People with their roles, and no groups.
+pub(crate) fn people(persons: &[(&str, Role)]) -> People {
+    let person = |(name, role): &(&str, Role)| ((*name).to_owned(), Person { role: *role, aliases: [].into() });
+    People { persons: persons.iter().map(person).collect(), groups: [].into() }
 }
 
 fn action(name: &str) -> Action {
@@ -139,6 +152,9 @@ fn action(name: &str) -> Action {
         dry_run: false,
         arguments: [].into(),
         verify: Verify::default(),
+        terms: Terms::default(),
+        blast_radius: Vec::new(),
+        breaker: None,
     }
 }
 

@@ -37,6 +37,8 @@ fn shown(host: &Host, id: &RequestId) -> Result<Value, Problem> {
 #[serde(deny_unknown_fields)]
 struct Approve {
     digest: Option<String>,
+    /// Why; some actions need one.
+    reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,8 +54,8 @@ pub(super) async fn approve(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let Approve { digest } = read(&body)?;
-    decide(&host, person, RequestId(id), Verdict::Approve { digest }).await
+    let Approve { digest, reason } = read(&body)?;
+    decide(&host, person, RequestId(id), Verdict::Approve { digest, reason }).await
 }
 
 pub(super) async fn deny(

@@ -31,7 +31,7 @@ pub(super) async fn deliver(
     })?;
     let delivery = webhook::parse(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
     let fingerprints: Vec<String> = delivery.alerts.iter().map(|alert| alert.fingerprint.clone()).collect();
-    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts };
+    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts, by: None };
     if let Err(error) = host.keeper.submit(input).await {
         host.metrics.count_webhook("failed");
         return Err(Problem::journal(&error));

@@ -101,7 +101,7 @@ pub(super) fn request(request: &Request) -> Value {
         "rationale": proposal.rationale,
         "shown": proposal.shown,
         "digest": proposal.digest,
-        "announced": request.announced,
+        "announced": request.announced.keys().collect::<Vec<_>>(),
     });
     shape["decided"] = decided(&request.approval);
     shape["execution"] = execution(&request.run);

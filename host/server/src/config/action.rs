@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 use tidegate_domain::arguments::ArgumentBounds;
 use tidegate_domain::rules::{Action, ActionKind, Verify};
+use tidegate_domain::terms::Terms;
 use tidegate_domain::time::format_duration;
 
 use super::endpoints::{SEVERITIES, absolute_url};
@@ -39,17 +40,17 @@ enum Kind {
     Command,
 }
 
-pub(super) fn read(root: &Section<'_>) -> BTreeMap<String, Action> {
+pub(super) fn read(root: &Section<'_>, terms: &Terms) -> BTreeMap<String, Action> {
     root.named("action", None)
         .into_iter()
         .filter_map(|(name, section)| {
-            let action = action(&name, &section)?;
+            let action = action(&name, &section, terms)?;
             Some((name, action))
         })
         .collect()
 }
 
-fn action(name: &str, section: &Section<'_>) -> Option<Action> {
+fn action(name: &str, section: &Section<'_>, terms: &Terms) -> Option<Action> {
     let kind = section.choice("kind", &[("http", Kind::Http), ("command", Kind::Command)]);
     let kind = section.require(kind, "kind", "set kind = \"http\" or kind = \"command\"");
     refuse_foreign_keys(section, kind.as_ref().map(|kind| kind.value));
@@ -79,6 +80,9 @@ fn action(name: &str, section: &Section<'_>) -> Option<Action> {
         dry_run: section.flag("dry_run").is_some_and(|flag| flag.value),
         arguments,
         verify,
+        terms: terms.clone(),
+        blast_radius: Vec::new(),
+        breaker: None,
     })
 }
 

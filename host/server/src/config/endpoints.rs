@@ -8,7 +8,7 @@ use reqwest::Url;
 use tidegate_domain::rules::Severity;
 
 use super::section::{At, Section};
-use super::{Alertmanager, Prometheus, Slack, WebhookUrl, secret};
+use super::{Alertmanager, Prometheus, Slack, SlackPosting, WebhookUrl, secret};
 use crate::http_client::{BaseUrl, HttpClientOptions, HttpOptionsError};
 
 pub(super) const PROMETHEUS_KEYS: &[&str] = &["url", "timeout", "max_response_size"];
@@ -78,7 +78,14 @@ pub(super) fn slack(root: &Section<'_>) -> Option<Slack> {
         let remedy = "copy the whole URL of the incoming webhook from Slack";
         section.findings.error(&text.spot, "this is not an absolute http or https URL", remedy);
     }
-    Some(Slack { webhook_url: WebhookUrl(url?) })
+    Some(Slack {
+        posting: SlackPosting::Webhook(WebhookUrl(url?)),
+        signing_secret: None,
+        team_id: None,
+        app_token: None,
+        api_url: BaseUrl::parse("https://slack.com/api").ok()?,
+        response_hosts: vec!["hooks.slack.com".to_owned()],
+    })
 }
 
 /// Reads the keys of an HTTP client and builds one, so that a certificate or a secret that is missing shows now.

@@ -1,6 +1,7 @@
 //! `[gate]` and `[storm]`: what lets a proposal through, and what holds all of them.
 
 use tidegate_domain::rules::{Gate, StormBrake};
+use tidegate_domain::terms::Terms;
 
 use super::endpoints::SEVERITIES;
 use super::section::Section;
@@ -14,8 +15,14 @@ pub(super) fn gate(root: &Section<'_>) -> Gate {
     let Some(section) = root.section("gate", Some(GATE_KEYS)) else { return defaults };
     let length = |key, default| section.positive_duration(key).map_or(default, |length| length.value);
     Gate {
-        deadline: length("deadline", defaults.deadline),
-        auto_approve: section.choice("auto_approve", &SEVERITIES).map_or(defaults.auto_approve, |word| word.value),
+        terms: Terms {
+            deadline: length("deadline", defaults.terms.deadline),
+            auto_approve: section
+                .choice("auto_approve", &SEVERITIES)
+                .map_or(defaults.terms.auto_approve, |word| word.value),
+            ..defaults.terms
+        },
+        causer_labels: Vec::new(),
         start_within: length("start_within", defaults.start_within),
         max_age: length("max_age", defaults.max_age),
         ask_again: length("ask_again", defaults.ask_again),

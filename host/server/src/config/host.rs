@@ -30,6 +30,7 @@ pub(super) fn read(root: &Section<'_>, main: &Path) -> Option<Server> {
         external_url: None,
         snapshot_interval: Duration::from_secs(10 * 60),
         workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        tls: None,
     };
     let Some(section) = root.section("server", Some(KEYS)) else { return Some(defaults) };
     Some(Server {
@@ -47,6 +48,7 @@ pub(super) fn read(root: &Section<'_>, main: &Path) -> Option<Server> {
             .integer("workers", 1..=1024)
             .and_then(|count| usize::try_from(count.value).ok())
             .unwrap_or(defaults.workers),
+        tls: None,
     })
 }
 

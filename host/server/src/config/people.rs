@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use tidegate_domain::people::{Person, Role};
+
 use super::error::Spot;
 use super::section::Section;
 use super::{Approver, secret};
 
-pub(super) const KEYS: &[&str] = &["name", "token_file", "token_env", "slack_user"];
+pub(super) const KEYS: &[&str] = &["name", "token_file", "token_env", "slack_user", "role", "aliases"];
+
+const ROLES: [(&str, Role); 3] = [("view", Role::View), ("approve", Role::Approve), ("admin", Role::Admin)];
 
 /// Shorter tokens can be guessed over the network.
 const MIN_TOKEN_CHARS: usize = 16;
 
-pub(super) fn read(root: &Section<'_>) -> Vec<Approver> {
+pub(super) fn read(root: &Section<'_>) -> (Vec<Approver>, BTreeMap<String, Person>) {
     let mut names = BTreeMap::<String, Spot>::new();
     let mut tokens = BTreeMap::<String, Spot>::new();
     let mut slack_users = BTreeMap::<String, Spot>::new();
-    let mut approvers = Vec::new();
+    let (mut approvers, mut persons) = (Vec::new(), BTreeMap::new());
     for section in root.listed("approver", KEYS) {
         let name = unique_name(&section, &mut names);
         let token = secret::read(&section, "token").filter(|token| {
@@ -36,17 +40,22 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Approver> {
             let what = format!("the token is the same as at {}, so nobody could say who decided", earlier.place);
             section.findings.error(&token.spot, what, "give everyone a token of their own");
         }
-        if let Some(user) = section.text("slack_user")
-            && let Some(earlier) = slack_users.insert(user.value, user.spot.clone())
+        let slack_user = section.text("slack_user");
+        if let Some(user) = &slack_user
+            && let Some(earlier) = slack_users.insert(user.value.clone(), user.spot.clone())
         {
             let what = format!("the Slack user is the same as at {}", earlier.place);
             section.findings.error(&user.spot, what, "give everyone their own Slack user id");
         }
         if let (Some(name), Some(token)) = (name, token) {
-            approvers.push(Approver { name, token: token.value });
+            let role = section.choice("role", &ROLES).map_or(Role::Approve, |role| role.value);
+            let aliases = section.texts("aliases").map(|list| list.value).unwrap_or_default();
+            let aliases = aliases.into_iter().map(|alias| alias.value).collect();
+            persons.insert(name.clone(), Person { role, aliases });
+            approvers.push(Approver { name, token: token.value, slack_user: slack_user.map(|user| user.value) });
         }
     }
-    approvers
+    (approvers, persons)
 }
 
 /// Reads the `name` of one of several tables, and objects when another has it already.

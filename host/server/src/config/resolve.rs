@@ -1,7 +1,9 @@
 //! From the tree of all files to a [`Config`]: every table is read, then held against the others.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use tidegate_domain::people::People;
 use tidegate_domain::rules::Rules;
 
 use super::error::Findings;
@@ -38,10 +40,10 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     let gate = gate::gate(&section);
     let storm = gate::storm(&section);
     let severity_labels = endpoints::severity_labels(&section);
-    let approvers = people::read(&section);
+    let (approvers, persons) = people::read(&section);
     let guests = guest::guests(&section);
     let detectors = guest::detectors(&section);
-    let actions = action::read(&section);
+    let actions = action::read(&section, &gate.terms);
     let offers = Offers {
         detectors: names(&section, "detector"),
         action_names: names(&section, "action"),
@@ -56,7 +58,8 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         watches: watches.into_iter().map(|watch| (watch.name.clone(), watch)).collect(),
         routes,
         severity_labels,
-        approvers: approvers.iter().map(|approver| approver.name.clone()).collect(),
+        people: People { persons, groups: BTreeMap::new() },
+        maintenance: Vec::new(),
         own_alertname: alertmanager
             .as_ref()
             .map_or_else(|| endpoints::DEFAULT_ALERTNAME.to_owned(), |alertmanager| alertmanager.alertname.clone()),
@@ -72,6 +75,8 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         alertmanager,
         slack,
         approvers,
+        senders: Vec::new(),
+        groups: BTreeMap::new(),
         guests,
         detectors,
         watches: watch_configs,

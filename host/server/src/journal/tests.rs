@@ -22,6 +22,7 @@ fn opened(at: i64) -> Event {
         dry_run: false,
         evidence: None,
         alerts: Vec::new(),
+        caused_by: [].into(),
     };
     Event { at: Timestamp(at), fact }
 }

@@ -103,6 +103,7 @@ mod tests {
     use tidegate_domain::event::{Event, Fact, IncidentId, Origin, Proposal, RequestId, ResolvedAction};
     use tidegate_domain::labels::Labels;
     use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
+    use tidegate_domain::terms::AskedTerms;
 
     use super::*;
 
@@ -129,6 +130,7 @@ mod tests {
             deadline: Timestamp(1_795_340_857_035),
             start_within: Duration::from_secs(120),
             earlier: 0,
+            terms: AskedTerms::default(),
         }
     }
 
@@ -145,6 +147,7 @@ mod tests {
             dry_run: false,
             evidence: None,
             alerts: Vec::new(),
+            caused_by: [].into(),
         };
         let asked =
             Fact::RequestOpened { request: request.clone(), incident: incident.clone(), proposal: Box::new(proposal) };

@@ -1,0 +1,33 @@
+//! What passes without a person, and when.
+
+use super::Context;
+use crate::book::{Approval, Incident, Run};
+use crate::event::{ResolvedAction, RunResult};
+use crate::rules::{Mode, Severity};
+use crate::terms::Terms;
+
+/// How an approval came about without a person.
+pub(super) struct Pass {
+    /// The higher of severity and risk.
+    pub(super) level: Severity,
+    /// Up to where the config lets pass.
+    pub(super) limit: Severity,
+    /// Where the action has proved itself: how many verified fixes in a row it had.
+    pub(super) earned: Option<u32>,
+}
+
+/// In mode `auto`, and nowhere else: the higher of the severity and the action's risk decides. A person's no, a run
+/// whose outcome nobody knows, and one that did not help put a person back in charge of the incident.
+pub(super) fn by_itself(
+    context: &Context<'_>,
+    incident: &Incident,
+    action: &ResolvedAction,
+    terms: &Terms,
+) -> Option<Pass> {
+    let (level, limit) = (incident.severity.max(action.risk), terms.auto_approve);
+    let in_doubt = context.book.requests_of(incident).any(|earlier| {
+        let ran = matches!(&earlier.run, Run::Finished { result, .. } if *result != RunResult::DryRun);
+        ran || matches!(earlier.approval, Approval::Denied { .. })
+    });
+    (incident.mode == Mode::Auto && level <= limit && !in_doubt).then_some(Pass { level, limit, earned: None })
+}
