@@ -167,7 +167,8 @@ impl Parts {
         self.folder.path().join("tidegate.toml")
     }
 
-    fn token_file(&self) -> PathBuf {
+    /// Where Alice's token lies.
+    pub(crate) fn token_file(&self) -> PathBuf {
         self.folder.path().join("secrets/alice")
     }
 

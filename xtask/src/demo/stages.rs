@@ -190,10 +190,16 @@ fn approved(scene: &mut Scene<'_>, attempt: usize) -> anyhow::Result<Request> {
                 scene.apis.approve(&request)?;
             }
             _ => {
-                scene.narrator.say("It is up to you. In another terminal, say yes, or no:");
+                scene.narrator.say("It is up to you. On the page, with Alice's token, or in another terminal:");
                 let yes = scene.parts.decision(&["approve", &request.id]);
                 let no = scene.parts.decision(&["deny", &request.id, "--reason", "not now"]);
-                scene.narrator.detail(&format!("{}\n{}", shell::line(&yes), shell::line(&no)));
+                scene.narrator.detail(&format!(
+                    "{}\ncat {}\n{}\n{}",
+                    scene.apis.tidegate("/"),
+                    scene.parts.token_file().display(),
+                    shell::line(&yes),
+                    shell::line(&no),
+                ));
             }
         }
         let decided = scene.wait_for_person("a decision", |scene| {
