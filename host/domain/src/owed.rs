@@ -11,8 +11,6 @@ use crate::time::Timestamp;
 pub enum Duty {
     /// Ask the policy of this incident.
     Consult(IncidentId),
-    /// Tell people that this request waits.
-    Announce(RequestId),
     /// Look around, ask for `ExecutionStarted`, and run it if that is granted.
     Start(RequestId),
     /// Evaluate what this request requires besides.
@@ -44,7 +42,6 @@ pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
 
 fn of_request(request: &Request) -> Option<Duty> {
     match (&request.approval, &request.run) {
-        (Approval::Pending, _) if request.announced.is_empty() => Some(Duty::Announce(request.id.clone())),
         (Approval::Approved { .. }, Run::NotStarted) => Some(Duty::Start(request.id.clone())),
         (Approval::Approved { .. }, Run::Lost { runs }) if may_run_again(request, *runs) => {
             Some(Duty::Start(request.id.clone()))

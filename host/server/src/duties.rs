@@ -1,4 +1,4 @@
-//! Carrying out what the book says is owed: asking policies, telling people, running actions, looking things up.
+//! Carrying out what the book says is owed: asking policies, running actions, looking things up.
 //!
 //! What is owed is computed from the book, so a crash forgets nothing. Only the start of an action is more than a
 //! repeatable duty: it happens after, and only after, the journal holds `execution_started`.
@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::prometheus::InstantValue;
 use crate::questions::HostMetrics;
 use crate::setup::Setup;
-use crate::{actions, clock, slack};
+use crate::{actions, clock};
 
 /// The pause before a duty that is still owed after it was done is done again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -79,7 +79,6 @@ fn take_rested(resting: &Resting, duties: Vec<Duty>) -> Vec<Duty> {
 async fn perform(host: &Arc<Host>, duty: &Duty) {
     match duty {
         Duty::Consult(incident) => ask_policy(host, incident).await,
-        Duty::Announce(request) => announce(host, request).await,
         Duty::Start(request) => start(host, request).await,
         Duty::CheckRequirements(request) => check_requirements(host, request).await,
         Duty::LookUpAlerts(incident) => look_up_alerts(host, incident).await,
@@ -119,24 +118,6 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
     });
     let input = Input::PolicyAnswered { incident: id.clone(), policy_digest, asked, answer, last_sample };
     host.keeper.insist(input).await;
-}
-
-async fn announce(host: &Host, id: &RequestId) {
-    let Some((request, incident)) = request(host, id) else { return };
-    let setup = host.setup();
-    let Some(slack) = &setup.slack else {
-        // The log has it already, with the event.
-        host.keeper.insist(Input::Announced { request: id.clone(), via: "log".to_owned(), message: None }).await;
-        return;
-    };
-    let sent = slack.post(&slack::request_message(&request, &incident)).await;
-    host.metrics.count_notification("slack", sent.is_ok());
-    match sent {
-        Ok(()) => {
-            host.keeper.insist(Input::Announced { request: id.clone(), via: "slack".to_owned(), message: None }).await;
-        }
-        Err(error) => tracing::error!(request = %id, %error, "Slack did not take the message; trying again"),
-    }
 }
 
 async fn start(host: &Arc<Host>, id: &RequestId) {

@@ -33,6 +33,7 @@ mod setup;
 mod slack;
 mod story;
 mod survey;
+mod telling;
 mod watches;
 mod watching;
 mod webhook;

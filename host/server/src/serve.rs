@@ -20,7 +20,7 @@ use crate::reload::{self, Reloading};
 use crate::series_store::SeriesStore;
 use crate::setup::Setup;
 use crate::watches::Watches;
-use crate::{api, dropping_in, duties, notices, survey};
+use crate::{api, dropping_in, duties, notices, survey, telling};
 
 /// Runs until SIGINT or SIGTERM. The config, read from `file`, and the guests are valid and loaded.
 pub(crate) async fn run(
@@ -53,6 +53,7 @@ pub(crate) async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(duties::run(host.clone()));
     tasks.spawn(notices::run(host.clone()));
+    tasks.spawn(telling::run(host.clone()));
     tasks.spawn(survey::run(host.clone()));
     tasks.spawn(dropping_in::run(host.clone()));
     let service = api::router(host.clone()).into_make_service_with_connect_info::<SocketAddr>();

@@ -337,9 +337,6 @@ impl Life {
                     answer: plan(action),
                     last_sample: Some(now),
                 }),
-                Duty::Announce(request) => {
-                    next.push(Input::Announced { request, via: "slack".to_owned(), message: None })
-                }
                 Duty::Start(request) => {
                     next.push(start_of(request, Some(now)));
                 }
@@ -354,6 +351,10 @@ impl Life {
         for request in book.active_requests() {
             let id = request.id.clone();
             let incident = book.incident(&request.incident);
+            if request.announced.is_empty() {
+                let request = id.clone();
+                next.push(Input::Announced { request, via: "slack".to_owned(), message: None });
+            }
             if request.approval == Approval::Pending {
                 next.push(Input::Decided {
                     request: id,

@@ -51,7 +51,7 @@ fn play(world: &mut World, line: &str, said: &mut String) {
     for event in run(world, step, said) {
         writeln!(said, "    {}", told(&event)).expect("memory");
     }
-    let duties: Vec<String> = owed(&world.book, world.now).iter().filter_map(duty).collect();
+    let duties: Vec<String> = owed(&world.book, world.now).iter().map(duty).collect();
     if !duties.is_empty() {
         writeln!(said, "    -> {}", duties.join(", ")).expect("memory");
     }
@@ -320,13 +320,12 @@ fn short(id: &str) -> &str {
     id.split('-').next().unwrap_or(id)
 }
 
-fn duty(duty: &Duty) -> Option<String> {
+fn duty(duty: &Duty) -> String {
     match duty {
-        Duty::Consult(incident) => Some(format!("consult {incident}")),
-        Duty::Announce(_) => None,
-        Duty::Start(request) => Some(format!("start {}", short(&request.0))),
-        Duty::CheckRequirements(request) => Some(format!("check {}", short(&request.0))),
-        Duty::LookUpAlerts(incident) => Some(format!("look up {incident}")),
+        Duty::Consult(incident) => format!("consult {incident}"),
+        Duty::Start(request) => format!("start {}", short(&request.0)),
+        Duty::CheckRequirements(request) => format!("check {}", short(&request.0)),
+        Duty::LookUpAlerts(incident) => format!("look up {incident}"),
     }
 }
 
