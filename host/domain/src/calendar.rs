@@ -3,10 +3,26 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::labels::Matcher;
+use crate::labels::{Labels, Matcher};
 use crate::time::Timestamp;
+
+mod read;
+
+pub use read::{
+    CalendarError, parse_civil, parse_days_of_month, parse_months, parse_span, parse_time, parse_times, parse_weekdays,
+    parse_years, parse_zone,
+};
+
+/// Milliseconds of a minute.
+const MINUTE: i64 = 60_000;
+/// Minutes of a day by the clock.
+const DAY: u16 = 24 * 60;
+/// How many stretches are joined when looking for the end of what is open. Each is at most a day, so what lasts longer
+/// than some years counts as ending then: soon enough to look again.
+const MOST_STRETCHES: usize = 2000;
 
 /// While it lasts, nothing is repaired where it applies.
 #[derive(Clone, Debug)]
@@ -43,4 +59,81 @@ pub struct TimeInterval {
     pub years: Vec<RangeInclusive<i16>>,
     /// Where clocks show these.
     pub zone: TimeZone,
+}
+
+impl Maintenance {
+    /// True where the window is about these labels and is open.
+    #[must_use]
+    pub fn holds(&self, labels: &Labels, at: Timestamp) -> bool {
+        // Empty means nothing.
+        !self.matchers.is_empty() && self.matchers.iter().all(|m| m.matches(labels)) && self.when.contains(at)
+    }
+}
+
+impl Calendar {
+    /// True when `at` is in one of the stretches.
+    #[must_use]
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.stretch(at).is_some()
+    }
+
+    /// When what is open at `now` closes; None when nothing is. Stretches that touch or overlap count as one.
+    #[must_use]
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut end = self.stretch(now)?;
+        for _ in 0..MOST_STRETCHES {
+            match self.stretch(end) {
+                Some(later) => end = later,
+                None => break,
+            }
+        }
+        Some(end)
+    }
+
+    /// Up to where a stretch that `at` is in is known to go on: later than `at`, and not always as far as it does.
+    fn stretch(&self, at: Timestamp) -> Option<Timestamp> {
+        let spans = self.spans.iter().filter(|(from, until)| (*from..*until).contains(&at)).map(|(_, until)| *until);
+        let intervals = self.intervals.iter().filter_map(|interval| interval.stretch(at));
+        spans.chain(intervals).max()
+    }
+}
+
+impl TimeInterval {
+    /// As [`Calendar::stretch`]; at most to the end of the day, or to the next change of the clock.
+    fn stretch(&self, at: Timestamp) -> Option<Timestamp> {
+        let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
+        let local = self.zone.to_datetime(instant);
+        if !self.has_day(local.date()) {
+            return None;
+        }
+        let time = local.time();
+        let minute = u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs());
+        let end = if self.times.is_empty() {
+            DAY
+        } else {
+            self.times.iter().filter(|(start, end)| (*start..*end).contains(&minute)).map(|(_, end)| *end).max()?
+        };
+        let passed = i64::from(time.second()) * 1000 + i64::from(time.millisecond());
+        let by_the_clock = at.0.saturating_add(i64::from(end - minute) * MINUTE - passed);
+        // Where clocks are moved, another time of the day, or the same once more, comes next.
+        let moved = self.zone.following(instant).next().map(|change| change.timestamp().as_millisecond());
+        Some(Timestamp(moved.map_or(by_the_clock, |moved| by_the_clock.min(moved))))
+    }
+
+    fn has_day(&self, date: Date) -> bool {
+        let weekday = date.weekday().to_sunday_zero_offset().unsigned_abs();
+        let in_month = date.days_in_month();
+        // The first day is 1, and so is the one that is as many days before the end as the month has, less one.
+        let day = |day: i8| if day < 0 { in_month + day + 1 } else { day };
+        let has_day = |range: &RangeInclusive<i8>| (day(*range.start())..=day(*range.end())).contains(&date.day());
+        any(&self.weekdays, |range| range.contains(&weekday))
+            && any(&self.days_of_month, has_day)
+            && any(&self.months, |range| range.contains(&date.month().unsigned_abs()))
+            && any(&self.years, |range| range.contains(&date.year()))
+    }
+}
+
+/// An empty field always holds.
+fn any<T>(ranges: &[T], holds: impl Fn(&T) -> bool) -> bool {
+    ranges.is_empty() || ranges.iter().any(holds)
 }
