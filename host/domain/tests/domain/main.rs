@@ -1,6 +1,7 @@
 //! Scenarios, properties and the journal's format. Nothing in here needs a clock or a runtime.
 
 mod alerts;
+mod calendar;
 mod decisions;
 mod guards;
 mod journal;
