@@ -235,8 +235,11 @@ pub struct TracePoint {
     pub lower: Number,
     /// Upper edge of the expected band.
     pub upper: Number,
-    /// The score that counted; NaN where it was not judged.
+    /// The score that counted; NaN where it was not judged by one.
     pub score: Number,
+    /// True where it was taken for an anomaly: a high score may be on the side that nobody watches, or too small to matter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anomalous: bool,
 }
 
 /// Who decided, and from where.

@@ -34,6 +34,7 @@ impl Book {
             }),
             Fact::IncidentClosed { incident, reason } => {
                 self.open.remove(incident);
+                self.index.closed.insert((at, incident.clone()));
                 self.with_incident(incident, |i| {
                     i.closed = Some((at, *reason));
                     i.consult = Consult::Done;

@@ -18,6 +18,8 @@ pub(crate) struct Index {
     pub(crate) by_origin: BTreeMap<Origin, Vec<IncidentId>>,
     /// The latest incident that had an alert, by fingerprint.
     pub(crate) by_alert: BTreeMap<String, IncidentId>,
+    /// Incidents by the time at which they ended.
+    pub(crate) closed: BTreeSet<(Timestamp, IncidentId)>,
     /// The requests for one target, oldest first.
     pub(crate) by_target: BTreeMap<Labels, Vec<RequestId>>,
 }
@@ -57,6 +59,12 @@ impl Book {
     /// The incidents that are open.
     pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
         self.open.iter().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The incidents that ended at this time or later, by the host's clock, in the order of their ends.
+    pub fn closed_since(&self, from: Timestamp) -> impl Iterator<Item = &Incident> {
+        let first = (from, IncidentId(String::new()));
+        self.index.closed.range(first..).filter_map(|(_, id)| self.incidents.get(id))
     }
 
     /// The requests that have not come to their end.
