@@ -183,20 +183,20 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
         Fact::RequestEscalated { request, to } => {
             format!("request {request} was escalated: {} may decide as well", to.join(", "))
         }
-        Fact::ApprovalGiven { request, by, reason, missing } => format!(
+        Fact::ApprovalGiven { request, by, reason, missing, .. } => format!(
             "request {request} has a yes of {}{}; still needed: {}",
             who(by),
             because(reason.as_deref()),
             missing.iter().map(needed).collect::<Vec<_>>().join(", ")
         ),
-        Fact::RequestApproved { request, by, reason } => {
+        Fact::RequestApproved { request, by, reason, .. } => {
             format!("request {request} was approved by {}{}", who(by), because(reason.as_deref()))
         }
         Fact::RequestAutoApproved { request, level, limit, earned } => {
             let why = earned.map(|fixes| format!(" after {fixes} verified fixes in a row")).unwrap_or_default();
             format!("request {request} passed by itself{why}: {} is at most {}", level.name(), limit.name())
         }
-        Fact::RequestDenied { request, by, reason } => {
+        Fact::RequestDenied { request, by, reason, .. } => {
             format!("request {request} was denied by {}: {reason}", who(by))
         }
         Fact::RequestExpired { request, .. } => format!("request {request} expired: nobody answered in time"),

@@ -120,7 +120,7 @@ impl Book {
             Fact::ApprovalGiven { request, by, reason, .. } => self.with_request(request, |r| {
                 r.yeses.push(Yes { at, by: by.clone(), reason: reason.clone() });
             }),
-            Fact::RequestApproved { request, by, reason } => {
+            Fact::RequestApproved { request, by, reason, .. } => {
                 self.with_request(request, |r| {
                     r.yeses.push(Yes { at, by: by.clone(), reason: reason.clone() });
                     r.approval = Approval::Approved { at, by: Some(by.clone()) };
@@ -129,7 +129,7 @@ impl Book {
             Fact::RequestAutoApproved { request, .. } => {
                 self.with_request(request, |r| r.approval = Approval::Approved { at, by: None });
             }
-            Fact::RequestDenied { request, by, reason } => {
+            Fact::RequestDenied { request, by, reason, .. } => {
                 self.with_request(request, |r| {
                     r.approval = Approval::Denied { at, by: by.clone(), reason: reason.clone() };
                 });

@@ -65,9 +65,11 @@ pub(super) fn decided(context: &Context<'_>, request: &RequestId, by: &DecidedBy
     if check_decision(context.book, context.rules, request, by, verdict, context.now).is_err() {
         return Vec::new();
     }
+    // A digest that was handed over has been compared; where none was, the id names the same request.
+    let digest = context.book.request(request).map(|open| open.proposal.digest.clone()).unwrap_or_default();
     let (request, by) = (request.clone(), by.clone());
     vec![match verdict {
-        Verdict::Approve { reason, .. } => Fact::RequestApproved { request, by, reason: reason.clone() },
-        Verdict::Deny { reason } => Fact::RequestDenied { request, by, reason: reason.trim().to_owned() },
+        Verdict::Approve { reason, .. } => Fact::RequestApproved { request, by, digest, reason: reason.clone() },
+        Verdict::Deny { reason } => Fact::RequestDenied { request, by, digest, reason: reason.trim().to_owned() },
     }]
 }

@@ -197,6 +197,9 @@ pub enum Fact {
         request: RequestId,
         /// Who.
         by: DecidedBy,
+        /// The digest of what they were shown; empty in a journal from before it was kept here.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
         /// Why, where they said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -209,6 +212,9 @@ pub enum Fact {
         request: RequestId,
         /// Who.
         by: DecidedBy,
+        /// As in [`Self::ApprovalGiven`].
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
         /// Why, where they said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
@@ -231,6 +237,9 @@ pub enum Fact {
         request: RequestId,
         /// Who.
         by: DecidedBy,
+        /// As in [`Self::ApprovalGiven`].
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        digest: String,
         /// Why.
         reason: String,
     },
