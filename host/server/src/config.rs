@@ -17,6 +17,7 @@ use crate::http_client::{BaseUrl, HttpClientOptions, Secret};
 
 mod action;
 mod alert_route;
+mod credentials;
 mod endpoints;
 mod error;
 mod gate;
@@ -24,11 +25,13 @@ mod guest;
 mod host;
 mod include;
 mod locate;
+mod matchers;
 mod people;
 mod proposals;
 mod resolve;
 mod secret;
 mod section;
+mod slack;
 mod watch;
 
 pub(crate) use error::{ConfigErrors, Finding, Findings, Spot, suggest};

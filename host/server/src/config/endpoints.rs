@@ -1,4 +1,4 @@
-//! `[prometheus]`, `[alertmanager]` and `[slack]`: what this host talks to, and how to reach it.
+//! `[prometheus]` and `[alertmanager]`: what this host talks to, and how to reach it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,12 +8,11 @@ use reqwest::Url;
 use tidegate_domain::rules::Severity;
 
 use super::section::{At, Section};
-use super::{Alertmanager, Prometheus, Slack, SlackPosting, WebhookUrl, secret};
+use super::{Alertmanager, Prometheus};
 use crate::http_client::{BaseUrl, HttpClientOptions, HttpOptionsError};
 
 pub(super) const PROMETHEUS_KEYS: &[&str] = &["url", "timeout", "max_response_size"];
 pub(super) const ALERTMANAGER_KEYS: &[&str] = &["url", "timeout", "alertname", "severities"];
-pub(super) const SLACK_KEYS: &[&str] = &["webhook_url", "webhook_url_file", "webhook_url_env"];
 /// Keys of an HTTP client, under the names that Prometheus gives them.
 pub(super) const HTTP_KEYS: &[&str] =
     &["basic_auth", "authorization", "http_headers", "tls_config", "proxy_url", "follow_redirects"];
@@ -61,31 +60,6 @@ pub(super) fn severity_labels(root: &Section<'_>) -> BTreeMap<String, Severity> 
         return BTreeMap::new();
     };
     table.value.into_iter().filter_map(|(label, word)| Some((label, root.pick(word, &SEVERITIES)?.value))).collect()
-}
-
-pub(super) fn slack(root: &Section<'_>) -> Option<Slack> {
-    let section = root.section("slack", Some(SLACK_KEYS))?;
-    let key = secret::one_of(&section, SLACK_KEYS)?;
-    let text = if key == "webhook_url" {
-        section.text(key)?
-    } else {
-        let secret = secret::read(&section, "webhook_url")?;
-        At { value: secret.value.expose().to_owned(), spot: secret.spot }
-    };
-    let url = Url::parse(&text.value).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if url.is_none() {
-        // Not quoted: it is a secret, even a broken one.
-        let remedy = "copy the whole URL of the incoming webhook from Slack";
-        section.findings.error(&text.spot, "this is not an absolute http or https URL", remedy);
-    }
-    Some(Slack {
-        posting: SlackPosting::Webhook(WebhookUrl(url?)),
-        signing_secret: None,
-        team_id: None,
-        app_token: None,
-        api_url: BaseUrl::parse("https://slack.com/api").ok()?,
-        response_hosts: vec!["hooks.slack.com".to_owned()],
-    })
 }
 
 /// Reads the keys of an HTTP client and builds one, so that a certificate or a secret that is missing shows now.

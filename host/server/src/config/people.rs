@@ -1,81 +1,176 @@
-//! `[[approver]]`: who may decide, and how they prove it.
+//! `[[approver]]`, `[[sender]]` and `[[group]]`: who logs in, and who decides about what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_domain::people::{Person, Role};
+use tidegate_domain::people::{Group, People, Person, Role};
 
-use super::error::Spot;
-use super::section::Section;
-use super::{Approver, secret};
+use super::credentials::{Tokens, unique_name};
+use super::error::{Spot, suggest};
+use super::section::{At, Section};
+use super::{Approver, GroupConfig, Sender, matchers, slack};
 
-pub(super) const KEYS: &[&str] = &["name", "token_file", "token_env", "slack_user", "role", "aliases"];
+pub(super) const APPROVER_KEYS: &[&str] = &["name", "role", "token_file", "token_env", "slack_user", "aliases"];
+pub(super) const SENDER_KEYS: &[&str] = &["name", "token_file", "token_env"];
+pub(super) const GROUP_KEYS: &[&str] = &["name", "members", "match", "slack_usergroup", "slack_channel"];
 
 const ROLES: [(&str, Role); 3] = [("view", Role::View), ("approve", Role::Approve), ("admin", Role::Admin)];
 
-/// Shorter tokens can be guessed over the network.
-const MIN_TOKEN_CHARS: usize = 16;
-
-pub(super) fn read(root: &Section<'_>) -> (Vec<Approver>, BTreeMap<String, Person>) {
-    let mut names = BTreeMap::<String, Spot>::new();
-    let mut tokens = BTreeMap::<String, Spot>::new();
-    let mut slack_users = BTreeMap::<String, Spot>::new();
-    let (mut approvers, mut persons) = (Vec::new(), BTreeMap::new());
-    for section in root.listed("approver", KEYS) {
-        let name = unique_name(&section, &mut names);
-        let token = secret::read(&section, "token").filter(|token| {
-            let long_enough = token.value.expose().chars().count() >= MIN_TOKEN_CHARS;
-            let printable = token.value.expose().chars().all(|c| c.is_ascii_graphic());
-            if !long_enough {
-                let what = format!("the token is shorter than {MIN_TOKEN_CHARS} characters");
-                section.findings.error(&token.spot, what, "make a longer one, for example with: openssl rand -hex 32");
-            } else if !printable {
-                let what = "the token holds white space or characters beyond ASCII, which no HTTP header carries";
-                section.findings.error(&token.spot, what, "make another, for example with: openssl rand -hex 32");
-            }
-            long_enough && printable
-        });
-        if let Some(token) = &token
-            && let Some(earlier) = tokens.insert(token.value.expose().to_owned(), token.spot.clone())
-        {
-            let what = format!("the token is the same as at {}, so nobody could say who decided", earlier.place);
-            section.findings.error(&token.spot, what, "give everyone a token of their own");
-        }
-        let slack_user = section.text("slack_user");
-        if let Some(user) = &slack_user
-            && let Some(earlier) = slack_users.insert(user.value.clone(), user.spot.clone())
-        {
-            let what = format!("the Slack user is the same as at {}", earlier.place);
-            section.findings.error(&user.spot, what, "give everyone their own Slack user id");
-        }
-        if let (Some(name), Some(token)) = (name, token) {
-            let role = section.choice("role", &ROLES).map_or(Role::Approve, |role| role.value);
-            let aliases = section.texts("aliases").map(|list| list.value).unwrap_or_default();
-            let aliases = aliases.into_iter().map(|alias| alias.value).collect();
-            persons.insert(name.clone(), Person { role, aliases });
-            approvers.push(Approver { name, token: token.value, slack_user: slack_user.map(|user| user.value) });
-        }
-    }
-    (approvers, persons)
+/// Everybody, as far as what is said of them is sound.
+#[derive(Default)]
+pub(super) struct Everybody {
+    pub(super) approvers: Vec<Approver>,
+    pub(super) senders: Vec<Sender>,
+    pub(super) groups: BTreeMap<String, GroupConfig>,
+    pub(super) people: People,
+    pub(super) named: Named,
 }
 
-/// Reads the `name` of one of several tables, and objects when another has it already.
-pub(super) fn unique_name(section: &Section<'_>, taken: &mut BTreeMap<String, Spot>) -> Option<String> {
-    let name = section.text("name");
-    let name = section.require(name, "name", "give it a name that nothing else of its kind has")?;
-    if name.value.chars().any(char::is_control) || name.value.trim() != name.value || name.value.len() > 200 {
-        let remedy = "use at most 200 letters, digits and signs, with no space at either end";
-        section.error("name", format!("{:?} cannot be a name", name.value), remedy);
-        return None;
+/// Who is named, sound or not: what is broken has been objected to where it stands, and not wherever it is mentioned.
+#[derive(Default)]
+pub(super) struct Named {
+    pub(super) persons: BTreeMap<String, NamedPerson>,
+    pub(super) groups: BTreeMap<String, NamedGroup>,
+    /// True where somebody may decide, if only somebody whose name cannot be read.
+    pub(super) has_deciders: bool,
+}
+
+/// A person, sound or not.
+#[derive(Clone, Copy)]
+pub(super) struct NamedPerson {
+    pub(super) role: Role,
+    pub(super) in_slack: bool,
+}
+
+/// A group, sound or not.
+#[derive(Clone, Default)]
+pub(super) struct NamedGroup {
+    pub(super) members: BTreeSet<String>,
+    /// More members come from Slack.
+    pub(super) has_roster: bool,
+}
+
+/// What nobody may have twice.
+#[derive(Default)]
+struct Taken {
+    names: BTreeMap<String, Spot>,
+    slack_users: BTreeMap<String, Spot>,
+    tokens: Tokens,
+}
+
+/// Reads all three. Their names are different, so that whoever is named is never two.
+pub(super) fn read(root: &Section<'_>) -> Everybody {
+    let mut taken = Taken::default();
+    let mut everybody = Everybody::default();
+    let mut aliases = Vec::new();
+    for section in root.listed("approver", APPROVER_KEYS) {
+        aliases.extend(approver(&section, &mut taken, &mut everybody));
     }
-    match taken.get(&name.value) {
-        None => {
-            taken.insert(name.value.clone(), name.spot);
-            Some(name.value)
-        }
-        Some(earlier) => {
-            let what = format!("the name {:?} is taken, by {}", name.value, earlier.place);
-            section.error("name", what, "choose another name");
-            None
+    // Only now, because an alias may be the name of somebody who stands further down.
+    refuse_shared(root, aliases, &taken);
+    for section in root.listed("sender", SENDER_KEYS) {
+        everybody.senders.extend(sender(&section, &mut taken));
+    }
+    for section in root.listed("group", GROUP_KEYS) {
+        group(root, &section, &mut taken, &mut everybody);
+    }
+    everybody
+}
+
+/// Adds one person, and returns their other names.
+fn approver(section: &Section<'_>, taken: &mut Taken, everybody: &mut Everybody) -> Vec<At<String>> {
+    let name = unique_name(section, &mut taken.names);
+    let token = taken.tokens.read(section);
+    let role = section.choice("role", &ROLES).map_or(Role::Approve, |role| role.value);
+    let slack_user = slack::id(section, "slack_user", slack::USER);
+    if let Some(user) = &slack_user
+        && let Some(earlier) = taken.slack_users.insert(user.value.clone(), user.spot.clone())
+    {
+        let what = format!("the Slack user is the same as at {}", earlier.place);
+        section.findings.error(&user.spot, what, "give everyone their own Slack user id");
+    }
+    let aliases = section.some_texts("aliases", "name at least one, or leave it out").map(|list| list.value);
+    let aliases = aliases.unwrap_or_default();
+    everybody.named.has_deciders |= role >= Role::Approve;
+    if let Some(name) = &name {
+        let in_slack = section.has("slack_user");
+        everybody.named.persons.insert(name.clone(), NamedPerson { role, in_slack });
+    }
+    if let (Some(name), Some(token)) = (name, token) {
+        let aliases = aliases.iter().map(|alias| alias.value.clone()).collect();
+        everybody.people.persons.insert(name.clone(), Person { role, aliases });
+        everybody.approvers.push(Approver { name, token, slack_user: slack_user.map(|user| user.value) });
+    }
+    aliases
+}
+
+/// An alias is how a label means somebody, so it must not mean two.
+fn refuse_shared(root: &Section<'_>, aliases: Vec<At<String>>, taken: &Taken) {
+    let mut names = taken.names.clone();
+    for alias in aliases {
+        match names.get(&alias.value) {
+            None => drop(names.insert(alias.value, alias.spot)),
+            // Twice in one list has been objected to already.
+            Some(earlier) if owner(earlier).is_some() && owner(earlier) == owner(&alias.spot) => {}
+            Some(earlier) => {
+                let what = format!("{:?} means somebody already, by {}", alias.value, earlier.place);
+                root.findings.error(&alias.spot, what, "leave it to one of them");
+            }
         }
     }
+}
+
+/// Whose list of aliases this stands in.
+fn owner(spot: &Spot) -> Option<&str> {
+    spot.key.split_once(".aliases[").map(|(owner, _)| owner)
+}
+
+fn sender(section: &Section<'_>, taken: &mut Taken) -> Option<Sender> {
+    let name = unique_name(section, &mut taken.names);
+    if name.as_ref().is_some_and(|name| name.contains(':')) {
+        let what = "a user name of basic authentication ends at its first colon";
+        section.error("name", what, "choose a name without a colon");
+    }
+    let token = taken.tokens.read(section);
+    Some(Sender { name: name?, token: token? })
+}
+
+fn group(root: &Section<'_>, section: &Section<'_>, taken: &mut Taken, everybody: &mut Everybody) {
+    let name = unique_name(section, &mut taken.names);
+    let members = members(section, &everybody.named);
+    let matchers = matchers::read(section, "every incident: leave it out for that");
+    let usergroup = slack::id(section, "slack_usergroup", slack::USERGROUP);
+    let channel = slack::id(section, "slack_channel", slack::CHANNEL);
+    slack::needs_bot(root, section, "slack_usergroup", "look up who is in a user group");
+    slack::needs_bot(root, section, "slack_channel", "post in a channel of the group's own");
+    let has_roster = section.has("slack_usergroup");
+    if !section.has("members") && !has_roster {
+        let what = "nobody is in this group";
+        section.error("members", what, "name people, for example members = [\"alice\"], or a slack_usergroup");
+    }
+    if let Some(name) = name {
+        everybody.named.groups.insert(name.clone(), NamedGroup { members: members.clone(), has_roster });
+        let matchers = matchers.unwrap_or_default();
+        everybody.people.groups.insert(name.clone(), Group { members, has_roster, matchers });
+        let [slack_usergroup, slack_channel] = [usergroup, channel].map(|id| Some(id?.value));
+        everybody.groups.insert(name, GroupConfig { slack_usergroup, slack_channel });
+    }
+}
+
+fn members(section: &Section<'_>, named: &Named) -> BTreeSet<String> {
+    let list = section.some_texts("members", "name at least one person; an empty list does not mean everybody");
+    let list = list.map(|list| list.value).unwrap_or_default();
+    for member in &list {
+        match named.persons.get(&member.value) {
+            Some(person) if person.role < Role::Approve => {
+                let what = format!("{:?} has role = \"view\" and decides nothing", member.value);
+                section.findings.warning(&member.spot, what, "give them role = \"approve\", or take them out");
+            }
+            Some(_) => {}
+            None => {
+                let remedy = suggest(&member.value, "approver", named.persons.keys().map(String::as_str));
+                section.findings.error(&member.spot, format!("there is no approver {:?}", member.value), remedy);
+            }
+        }
+    }
+    list.into_iter().map(|member| member.value).collect()
 }

@@ -23,7 +23,7 @@ pub(super) struct Offers<'a> {
     /// The sound ones.
     pub(super) actions: &'a BTreeMap<String, Action>,
     /// True where somebody may decide.
-    pub(super) has_approvers: bool,
+    pub(super) has_deciders: bool,
 }
 
 /// The keys as they were read.
@@ -72,9 +72,9 @@ impl Proposals {
                 let what = format!("a policy without actions can propose nothing, for {}", owner.key);
                 findings.error(&remediation.spot, what, "name what it may propose: actions = [\"restart-service\"]");
             }
-            if mode != Mode::Observe && !offers.has_approvers {
+            if mode != Mode::Observe && !offers.has_deciders {
                 let what = format!("nobody could decide what the policy proposes, for {}", owner.key);
-                findings.error(&remediation.spot, what, "add an [[approver]], or set mode = \"observe\"");
+                findings.error(&remediation.spot, what, "add an [[approver]] with role = \"approve\", or set mode = \"observe\"");
             }
         }
         let actions: Vec<At<String>> = self.actions.map(|actions| actions.value).unwrap_or_default();

@@ -1,16 +1,16 @@
 //! From the tree of all files to a [`Config`]: every table is read, then held against the others.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use tidegate_domain::people::People;
+use tidegate_domain::people::Role;
 use tidegate_domain::rules::Rules;
 
 use super::error::Findings;
 use super::locate::{Locator, Node};
+use super::people::Everybody;
 use super::proposals::Offers;
 use super::section::Section;
-use super::{Config, action, alert_route, endpoints, gate, guest, host, people, watch};
+use super::{Config, action, alert_route, endpoints, gate, guest, host, people, slack, watch};
 
 /// Tables and keys at the top.
 pub(super) const KEYS: &[&str] = &[
@@ -22,6 +22,8 @@ pub(super) const KEYS: &[&str] = &[
     "gate",
     "storm",
     "approver",
+    "sender",
+    "group",
     "defaults",
     "guest",
     "detector",
@@ -36,11 +38,11 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     let server = host::read(&section, main);
     let prometheus = endpoints::prometheus(&section);
     let alertmanager = endpoints::alertmanager(&section);
-    let slack = endpoints::slack(&section);
+    let slack = slack::read(&section);
     let gate = gate::gate(&section);
     let storm = gate::storm(&section);
     let severity_labels = endpoints::severity_labels(&section);
-    let (approvers, persons) = people::read(&section);
+    let everybody = people::read(&section);
     let guests = guest::guests(&section);
     let detectors = guest::detectors(&section);
     let actions = action::read(&section, &gate.terms);
@@ -48,7 +50,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         detectors: names(&section, "detector"),
         action_names: names(&section, "action"),
         actions: &actions,
-        has_approvers: section.has_elements("approver"),
+        has_deciders: everybody.named.has_deciders,
     };
     let (watches, watch_configs): (Vec<_>, Vec<_>) = watch::read(&section, &offers, &gate).into_iter().unzip();
     let (routes, route_configs): (Vec<_>, Vec<_>) = alert_route::read(&section, &offers).into_iter().unzip();
@@ -58,7 +60,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         watches: watches.into_iter().map(|watch| (watch.name.clone(), watch)).collect(),
         routes,
         severity_labels,
-        people: People { persons, groups: BTreeMap::new() },
+        people: everybody.people.clone(),
         maintenance: Vec::new(),
         own_alertname: alertmanager
             .as_ref()
@@ -69,14 +71,16 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         return None;
     }
     warn_of_unused(&section, &rules, findings);
+    warn_of_nobody(&section, &rules, &everybody, findings);
+    slack::warn_of_halves(&section, slack.as_ref(), &everybody);
     Some(Config {
         server: server?,
         prometheus: prometheus?,
         alertmanager,
         slack,
-        approvers,
-        senders: Vec::new(),
-        groups: BTreeMap::new(),
+        approvers: everybody.approvers,
+        senders: everybody.senders,
+        groups: everybody.groups,
         guests,
         detectors,
         watches: watch_configs,
@@ -104,6 +108,20 @@ fn warn_of_unused(root: &Section<'_>, rules: &Rules, findings: &Findings) {
     unused(root, "detector", watches.clone().flat_map(|watch| &watch.detectors), findings);
     let of_routes = rules.routes.iter().flat_map(|route| &route.actions);
     unused(root, "action", watches.flat_map(|watch| &watch.actions).chain(of_routes), findings);
+}
+
+/// Who is missing, of those who are needed for what is there. Nobody at all is a choice: then nothing is ever asked.
+fn warn_of_nobody(root: &Section<'_>, rules: &Rules, everybody: &Everybody, findings: &Findings) {
+    let mut persons = rules.people.persons.values();
+    if persons.len() > 0 && persons.all(|person| person.role < Role::Admin) {
+        let what = "nobody has role = \"admin\", so nobody can resume what was paused, or reload the config over HTTP";
+        findings.warning(&root.spot_of("approver"), what, "give somebody role = \"admin\"");
+    }
+    if !rules.routes.is_empty() && everybody.senders.is_empty() {
+        let what = "whoever delivers alerts has to log in, and there is no [[sender]]";
+        let remedy = "add a [[sender]] and give its token to Alertmanager, in http_config";
+        findings.warning(&root.spot_of("alert_route"), what, remedy);
+    }
 }
 
 fn unused<'a>(root: &Section<'_>, key: &str, used: impl Iterator<Item = &'a String>, findings: &Findings) {

@@ -30,6 +30,12 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> Option<At<Secret>> {
     }
 }
 
+/// The same where neither need be there.
+pub(super) fn optional(section: &Section<'_>, name: &str) -> Option<At<Secret>> {
+    let given = ["file", "env"].iter().any(|kind| section.has(&format!("{name}_{kind}")));
+    if given { read(section, name) } else { None }
+}
+
 /// The one key that is there, of several of which there must be exactly one.
 pub(super) fn one_of<'k>(section: &Section<'_>, keys: &[&'k str]) -> Option<&'k str> {
     let choice = keys.join(" or ");

@@ -340,7 +340,7 @@ impl<'a> Section<'a> {
         };
         let open = |(at, node): (usize, &'a Node)| {
             let name = name_of(node).map_or_else(|| at.to_string(), |name| format!("{name:?}"));
-            let spot = Spot { place: node.place.clone(), key: format!("{key}[{name}]") };
+            let spot = Spot { place: node.place.clone(), key: format!("{}[{name}]", join(&self.spot.key, key)) };
             Section::open(node, spot, Some(keys), self.findings)
         };
         list.iter().enumerate().filter_map(open).collect()

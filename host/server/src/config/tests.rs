@@ -229,7 +229,7 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn every_key_is_documented() {
-    use super::{action, alert_route, endpoints, gate, guest, host, people, proposals, resolve, watch};
+    use super::{action, alert_route, endpoints, gate, guest, host, people, proposals, resolve, slack, watch};
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md"));
     let text = text.expect("the documentation");
     let keys = [
@@ -237,9 +237,11 @@ fn every_key_is_documented() {
         host::KEYS,
         endpoints::PROMETHEUS_KEYS,
         endpoints::ALERTMANAGER_KEYS,
-        endpoints::SLACK_KEYS,
         endpoints::HTTP_KEYS,
-        people::KEYS,
+        people::APPROVER_KEYS,
+        people::SENDER_KEYS,
+        people::GROUP_KEYS,
+        slack::KEYS,
         gate::GATE_KEYS,
         gate::STORM_KEYS,
         guest::GUEST_KEYS,

@@ -8,7 +8,7 @@ use tidegate_domain::time::format_duration;
 
 use super::WatchConfig;
 use super::error::suggest;
-use super::people::unique_name;
+use super::credentials::unique_name;
 use super::proposals::{Offers, Proposals};
 use super::section::{At, Section};
 
