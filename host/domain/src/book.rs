@@ -67,6 +67,8 @@ pub struct Incident {
     pub consult: Consult,
     /// Its requests, oldest first.
     pub requests: Vec<RequestId>,
+    /// When a repair of what it is about was first started while it was open, by whatever request; dry runs do not count.
+    pub touched: Option<Timestamp>,
     /// Set once a repair was ineffective because something required did not hold: recovery then needs that as well.
     pub unmet: bool,
     /// When and why it ended.

@@ -18,12 +18,15 @@ mod passing;
 mod proposal;
 mod shown;
 mod tick;
+mod untouched;
 mod verification;
 
+pub use alerts::REQUEST_UNDELIVERED;
 pub use decision::{DecisionError, check_decision};
 pub(crate) use execution::may_run_again;
 pub use shown::{attempts, outcome_of};
 pub(crate) use tick::vanishes_at;
+pub use untouched::{Untouched, untouched};
 
 /// What follows from `input`, in order. Nothing where the input is late, doubled or about something already over.
 #[must_use]

@@ -153,6 +153,7 @@ impl Book {
                     r.run = Run::Running { at, run: *run };
                     r.last_start = Some(at);
                 });
+                self.touch(at, request);
             }
             Fact::ExecutionFinished { request, result } => self.finish(request, at, result),
             Fact::VerificationObserved { request, sample_at, health } => {
@@ -218,9 +219,12 @@ impl Book {
             caused_by: caused_by.clone(),
             consult: if *has_policy { Consult::Due(at) } else { Consult::Done },
             requests: Vec::new(),
+            touched: None,
             unmet: false,
             closed: None,
         };
+        let under_repair = self.active_requests().filter(|r| r.last_start.is_some() && is_touched_by(&opened, r));
+        opened.touched = under_repair.map(|_| at).next();
         if let Some(evidence) = evidence {
             join(&mut opened, evidence);
         }
@@ -230,6 +234,8 @@ impl Book {
         self.open.insert(incident.clone());
         self.index.opened.push(incident.clone());
         self.index.by_origin.entry(origin.clone()).or_default().push(incident.clone());
+        let name = (origin.kind(), origin.name().to_owned());
+        self.index.by_name.entry(name).or_default().push(incident.clone());
         self.index.by_alert.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), incident.clone())));
         self.incidents.insert(incident.clone(), opened);
     }
@@ -243,6 +249,19 @@ impl Book {
                 i.alerts.insert(alert.fingerprint.clone(), alert.clone());
             }
         });
+    }
+
+    /// A repair was started: no open incident that it may help is left to itself any more.
+    fn touch(&mut self, at: Timestamp, request: &RequestId) {
+        let Some(request) = self.requests.get(request) else { return };
+        for id in &self.open {
+            if let Some(incident) = self.incidents.get_mut(id)
+                && incident.touched.is_none()
+                && is_touched_by(incident, request)
+            {
+                incident.touched = Some(at);
+            }
+        }
     }
 
     /// The host came up again. A run that was going on is lost from sight: an idempotent one may be run again, any
@@ -336,6 +355,14 @@ impl Book {
             }
         });
     }
+}
+
+/// Is what a request repairs what the incident is about, or a part of it, or does it have a part of it?
+fn is_touched_by(incident: &Incident, request: &Request) -> bool {
+    let target = &request.proposal.action.target;
+    // An incident without labels is about everything, and no repair is of that.
+    let overlaps = target.within(&incident.labels) || (!incident.labels.is_empty() && incident.labels.within(target));
+    !request.proposal.action.dry_run && (request.incident == incident.id || overlaps)
 }
 
 fn join(incident: &mut Incident, evidence: &Evidence) {

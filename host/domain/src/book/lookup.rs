@@ -16,6 +16,8 @@ pub(crate) struct Index {
     pub(crate) asked: Vec<RequestId>,
     /// The incidents of one origin, oldest first.
     pub(crate) by_origin: BTreeMap<Origin, Vec<IncidentId>>,
+    /// The incidents of one watch or route, by the kind and the name of their origin, oldest first.
+    pub(crate) by_name: BTreeMap<(&'static str, String), Vec<IncidentId>>,
     /// The latest incident that had an alert, by fingerprint.
     pub(crate) by_alert: BTreeMap<String, IncidentId>,
     /// Incidents by the time at which they ended.
@@ -104,6 +106,12 @@ impl Book {
     /// Every incident of this origin, the latest first.
     pub fn incidents_of<'a>(&'a self, origin: &Origin) -> impl Iterator<Item = &'a Incident> {
         let ids = self.index.by_origin.get(origin).map_or(&[][..], Vec::as_slice);
+        ids.iter().rev().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// Every incident of the same kind and the same watch or route, the latest first.
+    pub(crate) fn incidents_named(&self, origin: &Origin) -> impl Iterator<Item = &Incident> {
+        let ids = self.index.by_name.get(&(origin.kind(), origin.name().to_owned())).map_or(&[][..], Vec::as_slice);
         ids.iter().rev().filter_map(|id| self.incidents.get(id))
     }
 

@@ -4,6 +4,7 @@ mod alerts;
 mod calendar;
 mod decisions;
 mod guards;
+mod history;
 mod journal;
 mod judge;
 mod questions;

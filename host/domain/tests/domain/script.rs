@@ -36,6 +36,15 @@ pub(crate) fn check_with(change: impl FnOnce(&mut Rules), transcript: Expect) {
     transcript.assert_eq(&said);
 }
 
+/// The world after steps of which nothing is compared but that they are steps.
+pub(crate) fn steps_of(rules: Rules, script: &str) -> World {
+    let mut world = World::new(rules);
+    for line in script.lines().map(str::trim) {
+        play(&mut world, line, &mut String::new());
+    }
+    world
+}
+
 /// The lines that are furthest out.
 fn steps(transcript: &str) -> impl Iterator<Item = &str> {
     let indent = |line: &str| line.len() - line.trim_start().len();
