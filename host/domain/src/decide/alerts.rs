@@ -8,8 +8,11 @@ use crate::event::{Alert, Fact, Health, IncidentId, Origin};
 use crate::labels::Labels;
 use crate::rules::{Mode, Route, Severity};
 
-/// Alerts that say that alerting itself works, or that silence others. Never trouble.
-const NEVER_INCIDENTS: [&str; 2] = ["Watchdog", "InfoInhibitor"];
+/// Alerts that say that alerting itself works, that silence others, or that the host sends about itself.
+const NEVER_INCIDENTS: [&str; 3] = ["Watchdog", "InfoInhibitor", REQUEST_UNDELIVERED];
+
+/// `alertname` of the host's alert that people could not be told of a request.
+pub const REQUEST_UNDELIVERED: &str = "TidegateRequestUndelivered";
 
 pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert], by: Option<&str>) -> Vec<Fact> {
     let mut fresh: Vec<&Alert> = Vec::new();

@@ -139,7 +139,7 @@ fn an_alert_that_fires_anew_is_another_incident() {
 #[test]
 fn alerts_about_alerting_open_nothing() {
     check(expect![[r#"
-        0 alerts g1 TidegateIncident!0 Watchdog!0 InfoInhibitor!0
+        0 alerts g1 TidegateIncident!0 Watchdog!0 InfoInhibitor!0 TidegateRequestUndelivered!0
     "#]]);
 }
 
