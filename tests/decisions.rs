@@ -111,7 +111,7 @@ fn what_is_no_decision_changes_nothing() {
         assert_eq!(stranger.get(path).status, 401, "{path}");
     }
     assert_eq!(asked.tidegate.metric("tidegate_refused_credentials_total", ""), 8.0);
-    assert!(asked.tidegate.log().contains("wrong or missing token"));
+    assert!(asked.tidegate.log().contains("refused: a wrong token"));
 
     let unknown = asked.tidegate.post("/api/v1/approvals/nothing/approve", &json!({}));
     assert_eq!(unknown.status, 404, "{unknown:?}");

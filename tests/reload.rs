@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::http::{Answer, Client};
 use crate::support::target::{Conduct, Target};
-use crate::support::tidegate::Tidegate;
+use crate::support::tidegate::{TOKEN, Tidegate};
 use crate::support::{delivery, eventually};
 
 const CONFIG: &str = r#"
@@ -42,9 +42,9 @@ fn normal(watch: &str) -> String {
     format!("watch=\"{watch}\",standing=\"normal\"")
 }
 
-/// Nobody logs in for it.
 fn reload(tidegate: &Tidegate) -> Answer {
-    tidegate.stranger().post_bytes("/-/reload", b"")
+    // Alice is an admin.
+    tidegate.stranger().with_token(TOKEN).post_bytes("/-/reload", b"")
 }
 
 fn watching() -> (Tidegate, FakePrometheus) {
@@ -122,7 +122,7 @@ fn a_config_that_cannot_work_changes_nothing_and_says_why() {
     tidegate.hang_up();
     eventually("it is refused", || (tidegate.metric(OK, "") == 0.0).then_some(()));
     assert_eq!(tidegate.log().matches("history learnt").count(), 1, "nothing of it all had to be learnt again");
-    assert_eq!(tidegate.stranger().get("/-/reload").status, 405, "looking at it does nothing");
+    assert_eq!(tidegate.get("/-/reload").status, 405, "looking at it does nothing");
     tidegate.configure(CONFIG, &around);
     tidegate.stop_and_verify_journal();
 }

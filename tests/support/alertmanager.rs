@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::http::Client;
 use super::program::Program;
+use super::tidegate::SENDER_TOKEN;
 use super::{eventually, free_address};
 
 /// A running Alertmanager.
@@ -21,13 +22,15 @@ pub(crate) struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Delivers every alert to the webhook of the tidegate that listens on `receiver`.
+    /// Delivers every alert to the webhook of the tidegate that listens on `receiver`, as its sender.
     pub(crate) fn start(receiver: SocketAddr) -> Alertmanager {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "route: {{ receiver: tidegate, group_by: [alertname, service], group_wait: 0s, group_interval: 1s, repeat_interval: 1h }}\n\
-             receivers:\n- name: tidegate\n  webhook_configs: [{{ url: 'http://{receiver}/webhook/alertmanager' }}]\n"
+             receivers:\n- name: tidegate\n  webhook_configs:\n  - url: 'http://{receiver}/webhook/alertmanager'\n    \
+             http_config: {{ authorization: {{ credentials_file: token }} }}\n"
         );
+        fs::write(folder.path().join("token"), SENDER_TOKEN).expect("a token");
         fs::write(folder.path().join("alertmanager.yml"), config).expect("a config");
         let address = free_address();
         let mut command = Command::new("prometheus-alertmanager");

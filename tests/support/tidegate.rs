@@ -16,8 +16,10 @@ use super::{eventually, free_address, guest};
 const GUESTS: [&str; 6] = ["zscore", "seasonal", "runbook", "hostile", "hostile-policy", "nosy-policy"];
 /// The user's cache, as the tests have it.
 const CACHE: &str = env!("CARGO_TARGET_TMPDIR");
-/// The token of alice, the only approver.
+/// The token of alice, an admin and the only person.
 pub(crate) const TOKEN: &str = "a-token-that-only-alice-knows";
+/// The token of the sender `alertmanager`.
+pub(crate) const SENDER_TOKEN: &str = "a-token-that-only-delivers";
 
 /// A tidegate, running or not. Its data outlives every run of it.
 pub(crate) struct Tidegate {
@@ -42,11 +44,12 @@ impl Tidegate {
         fs::create_dir_all(&compiled).expect("a folder");
         fs::create_dir(folder.path().join("data")).expect("a folder");
         symlink(compiled, folder.path().join("data/compiled")).expect("a link");
-        let secret = folder.path().join("alice");
-        fs::write(&secret, TOKEN).expect("a secret");
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a secret");
         let address = free_address();
-        Tidegate { program: None, runs: 0, address, client: Client::new(address).with_token(TOKEN), folder }
+        let client = Client::new(address).with_token(TOKEN);
+        let tidegate = Tidegate { program: None, runs: 0, address, client, folder };
+        tidegate.write_secret("alice", TOKEN);
+        tidegate.write_secret("alertmanager", SENDER_TOKEN);
+        tidegate
     }
 
     /// A running one, ready or not. See [`Self::configure`].
@@ -57,12 +60,21 @@ impl Tidegate {
         tidegate
     }
 
-    /// Writes its config: alice and `[server]`, to which `config` may add keys, then `config`, with the address of what is
+    /// Writes a file into its folder that nobody else may read.
+    pub(crate) fn write_secret(&self, name: &str, secret: &str) {
+        let file = self.file(name);
+        fs::write(&file, secret).expect("a secret");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a secret");
+    }
+
+    /// Writes its config: alice, a sender and `[server]`, to which `config` may add keys, then `config`, with the address of what is
     /// around it in place of each `http://name`.
     pub(crate) fn configure(&self, config: &str, around: &[(&str, SocketAddr)]) {
         let address = self.address;
         let mut text = format!(
-            "[[approver]]\nname = \"alice\"\ntoken_file = \"alice\"\n\n[server]\nlisten = \"{address}\"\n{config}"
+            "[[approver]]\nname = \"alice\"\nrole = \"admin\"\ntoken_file = \"alice\"\n\n\
+             [[sender]]\nname = \"alertmanager\"\ntoken_file = \"alertmanager\"\n\n\
+             [server]\nlisten = \"{address}\"\n{config}"
         );
         for (name, address) in around {
             text = text.replace(&format!("http://{name}"), &format!("http://{address}"));
@@ -149,7 +161,7 @@ impl Tidegate {
 
     /// As Alertmanager delivers.
     pub(crate) fn deliver(&self, body: &[u8]) -> Answer {
-        self.stranger().post_bytes("/webhook/alertmanager", body)
+        self.stranger().with_token(SENDER_TOKEN).post_bytes("/webhook/alertmanager", body)
     }
 
     /// Alice says yes to exactly what `request` shows.

@@ -1,19 +1,20 @@
 //! The HTTP surface: one listener for people, scripts, Prometheus and Alertmanager.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
+use tidegate_domain::people::Role;
 
 use crate::host::Host;
+use access::{Access, Guarded};
 
+mod access;
 mod approvals;
-mod auth;
 mod incidents;
 mod pauses;
 mod receiver;
@@ -26,26 +27,30 @@ const MOST_WEBHOOK_BYTES: usize = 4 << 20;
 const MOST_BYTES: usize = 64 << 10;
 
 type Shared = State<Arc<Host>>;
-type Peer = ConnectInfo<SocketAddr>;
 
 /// Everything that answers.
 pub(crate) fn router(host: Arc<Host>) -> Router {
-    let webhook = Router::new()
-        .route("/webhook/alertmanager", post(receiver::deliver))
+    let (view, approve, admin) = (Access::Role(Role::View), Access::Role(Role::Approve), Access::Role(Role::Admin));
+    let guarded = Guarded::new(host.clone())
+        .route(view, "/api/v1/incidents", get(incidents::list))
+        .route(view, "/api/v1/incidents/{id}", get(incidents::show))
+        .route(view, "/api/v1/approvals", get(approvals::list))
+        .route(view, "/api/v1/approvals/{id}", get(approvals::show))
+        .route(approve, "/api/v1/approvals/{id}/approve", post(approvals::approve))
+        .route(approve, "/api/v1/approvals/{id}/deny", post(approvals::deny))
+        .route(approve, "/api/v1/pause", post(pauses::pause))
+        .route(admin, "/api/v1/resume", post(pauses::resume))
+        .route(admin, "/-/reload", post(reload::post));
+    let webhook = Guarded::new(host.clone())
+        .route(Access::Deliver, "/webhook/alertmanager", post(receiver::deliver))
+        .into_router()
         .layer(DefaultBodyLimit::max(MOST_WEBHOOK_BYTES));
-    Router::new()
-        .route("/api/v1/incidents", get(incidents::list))
-        .route("/api/v1/incidents/{id}", get(incidents::show))
-        .route("/api/v1/approvals", get(approvals::list))
-        .route("/api/v1/approvals/{id}", get(approvals::show))
-        .route("/api/v1/approvals/{id}/approve", post(approvals::approve))
-        .route("/api/v1/approvals/{id}/deny", post(approvals::deny))
-        .route("/api/v1/pause", post(pauses::pause))
-        .route("/api/v1/resume", post(pauses::resume))
+    // What needs no login: nothing in there says anything that is not for everybody.
+    let open = Router::new()
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(|| async { "tidegate is healthy\n" }))
-        .route("/-/ready", get(ready))
-        .route("/-/reload", post(reload::post))
+        .route("/-/ready", get(ready));
+    open.merge(guarded.into_router())
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .merge(webhook)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing under this path") })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, watch};
 
+use crate::identity::Failures;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::pulse::Pulse;
@@ -17,6 +18,8 @@ pub(crate) struct Host {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulse: Pulse,
+    /// Who guesses tokens, by address.
+    pub(crate) failures: Failures,
     pub(crate) sandbox: tidegate_sandbox::Sandbox,
     /// Held by whoever changes the setup.
     pub(crate) reloading: Mutex<Reloading>,
@@ -41,6 +44,7 @@ impl Host {
             keeper,
             metrics,
             pulse: Pulse::default(),
+            failures: Failures::default(),
             sandbox,
             reloading: Mutex::new(reloading),
             unready: watch::Sender::new(unready),

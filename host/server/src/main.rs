@@ -18,6 +18,7 @@ mod duties;
 mod guest_folder;
 mod host;
 mod http_client;
+mod identity;
 mod journal;
 mod keeper;
 mod metrics;

@@ -10,7 +10,7 @@ use tidegate_domain::decide::DecisionError;
 use tidegate_domain::event::RequestId;
 use tidegate_domain::input::Verdict;
 
-use super::auth::Person;
+use super::access::Person;
 use super::{Problem, Shared, shapes};
 use crate::host::Host;
 use crate::keeper::DecideError;

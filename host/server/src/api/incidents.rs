@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tidegate_domain::event::IncidentId;
 
-use super::auth::Person;
+use super::access::Person;
 use super::{Problem, Shared, shapes};
 
 pub(super) async fn list(_: Person, State(host): Shared) -> Json<Value> {

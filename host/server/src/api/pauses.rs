@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde_json::{Value, json};
 use tidegate_domain::input::Input;
 
-use super::auth::Person;
+use super::access::Person;
 use super::{Problem, Shared};
 use crate::host::Host;
 

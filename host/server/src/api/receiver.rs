@@ -11,12 +11,15 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tidegate_domain::input::Input;
 
+use super::access::Deliverer;
 use super::{Problem, Shared};
+use crate::identity::Caller;
 use crate::{clock, webhook};
 
 pub(super) async fn deliver(
     State(host): Shared,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Deliverer(caller): Deliverer,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     let refuse = |code: StatusCode, why: String| {
@@ -31,7 +34,12 @@ pub(super) async fn deliver(
     })?;
     let delivery = webhook::parse(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
     let fingerprints: Vec<String> = delivery.alerts.iter().map(|alert| alert.fingerprint.clone()).collect();
-    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts, by: None };
+    // A person who delivers asks for what follows; a program only passes on.
+    let by = match caller {
+        Caller::Person { name, .. } => Some(name),
+        Caller::Sender { .. } => None,
+    };
+    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts, by };
     if let Err(error) = host.keeper.submit(input).await {
         host.metrics.count_webhook("failed");
         return Err(Problem::journal(&error));

@@ -1,5 +1,4 @@
-//! `POST /-/reload`: Prometheus' own habit. Nobody logs in for it, as nobody needs a password for SIGHUP, but a page in
-//! somebody's browser must not be able to do it.
+//! `POST /-/reload`: Prometheus' own habit. It needs an admin; SIGHUP does the same for whoever has the machine.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
