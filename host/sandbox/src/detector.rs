@@ -106,6 +106,9 @@ impl Detector {
         let began = Instant::now();
         let answer = opened.score(state, timestamps, values);
         opened.warden.counters.called(began, &answer);
+        if answer.is_ok() {
+            opened.warden.counters.scores.fetch_add(values.len() as u64, Relaxed);
+        }
         answer
     }
 }

@@ -21,6 +21,8 @@ pub struct GuestStats {
     pub kind: GuestKind,
     /// Calls of `score` and `propose`, refused ones included.
     pub calls: u64,
+    /// Samples that it gave a verdict on, history included.
+    pub scores: u64,
     /// How long these calls took, added up over all threads; new instances and a policy's queries included.
     pub busy: Duration,
     /// Calls without an answer, by [`CallError::kind`]; every kind is present.
@@ -37,12 +39,15 @@ pub struct GuestStats {
     pub log_lines_dropped: u64,
     /// Whether the guest is quarantined.
     pub quarantined: bool,
+    /// For how much longer it is.
+    pub quarantined_for: Option<Duration>,
 }
 
 /// One guest's live counters.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     calls: AtomicU64,
+    pub(crate) scores: AtomicU64,
     busy_nanos: AtomicU64,
     errors: [AtomicU64; CallError::KINDS.len()],
     pub(crate) instances_made: AtomicU64,
@@ -110,14 +115,14 @@ impl Ledger {
 
     pub(crate) fn stats(&self) -> Vec<GuestStats> {
         let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pages
-            .guests
-            .iter()
-            .map(|((guest, digest), (kind, counters))| GuestStats {
+        let stats = pages.guests.iter().map(|((guest, digest), (kind, counters))| {
+            let quarantined_for = pages.quarantines.get(digest).and_then(|quarantine| quarantine.remaining());
+            GuestStats {
                 guest: guest.clone(),
                 digest: digest.clone(),
                 kind: *kind,
                 calls: counters.calls.load(Relaxed),
+                scores: counters.scores.load(Relaxed),
                 busy: Duration::from_nanos(counters.busy_nanos.load(Relaxed)),
                 errors: CallError::KINDS
                     .into_iter()
@@ -128,8 +133,10 @@ impl Ledger {
                 instances_retired: counters.instances_retired.load(Relaxed),
                 memory_peak: counters.memory_peak.load(Relaxed),
                 log_lines_dropped: counters.log_lines_dropped.load(Relaxed),
-                quarantined: pages.quarantines.get(digest).is_some_and(|quarantine| quarantine.remaining().is_some()),
-            })
-            .collect()
+                quarantined: quarantined_for.is_some(),
+                quarantined_for,
+            }
+        });
+        stats.collect()
     }
 }

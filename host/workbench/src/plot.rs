@@ -5,6 +5,7 @@
 //! several charts may stand in one page. However long the series, the picture stays small, and no anomaly is left out.
 
 mod marks;
+mod moments;
 mod scale;
 mod ticks;
 
@@ -13,6 +14,8 @@ use std::fmt::Write as _;
 use crate::text::{count, printable, short};
 use marks::{Marker, Place};
 use scale::Scale;
+
+pub use moments::Moment;
 
 /// The looks of a chart, as every chart carries them.
 pub const STYLE: &str = include_str!("plot/style.css");
@@ -44,7 +47,9 @@ pub struct Point {
 /// What was expected of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Band {
-    /// Above 1 means anomalous.
+    /// True where it counts as an anomaly, which gets a marker.
+    pub anomalous: bool,
+    /// How unusual it is: above 1 is anomalous. NaN where something else than a score said so.
     pub score: f64,
     /// The value that was expected.
     pub expected: f64,
@@ -82,32 +87,52 @@ const CHARACTER: f64 = 6.5;
 
 impl Point {
     fn is_anomalous(&self) -> bool {
-        self.value.is_finite() && self.band.is_some_and(|band| band.score > 1.0)
+        self.value.is_finite() && self.band.is_some_and(|band| band.anomalous)
     }
 }
 
-/// Draws.
+/// Draws a picture that needs nothing else: a file.
 #[must_use]
 pub fn svg(chart: &Chart<'_>, size: Size) -> String {
-    let (width, height) = (f64::from(size.width.max(240)), f64::from(size.height.max(160)));
+    draw(chart, &[], size, Some(STYLE))
+}
+
+/// Draws a part of a page that carries [`STYLE`] in a style sheet of its own, with what happened meanwhile, by time. The
+/// picture is as much higher than `size` as it takes to tell that.
+#[must_use]
+pub fn inline(chart: &Chart<'_>, moments: &[Moment<'_>], size: Size) -> String {
+    draw(chart, moments, size, None)
+}
+
+fn draw(chart: &Chart<'_>, moments: &[Moment<'_>], size: Size, style: Option<&str>) -> String {
+    let width = f64::from(size.width.max(240));
     let legend = legend(chart.points, width);
-    let values = Scale::of_values(chart.points, height - TOP - TIMES - LINE * legend.lines);
+    let told = list(moments, width);
+    let flags = if moments.is_empty() { 0.0 } else { LINE };
+    let height = f64::from(size.height.max(160)) + flags + LINE * told.lines;
+    let top = TOP + flags;
+    let values = Scale::of_values(chart.points, height - top - TIMES - LINE * (legend.lines + told.lines));
     let value_ticks = ticks::values(&values, 6);
     let longest = value_ticks.iter().map(|tick| tick.label.chars().count()).max().unwrap_or(0);
     let left = 16.0 + CHARACTER * longest as f64;
-    let times = Scale::of_times(chart.points, chart.step_ms, width - left - RIGHT);
-    let mut drawing = Drawing { chart, times, values, svg: String::new() };
-    drawing.open(width, height);
+    let times = Scale::of_times(chart.points, moments, chart.step_ms, width - left - RIGHT);
+    let mut drawing = Drawing { chart, moments, top, times, values, svg: String::new() };
+    drawing.open(width, height, style);
     drawing.head(left, width);
     drawing.axes(left, &value_ticks);
     drawing.plot(left);
-    drawing.legend(&legend, height);
+    drawing.flags(left);
+    drawing.legend(&legend, height - LINE * told.lines);
+    drawing.legend(&told, height);
     drawing.svg.push_str("</svg>\n");
     drawing.svg
 }
 
 struct Drawing<'a> {
     chart: &'a Chart<'a>,
+    moments: &'a [Moment<'a>],
+    /// Where the plot begins.
+    top: f64,
     times: Scale,
     values: Scale,
     svg: String,
@@ -119,15 +144,22 @@ macro_rules! put {
 }
 
 impl Drawing<'_> {
-    fn open(&mut self, width: f64, height: f64) {
+    fn open(&mut self, width: f64, height: f64, style: Option<&str>) {
         let title = escaped(self.chart.title, 200);
-        let told = escaped(self.chart.subtitle, 400);
         put!(
             self,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tg-chart\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<desc>{told}</desc>\n\
-             <style>\n{STYLE}</style>\n<rect class=\"tg-paper\" width=\"{width}\" height=\"{height}\"/>\n"
+             width=\"{width}\" height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<desc>{}",
+            escaped(self.chart.subtitle, 400)
         );
+        for (place, moment) in self.moments.iter().enumerate().take(moments::MOST) {
+            put!(self, "; {} {}", place + 1, escaped(&moments::told(moment), 200));
+        }
+        self.svg.push_str("</desc>\n");
+        if let Some(style) = style {
+            put!(self, "<style>\n{style}</style>\n");
+        }
+        put!(self, "<rect class=\"tg-paper\" width=\"{width}\" height=\"{height}\"/>\n");
     }
 
     fn head(&mut self, left: f64, width: f64) {
@@ -141,7 +173,7 @@ impl Drawing<'_> {
     fn axes(&mut self, left: f64, value_ticks: &[ticks::Tick<f64>]) {
         let (width, height) = (self.times.length, self.values.length);
         for tick in value_ticks {
-            let y = TOP + height - self.values.of(tick.at);
+            let y = self.top + height - self.values.of(tick.at);
             put!(self, "<path class=\"tg-grid\" d=\"M{left} {y:.1}h{width:.1}\"/>");
             put!(
                 self,
@@ -154,7 +186,7 @@ impl Drawing<'_> {
         let most = (width / 90.0) as usize;
         for tick in ticks::times(self.times.low as i64, self.times.high as i64, most.max(2)) {
             let x = left + self.times.of(tick.at as f64);
-            let y = TOP + height;
+            let y = self.top + height;
             put!(self, "<path class=\"tg-tick\" d=\"M{x:.1} {y:.1}v5\"/>");
             for (line, label) in tick.label.lines().enumerate() {
                 put!(
@@ -164,13 +196,14 @@ impl Drawing<'_> {
                 );
             }
         }
-        put!(self, "<path class=\"tg-tick\" d=\"M{left} {:.1}h{width:.1}\"/>\n", TOP + height);
+        put!(self, "<path class=\"tg-tick\" d=\"M{left} {:.1}h{width:.1}\"/>\n", self.top + height);
     }
 
     /// What lies between the axes; a drawing of its own, so that nothing reaches out of it.
     fn plot(&mut self, left: f64) {
         let (width, height) = (self.times.length, self.values.length);
-        put!(self, "<svg x=\"{left}\" y=\"{TOP}\" width=\"{width:.1}\" height=\"{height:.1}\" overflow=\"hidden\">\n");
+        let top = self.top;
+        put!(self, "<svg x=\"{left}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height:.1}\" overflow=\"hidden\">\n");
         let place = Place { times: &self.times, values: &self.values };
         for (from, to) in marks::unjudged(self.chart.points, &place, self.chart.step_ms) {
             put!(
@@ -188,6 +221,9 @@ impl Drawing<'_> {
             if !path.is_empty() {
                 put!(self, "<path class=\"{class}\" d=\"{path}\"/>\n");
             }
+        }
+        for moment in self.moments {
+            put!(self, "<path class=\"tg-moment\" d=\"M{:.1} 0v{height:.1}\"/>\n", self.times.of(moment.at as f64));
         }
         let markers = marks::anomalies(self.chart.points, &place);
         // A crowd of them must not hide the line.
@@ -212,6 +248,29 @@ impl Drawing<'_> {
         self.svg.push_str("</svg>\n");
     }
 
+    /// Above the plot, each over its line.
+    fn flags(&mut self, left: f64) {
+        for flag in moments::flags(self.moments, &self.times) {
+            let (x, y) = (left + flag.x, self.top - 4.0);
+            self.svg.push_str("<g><title>");
+            for (place, moment) in
+                self.moments.iter().enumerate().take(flag.last + 1).skip(flag.first).take(moments::MOST)
+            {
+                put!(self, "{} {}\n", place + 1, escaped(&moments::told(moment), 200));
+            }
+            put!(
+                self,
+                "</title><rect class=\"tg-flag\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"15\" rx=\"3\"/>\
+                 <text class=\"tg-number tg-middle\" x=\"{x:.1}\" y=\"{:.1}\">{}</text></g>\n",
+                x - flag.width / 2.0,
+                y - 15.0,
+                flag.width,
+                y - 4.0,
+                flag.label()
+            );
+        }
+    }
+
     fn legend(&mut self, legend: &Legend, height: f64) {
         for Entry { name, sample, x, line } in &legend.entries {
             let y = height - 8.0 - LINE * (legend.lines - 1.0 - line);
@@ -229,8 +288,9 @@ struct Legend {
 }
 
 struct Entry {
-    name: &'static str,
-    sample: &'static str,
+    /// As XML holds it.
+    name: String,
+    sample: String,
     x: f64,
     /// From the top.
     line: f64,
@@ -254,15 +314,40 @@ fn legend(points: &[Point], width: f64) -> Legend {
             "<rect class=\"tg-unjudged\" y=\"-10\" width=\"20\" height=\"12\"/>",
         ),
     ];
-    const LEFT: f64 = 16.0;
-    let mut legend = Legend { entries: Vec::new(), lines: 1.0 };
-    let mut x = LEFT;
-    for (_, name, sample) in all.into_iter().filter(|(shown, ..)| *shown) {
-        let long = 27.0 + CHARACTER * name.len() as f64;
-        if x > LEFT && x + long > width {
-            x = LEFT;
+    let shown = all.into_iter().filter(|(shown, ..)| *shown);
+    set(shown.map(|(_, name, sample)| (name.to_owned(), sample.to_owned())), width, 1.0)
+}
+
+/// The moments by their numbers, each told.
+fn list(moments: &[Moment<'_>], width: f64) -> Legend {
+    let room = ((width - 2.0 * MARGIN - 27.0) / CHARACTER) as usize;
+    let told = moments.iter().enumerate().take(moments::MOST).map(|(place, moment)| {
+        let number = place + 1;
+        let flag = format!(
+            "<rect class=\"tg-flag\" y=\"-11\" width=\"20\" height=\"15\" rx=\"3\"/>\
+             <text class=\"tg-number tg-middle\" x=\"10\">{number}</text>"
+        );
+        (escaped(&moments::told(moment), room), flag)
+    });
+    let more = moments.len().saturating_sub(moments::MOST);
+    let more = (more > 0).then(|| (format!("and {more} more"), String::new()));
+    set(told.chain(more), width, 0.0)
+}
+
+/// Where the legend begins, on the left.
+const MARGIN: f64 = 16.0;
+
+/// Sets entries in lines, of which there are at least so many.
+fn set(entries: impl Iterator<Item = (String, String)>, width: f64, least: f64) -> Legend {
+    let mut legend = Legend { entries: Vec::new(), lines: least };
+    let mut x = MARGIN;
+    for (name, sample) in entries {
+        let long = 27.0 + CHARACTER * name.chars().count() as f64;
+        if x > MARGIN && x + long > width {
+            x = MARGIN;
             legend.lines += 1.0;
         }
+        legend.lines = legend.lines.max(1.0);
         legend.entries.push(Entry { name, sample, x, line: legend.lines - 1.0 });
         x += long + 18.0;
     }
@@ -274,8 +359,13 @@ fn told(worst: &Point, together: usize) -> String {
     let at = crate::instant::show(worst.at);
     let value = short(worst.value);
     let band = worst.band.map_or_else(String::new, |band| {
-        let (expected, lower, upper) = (short(band.expected), short(band.lower), short(band.upper));
-        format!(", expected {expected} ({lower} to {upper}), score {}", short(band.score))
+        let (lower, upper) = (short(band.lower), short(band.upper));
+        let expected = match band.expected {
+            unknown if unknown.is_nan() => format!(", expected {lower} to {upper}"),
+            expected => format!(", expected {} ({lower} to {upper})", short(expected)),
+        };
+        let score = if band.score.is_nan() { String::new() } else { format!(", score {}", short(band.score)) };
+        format!("{expected}{score}")
     });
     let more = if together > 1 {
         format!("; the worst of {}", count(together as u64, "anomalous sample"))

@@ -1,6 +1,6 @@
 //! From what is measured to where it is drawn, along one axis.
 
-use super::{Band, Point};
+use super::{Band, Moment, Point};
 
 /// A stretch of numbers along so many pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,10 +21,10 @@ impl Scale {
         (share * self.length).clamp(-self.length, 2.0 * self.length)
     }
 
-    /// From the first to the last sample.
-    pub(super) fn of_times(points: &[Point], step_ms: u64, length: f64) -> Scale {
-        let at = |point: Option<&Point>| point.map_or(0.0, |point| point.at as f64);
-        let (low, high) = (at(points.first()), at(points.last()));
+    /// From the first to the last sample, and to what happened before or after.
+    pub(super) fn of_times(points: &[Point], moments: &[Moment<'_>], step_ms: u64, length: f64) -> Scale {
+        let times = || points.iter().map(|point| point.at).chain(moments.iter().map(|moment| moment.at));
+        let (low, high) = (times().min().unwrap_or(0) as f64, times().max().unwrap_or(0) as f64);
         // A single sample stands in the middle of a step.
         let spare = if high > low { 0.0 } else { (step_ms.max(1) as f64) / 2.0 };
         Scale { low: low - spare, high: high + spare, length }

@@ -12,11 +12,11 @@ fn point(at: i64, value: f64, band: Option<Band>) -> Point {
 }
 
 fn normal(value: f64) -> Option<Band> {
-    Some(Band { score: 0.5, expected: value, lower: value - 1.0, upper: value + 1.0 })
+    Some(Band { anomalous: false, score: 0.5, expected: value, lower: value - 1.0, upper: value + 1.0 })
 }
 
 fn anomalous() -> Option<Band> {
-    Some(Band { score: 3.0, expected: 10.0, lower: 9.0, upper: 11.0 })
+    Some(Band { anomalous: true, score: 3.0, expected: 10.0, lower: 9.0, upper: 11.0 })
 }
 
 fn draw(points: &[Point]) -> String {
@@ -143,8 +143,9 @@ fn a_long_series_is_small_and_no_anomaly_is_lost() {
 
 #[test]
 fn odd_series_are_drawn_as_well() {
-    let endless = Some(Band { score: 0.0, expected: 1.0, lower: f64::NEG_INFINITY, upper: f64::INFINITY });
-    let wide = Some(Band { score: 0.0, expected: 1e308, lower: -1e308, upper: 1e308 });
+    let endless =
+        Some(Band { anomalous: false, score: 0.0, expected: 1.0, lower: f64::NEG_INFINITY, upper: f64::INFINITY });
+    let wide = Some(Band { anomalous: false, score: 0.0, expected: 1e308, lower: -1e308, upper: 1e308 });
     for points in [
         vec![],
         vec![point(0, 1.0, None)],

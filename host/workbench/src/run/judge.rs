@@ -109,7 +109,7 @@ impl Judged {
     pub fn points(&self) -> Vec<Point> {
         let band = |judgement: &Judgement| {
             let &Judgement { score, expected, lower, upper, .. } = judgement;
-            Band { score, expected, lower, upper }
+            Band { anomalous: score > 1.0, score, expected, lower, upper }
         };
         self.rows
             .iter()
