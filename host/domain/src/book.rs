@@ -140,13 +140,16 @@ pub struct Request {
     pub verification: Option<Verification>,
 }
 
+/// The channel of a host that has no other. Its log tells of every event by itself, so it is never behind.
+pub const LOG_CHANNEL: &str = "log";
+
 /// What one channel has told people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     /// The message, where it can be changed.
     pub message: Option<Message>,
-    /// How the request stood when they were told last, as [`Request::stage`].
-    pub stage: String,
+    /// How the request stood when they were told last, as [`Request::stage`]. None where that is not kept up to date.
+    pub stage: Option<String>,
 }
 
 /// One person's yes.
@@ -343,9 +346,10 @@ impl Request {
     /// How it stands, in one word for people, `N of M` yeses aside: what a message about it is brought up to date with.
     #[must_use]
     pub fn stage(&self) -> String {
+        let waits = if self.escalated.is_some() { "escalated" } else { "pending" };
         match (&self.approval, &self.run, &self.verification) {
-            (Approval::Pending, ..) if self.yeses.is_empty() => "pending".to_owned(),
-            (Approval::Pending, ..) => format!("pending_{}", self.yeses.len()),
+            (Approval::Pending, ..) if self.yeses.is_empty() => waits.to_owned(),
+            (Approval::Pending, ..) => format!("{waits}_{}", self.yeses.len()),
             (Approval::Approved { .. }, Run::NotStarted, _) => self.approval.name().to_owned(),
             (Approval::Approved { .. }, Run::Refused { .. }, _) => "refused".to_owned(),
             (Approval::Approved { .. }, Run::Running { .. } | Run::Lost { .. }, _) => "running".to_owned(),

@@ -46,16 +46,16 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
             let answered = proposal::answered(&context, incident, policy_digest, answer, *last_sample);
             asked.into_iter().chain(answered).collect()
         }
-        Input::Announced { request, via, message } => match book.request(request) {
+        Input::Announced { request, via, message, stage } => match book.request(request) {
             Some(open) if !open.announced.contains_key(via) => {
                 let (request, via, message) = (request.clone(), via.clone(), message.clone());
-                vec![Fact::RequestAnnounced { request, via, message }]
+                vec![Fact::RequestAnnounced { request, via, message, stage: Some(stage.clone()) }]
             }
             _ => Vec::new(),
         },
         Input::Told { request, via, stage } => {
             let told = book.request(request).and_then(|open| open.announced.get(via));
-            let news = told.is_some_and(|told| told.stage != *stage);
+            let news = told.is_some_and(|told| told.stage.as_ref() != Some(stage));
             let told = || Fact::RequestTold { request: request.clone(), via: via.clone(), stage: stage.clone() };
             news.then(told).into_iter().collect()
         }

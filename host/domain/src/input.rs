@@ -73,6 +73,9 @@ pub enum Input {
         via: String,
         /// The message, where it can be changed later.
         message: Option<Message>,
+        /// How it stood when the message was written, as [`Request::stage`](crate::book::Request::stage). It may have
+        /// been decided while the message was on its way.
+        stage: String,
     },
     /// What people were told of a request was brought up to date.
     Told {

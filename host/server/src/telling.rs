@@ -51,7 +51,12 @@ async fn announce_all(host: &Host, resting: &mut BTreeMap<RequestId, Instant>) {
 
 /// True once it is told.
 async fn announce(host: &Host, request: &Request, incident: &Incident) -> bool {
-    let told = |via: &str| Input::Announced { request: request.id.clone(), via: via.to_owned(), message: None };
+    let told = |via: &str| Input::Announced {
+        request: request.id.clone(),
+        via: via.to_owned(),
+        message: None,
+        stage: request.stage(),
+    };
     let setup = host.setup();
     let Some(slack) = &setup.slack else {
         // The log has it already, with the event.

@@ -104,13 +104,12 @@ impl Book {
 
     fn apply_to_request(&mut self, at: Timestamp, fact: &Fact) {
         match fact {
-            Fact::RequestAnnounced { request, via, message } => self.with_request(request, |r| {
-                let told = Announcement { message: message.clone(), stage: r.stage() };
-                r.announced.insert(via.clone(), told);
+            Fact::RequestAnnounced { request, via, message, stage } => self.with_request(request, |r| {
+                r.announced.insert(via.clone(), Announcement { message: message.clone(), stage: stage.clone() });
             }),
             Fact::RequestTold { request, via, stage } => self.with_request(request, |r| {
                 if let Some(told) = r.announced.get_mut(via) {
-                    told.stage.clone_from(stage);
+                    told.stage = Some(stage.clone());
                 }
             }),
             Fact::RequestReminded { request } => self.with_request(request, |r| r.reminded = Some(at)),
@@ -340,7 +339,7 @@ impl Book {
         if let Some(request) = self.requests.get_mut(id) {
             change(request);
             let stage = request.stage();
-            if request.announced.values().any(|told| told.stage != stage) {
+            if request.announced.values().any(|told| told.stage.as_ref().is_some_and(|told| *told != stage)) {
                 self.untold.insert(id.clone());
             } else {
                 self.untold.remove(id);

@@ -169,6 +169,10 @@ pub enum Fact {
         /// The message, where it can be changed later.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Message>,
+        /// How it stood when the message was written. None in a journal from before messages were brought up to date:
+        /// those are left as they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stage: Option<String>,
     },
     /// What people were told of a request was brought up to date.
     RequestTold {

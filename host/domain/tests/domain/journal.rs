@@ -156,7 +156,7 @@ fn facts() -> Vec<Fact> {
         Fact::ProposalObserved { incident: incident(), proposal: proposal(http()) },
         Fact::IncidentJoined { incident: incident(), request: request() },
         Fact::RequestOpened { request: request(), incident: incident(), proposal: proposal(command()) },
-        Fact::RequestAnnounced { request: request(), via: "slack".to_owned(), message: None },
+        Fact::RequestAnnounced { request: request(), via: "slack".to_owned(), message: None, stage: None },
         Fact::RequestApproved { request: request(), by: by("alice"), digest: "d".repeat(64), reason: None },
         Fact::RequestAutoApproved { request: request(), level: Severity::Low, limit: Severity::Medium, earned: None },
         Fact::RequestDenied { request: request(), by: by("bob"), digest: String::new(), reason },

@@ -177,7 +177,9 @@ fn input(world: &World, step: &str) -> Input {
         ["propose", incident, action, "blind"] => answered(incident, plan(action, "{}"), None),
         ["propose", incident, action, arguments] => answered(incident, plan(action, arguments), Some(now)),
         ["announced", request] => {
-            Input::Announced { request: full(world, request), via: "slack".to_owned(), message: None }
+            let request = full(world, request);
+            let stage = world.book.request(&request).map(|request| request.stage()).unwrap_or_default();
+            Input::Announced { request, via: "slack".to_owned(), message: None, stage }
         }
         ["approve", request, who] => decided(request, who, Verdict::Approve { digest: None, reason: None }),
         ["approve", request, who, digest] => {
