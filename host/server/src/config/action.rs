@@ -13,8 +13,10 @@ use tidegate_domain::time::format_duration;
 
 use super::endpoints::{SEVERITIES, absolute_url};
 use super::error::suggest;
+use super::people::Named;
 use super::secret::{self, path_in};
 use super::section::{At, Section};
+use super::{guards, terms};
 
 pub(super) const COMMON_KEYS: &[&str] = &[
     "kind",
@@ -28,6 +30,9 @@ pub(super) const COMMON_KEYS: &[&str] = &[
     "dry_run",
     "arguments",
     "verify",
+    "gate",
+    "blast_radius",
+    "circuit_breaker",
 ];
 pub(super) const HTTP_KEYS: &[&str] = &["url", "method", "headers", "bearer_token_file"];
 pub(super) const COMMAND_KEYS: &[&str] = &["program", "args", "env"];
@@ -40,17 +45,27 @@ enum Kind {
     Command,
 }
 
-pub(super) fn read(root: &Section<'_>, terms: &Terms) -> BTreeMap<String, Action> {
+/// On which terms a request is decided where its action does not say otherwise.
+pub(super) struct GateTerms<'a> {
+    /// As they stand in `[gate]`, for an action to fill in its own from.
+    pub(super) keys: &'a terms::Keys,
+    /// As they are with their defaults.
+    pub(super) settled: &'a Terms,
+    /// Whom an action may name.
+    pub(super) named: &'a Named,
+}
+
+pub(super) fn read(root: &Section<'_>, gate: &GateTerms<'_>) -> BTreeMap<String, Action> {
     root.named("action", None)
         .into_iter()
         .filter_map(|(name, section)| {
-            let action = action(&name, &section, terms)?;
+            let action = action(&name, &section, gate)?;
             Some((name, action))
         })
         .collect()
 }
 
-fn action(name: &str, section: &Section<'_>, terms: &Terms) -> Option<Action> {
+fn action(name: &str, section: &Section<'_>, gate: &GateTerms<'_>) -> Option<Action> {
     let kind = section.choice("kind", &[("http", Kind::Http), ("command", Kind::Command)]);
     let kind = section.require(kind, "kind", "set kind = \"http\" or kind = \"command\"");
     refuse_foreign_keys(section, kind.as_ref().map(|kind| kind.value));
@@ -63,6 +78,9 @@ fn action(name: &str, section: &Section<'_>, terms: &Terms) -> Option<Action> {
     let verify = verify(section);
     let target: Vec<String> =
         target.map(|list| list.value.into_iter().map(|label| label.value).collect()).unwrap_or_default();
+    let terms = terms_of(section, gate);
+    let blast_radius = guards::blast_radius(section, &target);
+    let breaker = guards::breaker(section);
     let kind = match kind?.value {
         Kind::Http => http(section),
         Kind::Command => command(section, &target, &arguments),
@@ -80,10 +98,17 @@ fn action(name: &str, section: &Section<'_>, terms: &Terms) -> Option<Action> {
         dry_run: section.flag("dry_run").is_some_and(|flag| flag.value),
         arguments,
         verify,
-        terms: terms.clone(),
-        blast_radius: Vec::new(),
-        breaker: None,
+        terms,
+        blast_radius,
+        breaker,
     })
+}
+
+fn terms_of(section: &Section<'_>, gate: &GateTerms<'_>) -> Terms {
+    match section.section("gate", Some(terms::KEYS)) {
+        Some(own) => terms::Keys::read(&own, gate.named).or(gate.keys).settle(&own, gate.named),
+        None => gate.settled.clone(),
+    }
 }
 
 /// A key of the other kind is no typing error, so it gets an answer of its own.

@@ -1,14 +1,16 @@
 //! `[server]`: the host itself.
 
+use std::fs;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Server;
 use super::endpoints::base_url;
-use super::secret::{path_in, relative_to};
+use super::secret::{path_in, relative_to, warn_of_readers};
 use super::section::Section;
+use super::{Server, TlsFiles};
 
 pub(super) const KEYS: &[&str] = &[
     "listen",
@@ -19,7 +21,13 @@ pub(super) const KEYS: &[&str] = &[
     "external_url",
     "snapshot_interval",
     "workers",
+    "tls_cert",
+    "tls_key",
+    "tls_client_ca",
 ];
+
+/// Certificate, key, and whose certificates clients need.
+const TLS_KEYS: [&str; 3] = ["tls_cert", "tls_key", "tls_client_ca"];
 
 pub(super) fn read(root: &Section<'_>, main: &Path) -> Option<Server> {
     let defaults = Server {
@@ -48,8 +56,36 @@ pub(super) fn read(root: &Section<'_>, main: &Path) -> Option<Server> {
             .integer("workers", 1..=1024)
             .and_then(|count| usize::try_from(count.value).ok())
             .unwrap_or(defaults.workers),
-        tls: None,
+        tls: tls(&section),
     })
+}
+
+/// Looks whether the files of [`TlsFiles`] can be read, which whoever only wants to know where the host is may not.
+pub(super) fn look_at_tls(root: &Section<'_>) {
+    let Some(section) = root.section("server", None) else { return };
+    for key in TLS_KEYS {
+        let Some(text) = section.text(key) else { continue };
+        let file = path_in(&text);
+        if let Err(error) = fs::File::open(&file).and_then(|mut file| file.read(&mut [0])) {
+            let what = format!("cannot read {}: {error}", file.display());
+            section.error(key, what, "name a PEM file that this program's user may read");
+        }
+        if key == "tls_key" {
+            warn_of_readers(&file, &text.spot, section.findings);
+        }
+    }
+}
+
+fn tls(section: &Section<'_>) -> Option<TlsFiles> {
+    let [cert, key, client_ca] = TLS_KEYS.map(|key| section.text(key).map(|path| path_in(&path)));
+    let [has_cert, has_key, has_ca] = TLS_KEYS.map(|key| section.has(key));
+    let remedy = "set both tls_cert and tls_key, to PEM files";
+    if has_cert != has_key {
+        section.error(if has_cert { "tls_key" } else { "tls_cert" }, "missing", remedy);
+    } else if has_ca && !has_cert {
+        section.error("tls_client_ca", "only a listener with TLS asks for certificates of clients", remedy);
+    }
+    Some(TlsFiles { cert: cert?, key: key?, client_ca })
 }
 
 fn listen(section: &Section<'_>) -> Option<SocketAddr> {
@@ -60,13 +96,16 @@ fn listen(section: &Section<'_>) -> Option<SocketAddr> {
         section.error("listen", what, "write an IP address and a port, for example \"127.0.0.1:9595\"");
         return None;
     };
-    if !address.ip().is_loopback() && !insecure {
+    // Half of it is a fault of its own.
+    let has_tls = section.has("tls_cert") || section.has("tls_key");
+    if !address.ip().is_loopback() && !has_tls && !insecure {
         let what =
             format!("{address} can be reached from other machines, and tokens would cross the network in the clear");
         section.error(
             "listen",
             what,
-            "listen on 127.0.0.1 behind a proxy that speaks TLS, or accept the risk with insecure_listen = true",
+            "set tls_cert and tls_key, listen on 127.0.0.1 behind a proxy that speaks TLS, or accept the risk with \
+             insecure_listen = true",
         );
     }
     Some(address)

@@ -74,7 +74,11 @@ impl Proposals {
             }
             if mode != Mode::Observe && !offers.has_deciders {
                 let what = format!("nobody could decide what the policy proposes, for {}", owner.key);
-                findings.error(&remediation.spot, what, "add an [[approver]] with role = \"approve\", or set mode = \"observe\"");
+                findings.error(
+                    &remediation.spot,
+                    what,
+                    "add an [[approver]] with role = \"approve\", or set mode = \"observe\"",
+                );
             }
         }
         let actions: Vec<At<String>> = self.actions.map(|actions| actions.value).unwrap_or_default();

@@ -5,12 +5,13 @@ use std::path::Path;
 use tidegate_domain::people::Role;
 use tidegate_domain::rules::Rules;
 
+use super::action::GateTerms;
 use super::error::Findings;
 use super::locate::{Locator, Node};
 use super::people::Everybody;
 use super::proposals::Offers;
 use super::section::Section;
-use super::{Config, action, alert_route, endpoints, gate, guest, host, people, slack, watch};
+use super::{Config, action, alert_route, endpoints, gate, guest, host, maintenance, people, slack, watch};
 
 /// Tables and keys at the top.
 pub(super) const KEYS: &[&str] = &[
@@ -24,6 +25,7 @@ pub(super) const KEYS: &[&str] = &[
     "approver",
     "sender",
     "group",
+    "maintenance",
     "defaults",
     "guest",
     "detector",
@@ -36,16 +38,19 @@ pub(super) const KEYS: &[&str] = &[
 pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Config> {
     let section = Section::root(&root, KEYS, findings)?;
     let server = host::read(&section, main);
+    host::look_at_tls(&section);
     let prometheus = endpoints::prometheus(&section);
     let alertmanager = endpoints::alertmanager(&section);
     let slack = slack::read(&section);
-    let gate = gate::gate(&section);
+    let everybody = people::read(&section);
+    let (gate, gate_keys) = gate::gate(&section, &everybody.named);
     let storm = gate::storm(&section);
     let severity_labels = endpoints::severity_labels(&section);
-    let everybody = people::read(&section);
+    let maintenance = maintenance::read(&section);
     let guests = guest::guests(&section);
     let detectors = guest::detectors(&section);
-    let actions = action::read(&section, &gate.terms);
+    let terms = GateTerms { keys: &gate_keys, settled: &gate.terms, named: &everybody.named };
+    let actions = action::read(&section, &terms);
     let offers = Offers {
         detectors: names(&section, "detector"),
         action_names: names(&section, "action"),
@@ -61,7 +66,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         routes,
         severity_labels,
         people: everybody.people.clone(),
-        maintenance: Vec::new(),
+        maintenance,
         own_alertname: alertmanager
             .as_ref()
             .map_or_else(|| endpoints::DEFAULT_ALERTNAME.to_owned(), |alertmanager| alertmanager.alertname.clone()),

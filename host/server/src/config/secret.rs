@@ -75,7 +75,8 @@ fn open(source: &SecretSource, spot: Spot, findings: &Findings) -> Option<At<Sec
     None
 }
 
-fn warn_of_readers(file: &Path, spot: &Spot, findings: &Findings) {
+/// A secret's file that everybody can read is allowed, and probably not meant.
+pub(super) fn warn_of_readers(file: &Path, spot: &Spot, findings: &Findings) {
     let open_to_all = fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0);
     if open_to_all {
         let what = format!("every user of this machine can read {}", file.display());

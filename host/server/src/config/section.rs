@@ -117,6 +117,23 @@ impl<'a> Section<'a> {
         Some(text)
     }
 
+    /// Whatever stands there, for a key that takes values of several kinds.
+    pub(super) fn raw(&self, key: &str) -> Option<At<&'a Value>> {
+        let node = self.table.get(key)?;
+        Some(At { value: &node.value, spot: self.spot_of(key) })
+    }
+
+    /// The elements of a list, or the one value that stands in place of a list, of whatever kind they are.
+    pub(super) fn one_or_more(&self, key: &str) -> Option<At<Vec<At<&'a Value>>>> {
+        let At { value, spot } = self.raw(key)?;
+        let Value::List(list) = value else { return Some(At { value: vec![At { value, spot: spot.clone() }], spot }) };
+        let element = |(at, node): (usize, &'a Node)| {
+            let spot = Spot { place: node.place.clone(), key: format!("{}[{at}]", spot.key) };
+            At { value: &node.value, spot }
+        };
+        Some(At { value: list.iter().enumerate().map(element).collect(), spot })
+    }
+
     /// True or false.
     pub(super) fn flag(&self, key: &str) -> Option<At<bool>> {
         self.read(key, "true or false|true or false, without quotes", |value| match value {
@@ -311,11 +328,6 @@ impl<'a> Section<'a> {
     /// True when the key is there and is a table.
     pub(super) fn is_table(&self, key: &str) -> bool {
         matches!(self.table.get(key), Some(Node { value: Value::Table(_), .. }))
-    }
-
-    /// True when the key is there and is a list with something in it.
-    pub(super) fn has_elements(&self, key: &str) -> bool {
-        matches!(self.table.get(key), Some(Node { value: Value::List(list), .. }) if !list.is_empty())
     }
 
     /// A table below this one. Without `keys`, any key may stand in it.

@@ -26,6 +26,16 @@ impl Folder {
         };
         secret("alice", "alice-0123456789abcdef\n", 0o600);
         secret("bob", "bob-0123456789abcdef", 0o600);
+        secret("carol", "carol-0123456789abcdef", 0o600);
+        secret("dave", "dave-0123456789abcdef", 0o600);
+        secret("alertmanager", "alertmanager-0123456789abcdef", 0o600);
+        secret("bot", "xoxb-0123456789abcdef", 0o600);
+        secret("app", "xapp-0123456789abcdef", 0o600);
+        secret("signing", "signing-0123456789abcdef", 0o600);
+        secret("../tls/cert.pem", "a certificate", 0o644);
+        secret("../tls/ca.pem", "another certificate", 0o644);
+        secret("../tls/key.pem", "its key", 0o600);
+        secret("../tls/open-key.pem", "its key", 0o644);
         secret("slack", "https://hooks.slack.com/services/T/B/x\n", 0o600);
         secret("short", "secret\n", 0o600);
         secret("empty", "\n", 0o600);
@@ -229,7 +239,8 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn every_key_is_documented() {
-    use super::{action, alert_route, endpoints, gate, guest, host, people, proposals, resolve, slack, watch};
+    use super::{action, alert_route, endpoints, gate, guards, guest, host, maintenance, people, proposals};
+    use super::{resolve, slack, terms, watch};
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md"));
     let text = text.expect("the documentation");
     let keys = [
@@ -243,6 +254,14 @@ fn every_key_is_documented() {
         people::GROUP_KEYS,
         slack::KEYS,
         gate::GATE_KEYS,
+        terms::KEYS,
+        terms::ESCALATE_KEYS,
+        terms::AUTONOMY_KEYS,
+        maintenance::KEYS,
+        maintenance::INTERVAL_KEYS,
+        maintenance::TIMES_KEYS,
+        guards::BLAST_RADIUS_KEYS,
+        guards::BREAKER_KEYS,
         gate::STORM_KEYS,
         guest::GUEST_KEYS,
         guest::DETECTOR_KEYS,

@@ -7,8 +7,8 @@ use tidegate_domain::rules::{ColdStart, Direction, Gate, OnAbsent, SeverityScore
 use tidegate_domain::time::format_duration;
 
 use super::WatchConfig;
-use super::error::suggest;
 use super::credentials::unique_name;
+use super::error::suggest;
 use super::proposals::{Offers, Proposals};
 use super::section::{At, Section};
 
