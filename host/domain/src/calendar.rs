@@ -62,11 +62,11 @@ pub struct TimeInterval {
 }
 
 impl Maintenance {
-    /// True where the window is about these labels and is open.
+    /// True where the window is about incidents with these labels.
     #[must_use]
-    pub fn holds(&self, labels: &Labels, at: Timestamp) -> bool {
+    pub fn covers(&self, labels: &Labels) -> bool {
         // Empty means nothing.
-        !self.matchers.is_empty() && self.matchers.iter().all(|m| m.matches(labels)) && self.when.contains(at)
+        !self.matchers.is_empty() && self.matchers.iter().all(|matcher| matcher.matches(labels))
     }
 }
 

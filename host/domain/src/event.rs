@@ -269,7 +269,7 @@ pub enum Guard {
         /// What went wrong.
         error: String,
     },
-    /// The action's config is no longer what was shown.
+    /// The action's config, or the policy that proposed it, is no longer what was shown.
     DigestChanged,
     /// The approval was not started in time.
     Stale,
@@ -307,6 +307,8 @@ pub enum Guard {
     Maintenance {
         /// Its name.
         window: String,
+        /// When it closes.
+        until: Timestamp,
     },
     /// Runs of this action did not help, too many in a row.
     CircuitOpen {

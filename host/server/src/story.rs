@@ -292,7 +292,7 @@ pub(crate) fn guarded(guard: &Guard) -> String {
         Guard::NotActive => "the incident is over".to_owned(),
         Guard::Silenced { by } => format!("Alertmanager holds it back ({by})"),
         Guard::SilencesUnknown { error } => format!("Alertmanager could not be asked for silences: {error}"),
-        Guard::DigestChanged => "the action's config is no longer what was shown".to_owned(),
+        Guard::DigestChanged => "the action's config or the policy is no longer what was shown".to_owned(),
         Guard::Stale => "the approval was not started in time".to_owned(),
         Guard::Late => "there are no samples fresh enough to act on".to_owned(),
         Guard::TargetBusy { request } => format!("request {request} holds the target"),
@@ -303,9 +303,11 @@ pub(crate) fn guarded(guard: &Guard) -> String {
             format!("{targets} values of {label} are under repair already")
         }
         Guard::BlastRadiusUnknown { error } => format!("how many there are is not known: {error}"),
-        Guard::Maintenance { window } => format!("the maintenance window {window} is open"),
+        Guard::Maintenance { window, until } => {
+            format!("the maintenance window {window} is open until {}", at(until))
+        }
         Guard::CircuitOpen { runs, until } => {
-            format!("{runs} runs in a row did not help; free from {}", at(until))
+            format!("{runs} runs of it in a row did not help; one more is let through from {}", at(until))
         }
         Guard::Paused { by } => format!("{by} paused all repairs"),
         Guard::Storm => "many things are breaking at once".to_owned(),

@@ -1,7 +1,6 @@
 //! Starting what was approved, at most once, and what came back.
 
-use std::collections::BTreeMap;
-
+use super::guards::{Candidate, Populations};
 use super::{Context, guards, proposal};
 use crate::book::{Approval, Incident, Request, Run};
 use crate::event::{Fact, Guard, RequestId, RunResult};
@@ -16,7 +15,7 @@ pub(super) struct Outside<'a> {
     pub(super) silence: &'a Silence,
     pub(super) last_sample: Option<Timestamp>,
     pub(super) policy_digest: &'a Option<String>,
-    pub(super) populations: &'a BTreeMap<String, Result<u64, String>>,
+    pub(super) populations: &'a Populations,
 }
 
 /// The caller runs the action if and only if `ExecutionStarted` comes back and has been made durable.
@@ -37,12 +36,7 @@ pub(super) fn start(context: &Context<'_>, id: &RequestId, outside: &Outside<'_>
     vec![match guard(context, id, start_by, outside) {
         None => Fact::ExecutionStarted { request, run: earlier + 1 },
         Some(guard) if earlier == 0 => {
-            let retry_at = match &guard {
-                // The approval itself has aged: ask again at once, or as soon as the storm is over.
-                Guard::NotActive | Guard::Stale | Guard::DigestChanged | Guard::Storm => context.now,
-                Guard::Cooldown { until } | Guard::Rate { until } => *until,
-                _ => context.now.plus(context.rules.gate.ask_again),
-            };
+            let retry_at = guards::retry_at(context, &guard);
             Fact::ExecutionRefused { request, guard, retry_at }
         }
         // It may have worked the first time; a guard cannot make that undone.
@@ -71,6 +65,7 @@ pub(super) fn lost(context: &Context<'_>, request: &Request, runs: u32) -> Optio
     Some(Fact::ExecutionFinished { request: request.id.clone(), result })
 }
 
+/// The first reason not to start, in the order that [`guards`] gives.
 fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &Outside<'_>) -> Option<Guard> {
     let in_trouble = |incident: &&Incident| incident.is_open() && (!incident.is_calm() || incident.unmet);
     let request = context.book.request(id);
@@ -78,11 +73,9 @@ fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &O
     let (Some(request), Some(incident)) = (request, incident) else {
         return Some(Guard::NotActive);
     };
-    if let Some(by) = &context.book.paused {
-        return Some(Guard::Paused { by: by.approver.clone() });
-    }
-    if context.book.storm.is_some() {
-        return Some(Guard::Storm);
+    let held = guards::on_everything(context).or_else(|| guards::in_maintenance(context, incident));
+    if held.is_some() {
+        return held;
     }
     match outside.silence {
         Silence::None => {}
@@ -100,7 +93,13 @@ fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &O
     let Some(action) = proposal::unchanged(context, incident, &request.proposal.action) else {
         return Some(Guard::DigestChanged);
     };
-    guards::on_target(context, action, &request.proposal.action.target, Some(&request.id))
+    // Another policy, or none, might not have proposed this.
+    if outside.policy_digest.as_ref() != Some(&request.proposal.policy_digest) {
+        return Some(Guard::DigestChanged);
+    }
+    let target = &request.proposal.action.target;
+    let candidate = Candidate { action, target, request: Some(&request.id), populations: Some(outside.populations) };
+    guards::on_target(context, &candidate)
 }
 
 pub(super) fn ran(context: &Context<'_>, id: &RequestId, result: &RunResult) -> Vec<Fact> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::guards::Candidate;
 use super::passing::{self, Pass};
 use super::{Context, guards, shown};
 use crate::arguments;
@@ -15,7 +16,7 @@ use crate::rules::{Action, Mode};
 use crate::terms::{AskedTerms, Escalation, Terms};
 use crate::time::Timestamp;
 
-/// The pause before a policy that failed is asked again.
+/// The pause before a policy that failed is asked again; twice as long after each further failure in a row.
 const RETRY_POLICY: Duration = Duration::from_secs(60);
 
 /// What a policy asked is evidence, even where its answer came too late to count.
@@ -46,10 +47,16 @@ pub(super) fn answered(
         PolicyAnswer::Failed(error) => vec![Fact::PolicyFailed {
             incident: id.clone(),
             error: error.clone(),
-            retry_at: context.now.plus(RETRY_POLICY),
+            retry_at: context.now.plus(retry_policy(context, incident)),
         }],
         PolicyAnswer::Propose(plan) => proposed(context, incident, policy_digest, plan, last_sample),
     }
+}
+
+/// Asking may cost much, and what has failed ten times in a row will likely fail again: at most as rarely as after a
+/// refusal.
+fn retry_policy(context: &Context<'_>, incident: &Incident) -> Duration {
+    RETRY_POLICY.saturating_mul(2_u32.saturating_pow(incident.stumbles)).min(context.rules.gate.ask_again)
 }
 
 fn proposed(
@@ -71,24 +78,13 @@ fn proposed(
     if incident.mode == Mode::Observe {
         return vec![Fact::ProposalObserved { incident: incident.id.clone(), proposal: Box::new(proposal) }];
     }
-    if context.book.storm.is_some() {
-        // It began while the policy was thinking; nobody is asked before it ends.
-        return refuse(Refusal::Guarded { guard: Guard::Storm }, Some(context.now));
-    }
-    let again = context.now.plus(context.rules.gate.ask_again);
-    if guards::is_late(context, incident, last_sample) {
-        return refuse(Refusal::Guarded { guard: Guard::Late }, Some(again));
-    }
-    match guards::on_target(context, action, &proposal.action.target, None) {
+    match guard(context, incident, action, &proposal.action.target, last_sample) {
         None => {}
         Some(Guard::TargetBusy { request }) => {
             return vec![Fact::IncidentJoined { incident: incident.id.clone(), request }];
         }
         Some(guard) => {
-            let retry = match &guard {
-                Guard::Cooldown { until } | Guard::Rate { until } => *until,
-                _ => again,
-            };
+            let retry = guards::retry_at(context, &guard);
             return refuse(Refusal::Guarded { guard }, Some(retry));
         }
     }
@@ -99,6 +95,22 @@ fn proposed(
     let passed =
         passes.map(|Pass { level, limit, earned }| Fact::RequestAutoApproved { request, level, limit, earned });
     [Some(opened), passed].into_iter().flatten().collect()
+}
+
+/// The first reason not to ask, as far as the book and the calendar tell. It may have come up while the policy was
+/// thinking.
+fn guard(
+    context: &Context<'_>,
+    incident: &Incident,
+    action: &Action,
+    target: &Labels,
+    last_sample: Option<Timestamp>,
+) -> Option<Guard> {
+    let late = guards::is_late(context, incident, last_sample).then_some(Guard::Late);
+    guards::on_everything(context)
+        .or_else(|| guards::in_maintenance(context, incident))
+        .or(late)
+        .or_else(|| guards::on_target(context, &Candidate { action, target, request: None, populations: None }))
 }
 
 /// Fills in everything that the guest may not choose.

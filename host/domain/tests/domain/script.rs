@@ -178,7 +178,7 @@ fn input(world: &World, step: &str) -> Input {
         ["propose", incident, action, arguments] => answered(incident, plan(action, arguments), Some(now)),
         ["announced", request] => {
             let request = full(world, request);
-            let stage = world.book.request(&request).map(|request| request.stage()).unwrap_or_default();
+            let stage = world.book.request(&request).map(|request| request.stage());
             Input::Announced { request, via: "slack".to_owned(), message: None, stage }
         }
         ["approve", request, who] => decided(request, who, Verdict::Approve { digest: None, reason: None }),
@@ -194,6 +194,13 @@ fn input(world: &World, step: &str) -> Input {
         ["start", request, "unasked"] => start(world, request, Silence::Unknown("refused".to_owned()), Some(now)),
         ["start", request, "late"] => start(world, request, Silence::None, Some(now.minus(crate::world::minutes(11)))),
         ["start", request, "blind"] => start(world, request, Silence::None, None),
+        ["start", request, "other-policy"] => start_with(world, request, Some("88bb".to_owned()), []),
+        ["start", request, "no-policy"] => start_with(world, request, None, []),
+        // So many values of a label, or a reason why that is not known.
+        ["start", request, label, count] => {
+            let count = count.parse().map_err(|_| format!("{count} to ask"));
+            start_with(world, request, policy_digest(), [(label.to_owned(), count)])
+        }
         ["ran", request, how] => Input::Ran {
             request: full(world, request),
             result: match how {
@@ -282,6 +289,17 @@ fn answered(incident: &str, answer: PolicyAnswer, last_sample: Option<Timestamp>
     Input::PolicyAnswered { incident, policy_digest, asked: Asked::default(), answer, last_sample }
 }
 
+fn start_with<const N: usize>(
+    world: &World,
+    request: &str,
+    policy_digest: Option<String>,
+    populations: [(String, Result<u64, String>); N],
+) -> Input {
+    let (request, populations) = (full(world, request), populations.into());
+    let last_sample = Some(world.now);
+    Input::StartRequested { request, silence: Silence::None, last_sample, policy_digest, populations }
+}
+
 fn start(world: &World, request: &str, silence: Silence, last_sample: Option<Timestamp>) -> Input {
     Input::StartRequested {
         request: full(world, request),
@@ -347,7 +365,7 @@ fn told(event: &Event) -> String {
     let mut line = kind;
     for (name, value) in &fields {
         match (name.as_str(), value) {
-            ("at" | "has_policy" | "policy_digest" | "version" | "labels" | "watch" | "group_key" | "via", _) => {}
+            ("at" | "digest" | "has_policy" | "policy_digest" | "version" | "labels" | "watch" | "group_key" | "via", _) => {}
             (_, Value::Null | Value::Bool(false)) => {}
             ("evidence", value) => write!(line, " {}", value["series"]["pod"].as_str().unwrap_or("?")).expect("memory"),
             ("proposal", value) => {
