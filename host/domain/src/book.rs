@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 
 mod apply;
 mod lookup;
+mod row;
 
 use lookup::Index;
 
@@ -65,6 +66,8 @@ pub struct Incident {
     pub caused_by: BTreeSet<String>,
     /// Whether the policy is to be asked.
     pub consult: Consult,
+    /// How often in a row the policy has failed to answer.
+    pub stumbles: u32,
     /// Its requests, oldest first.
     pub requests: Vec<RequestId>,
     /// When a repair of what it is about was first started while it was open, by whatever request; dry runs do not count.
@@ -139,9 +142,6 @@ pub struct Request {
     /// What came of it.
     pub verification: Option<Verification>,
 }
-
-/// The channel of a host that has no other. Its log tells of every event by itself, so it is never behind.
-pub const LOG_CHANNEL: &str = "log";
 
 /// What one channel has told people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -337,10 +337,24 @@ impl Request {
         self.verification.as_ref().is_some_and(|verification| verification.outcome.is_none())
     }
 
+    /// True where it was verified to have helped, and that was not taken back.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        let verification = self.verification.as_ref().filter(|verification| !verification.revoked);
+        verification.is_some_and(|v| matches!(v.outcome, Some((_, Verified::Fixed, _))))
+    }
+
     /// When it was last started, whatever came of it. Dry runs that have ended do not count.
     #[must_use]
     pub fn started_at(&self) -> Option<Timestamp> {
         self.last_start.filter(|_| !matches!(self.run, Run::Finished { result: RunResult::DryRun, .. }))
+    }
+
+    /// True when it is time to remind people that it waits, and nobody has done so yet.
+    #[must_use]
+    pub fn wants_reminder(&self, now: Timestamp) -> bool {
+        let due = self.proposal.terms.remind_at.is_some_and(|at| at <= now && now < self.proposal.deadline);
+        due && self.approval == Approval::Pending && self.reminded.is_none()
     }
 
     /// How it stands, in one word for people, `N of M` yeses aside: what a message about it is brought up to date with.

@@ -2,13 +2,13 @@
 //! changes nothing and performs nothing.
 
 use crate::book::{Book, Incident};
-use crate::event::{DecidedBy, Event, Fact};
+use crate::event::{Event, Fact};
 use crate::input::Input;
-use crate::people::Role;
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
 mod alerts;
+mod autonomy;
 mod brakes;
 mod decision;
 mod execution;
@@ -17,14 +17,18 @@ mod incident;
 mod passing;
 mod proposal;
 mod shown;
+mod switch;
 mod tick;
 mod untouched;
 mod verification;
+mod voters;
 
 pub use alerts::REQUEST_UNDELIVERED;
-pub use decision::{DecisionError, check_decision};
+pub use decision::{DecisionError, LONGEST_REASON, check_decision, deciders, may_decide, missing};
 pub(crate) use execution::may_run_again;
+pub use guards::maintenance;
 pub use shown::{attempts, outcome_of};
+pub use switch::{SwitchError, check_pause, check_resume};
 pub(crate) use tick::vanishes_at;
 pub use untouched::{Untouched, untouched};
 
@@ -49,7 +53,7 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Announced { request, via, message, stage } => match book.request(request) {
             Some(open) if !open.announced.contains_key(via) => {
                 let (request, via, message) = (request.clone(), via.clone(), message.clone());
-                vec![Fact::RequestAnnounced { request, via, message, stage: Some(stage.clone()) }]
+                vec![Fact::RequestAnnounced { request, via, message, stage: stage.clone() }]
             }
             _ => Vec::new(),
         },
@@ -60,11 +64,12 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
             news.then(told).into_iter().collect()
         }
         Input::Reminded { request } => {
-            let open = book.request(request).is_some_and(|open| open.reminded.is_none());
-            open.then(|| Fact::RequestReminded { request: request.clone() }).into_iter().collect()
+            let due = book.request(request).is_some_and(|open| open.wants_reminder(now));
+            due.then(|| Fact::RequestReminded { request: request.clone() }).into_iter().collect()
         }
         Input::RosterRead { group, members } => {
-            let news = book.roster(group) != Some(members);
+            let read = rules.people.groups.get(group).is_some_and(|known| known.has_roster);
+            let news = read && book.roster(group) != Some(members);
             news.then(|| Fact::RosterChanged { group: group.clone(), members: members.clone() }).into_iter().collect()
         }
         Input::Decided { request, by, verdict } => decision::decided(&context, request, by, verdict),
@@ -75,8 +80,8 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Ran { request, result } => execution::ran(&context, request, result),
         Input::RequirementsChecked { request, unmet } => verification::required(&context, request, unmet),
         Input::TargetsSurveyed { down, total } => brakes::targets(&context, *down, *total),
-        Input::Pause { by } => pause(&context, by),
-        Input::Resume { by } => resume(&context, by),
+        Input::Pause { by } => switch::pause(&context, by),
+        Input::Resume { by } => switch::resume(&context, by),
     };
     facts.into_iter().map(|fact| Event { at: now, fact }).collect()
 }
@@ -101,18 +106,4 @@ impl Context<'_> {
             }
         }
     }
-}
-
-fn pause(context: &Context<'_>, by: &DecidedBy) -> Vec<Fact> {
-    if context.book.paused.is_some() || !context.rules.people.may(&by.approver, Role::Approve) {
-        return Vec::new();
-    }
-    vec![Fact::Paused { by: by.clone() }]
-}
-
-fn resume(context: &Context<'_>, by: &DecidedBy) -> Vec<Fact> {
-    if context.book.paused.is_none() || !context.rules.people.may(&by.approver, Role::Admin) {
-        return Vec::new();
-    }
-    vec![Fact::Resumed { by: by.clone() }]
 }

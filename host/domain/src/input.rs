@@ -74,8 +74,8 @@ pub enum Input {
         /// The message, where it can be changed later.
         message: Option<Message>,
         /// How it stood when the message was written, as [`Request::stage`](crate::book::Request::stage). It may have
-        /// been decided while the message was on its way.
-        stage: String,
+        /// been decided while the message was on its way. None where the channel is told of every event by itself.
+        stage: Option<String>,
     },
     /// What people were told of a request was brought up to date.
     Told {

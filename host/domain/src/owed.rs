@@ -24,7 +24,11 @@ pub enum Duty {
 pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
     let mut duties = Vec::new();
     for incident in book.open_incidents() {
-        if book.storm().is_none() && matches!(incident.consult, Consult::Due(from) if from <= now) {
+        // What would be held back anyway is asked once that is over.
+        if book.storm().is_none()
+            && book.paused_by().is_none()
+            && matches!(incident.consult, Consult::Due(from) if from <= now)
+        {
             duties.push(Duty::Consult(incident.id.clone()));
         }
         if matches!(incident.origin, Origin::Alert { .. }) {
@@ -59,7 +63,7 @@ fn of_request(request: &Request) -> Option<Duty> {
 #[must_use]
 pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
     let requests = book.active_requests().filter_map(|request| match request.approval {
-        Approval::Pending => Some(request.proposal.deadline),
+        Approval::Pending => next_of_pending(request, now),
         _ => request.verification.as_ref().filter(|v| v.outcome.is_none()).map(|v| v.until),
     });
     let consults = book.open_incidents().filter_map(|incident: &Incident| match incident.consult {
@@ -70,4 +74,12 @@ pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Times
     let endings = book.open_incidents().filter(|incident| !book.is_busy(incident));
     let endings = endings.filter_map(|incident| vanishes_at(rules, incident));
     requests.chain(consults).chain(storm).chain(endings).min()
+}
+
+/// When people are to be reminded, others are asked as well, or it is too late.
+fn next_of_pending(request: &Request, now: Timestamp) -> Option<Timestamp> {
+    let terms = &request.proposal.terms;
+    let remind = terms.remind_at.filter(|at| request.reminded.is_none() && *at > now);
+    let escalate = terms.escalate.as_ref().filter(|_| request.escalated.is_none()).map(|escalation| escalation.at);
+    [remind, escalate, Some(request.proposal.deadline)].into_iter().flatten().min()
 }

@@ -86,7 +86,15 @@ impl People {
     /// The person that a label, an annotation or a login means: by name or by another of their names.
     #[must_use]
     pub fn called(&self, name: &str) -> Option<&str> {
-        let known = self.persons.iter().find(|(own, person)| *own == name || person.aliases.contains(name));
-        known.map(|(own, _)| own.as_str())
+        let exactly = self.persons.get_key_value(name).map(|(own, _)| own);
+        exactly.or_else(|| self.persons.keys().find(|own| self.is_called(own, name))).map(String::as_str)
+    }
+
+    /// True where a label, an annotation or a login may mean this person, by any of their names. Large and small
+    /// letters are the same here: who writes an address into a label does not look them up.
+    #[must_use]
+    pub fn is_called(&self, person: &str, name: &str) -> bool {
+        let same = |own: &str| own.to_lowercase() == name.trim().to_lowercase();
+        same(person) || self.persons.get(person).is_some_and(|person| person.aliases.iter().any(|alias| same(alias)))
     }
 }

@@ -1,5 +1,6 @@
 //! On which terms a request is decided: by whom, by how many, until when, and what passes without anybody.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,25 @@ pub struct Quorum {
     pub count: u32,
     /// Of which group. None: of all who may decide.
     pub of: Option<String>,
+}
+
+impl fmt::Display for Quorum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            None => write!(f, "{}", self.count),
+            Some(group) => write!(f, "{} of {group}", self.count),
+        }
+    }
+}
+
+/// How many more must say yes, as people say it: `1 more`, `2 more of payments and 1 more of dba`.
+#[must_use]
+pub fn more(missing: &[Quorum]) -> String {
+    let part = |quorum: &Quorum| match &quorum.of {
+        None => format!("{} more", quorum.count),
+        Some(group) => format!("{} more of {group}", quorum.count),
+    };
+    missing.iter().map(part).collect::<Vec<_>>().join(" and ")
 }
 
 impl Default for Quorum {

@@ -46,21 +46,22 @@ impl Book {
                 });
             }
             Fact::PolicyLeft { incident, .. } | Fact::ProposalObserved { incident, .. } => {
-                self.with_incident(incident, |i| i.consult = Consult::Done);
+                self.with_incident(incident, |i| i.answered(Consult::Done));
             }
-            Fact::PolicyFailed { incident, retry_at, .. } => {
-                self.with_incident(incident, |i| i.consult = Consult::Due(*retry_at));
-            }
-            Fact::ProposalRefused { incident, retry_at, .. } => self.with_incident(incident, |i| {
-                i.consult = retry_at.map_or(Consult::Done, Consult::Due);
+            Fact::PolicyFailed { incident, retry_at, .. } => self.with_incident(incident, |i| {
+                i.consult = Consult::Due(*retry_at);
+                i.stumbles = i.stumbles.saturating_add(1);
             }),
+            Fact::ProposalRefused { incident, retry_at, .. } => {
+                self.with_incident(incident, |i| i.answered(retry_at.map_or(Consult::Done, Consult::Due)));
+            }
             Fact::IncidentJoined { incident, request } => {
-                self.with_incident(incident, |i| i.consult = Consult::Joined(request.clone()));
+                self.with_incident(incident, |i| i.answered(Consult::Joined(request.clone())));
             }
             Fact::RequestOpened { request, incident, proposal } => {
                 self.with_incident(incident, |i| {
                     i.requests.push(request.clone());
-                    i.consult = Consult::Waiting(request.clone());
+                    i.answered(Consult::Waiting(request.clone()));
                 });
                 self.active.insert(request.clone());
                 self.index.asked.push(request.clone());
@@ -175,13 +176,21 @@ impl Book {
             }
             Fact::VerificationFinished { request, outcome, reason } => {
                 self.with_verification(request, |v| v.outcome = Some((at, *outcome, reason.clone())));
+                self.judge(request, *outcome == Verified::Fixed);
+                if *outcome != Verified::Inconclusive {
+                    self.note_end(at, request);
+                }
                 let unmet = self.requests.get(request).and_then(|r| r.verification.as_ref()?.unmet.as_ref());
                 let unmet = *outcome != Verified::Fixed && unmet.is_some_and(|unmet| !unmet.is_empty());
                 self.set_unmet(request, unmet, true);
                 let next = if *outcome == Verified::Fixed { Consult::Done } else { Consult::Due(at) };
                 self.release(request, next, Consult::Due(at));
             }
-            Fact::FixRevoked { request, .. } => self.with_verification(request, |v| v.revoked = true),
+            Fact::FixRevoked { request, .. } => {
+                self.with_verification(request, |v| v.revoked = true);
+                self.judge(request, false);
+                self.note_end(at, request);
+            }
             _ => {}
         }
     }
@@ -217,6 +226,7 @@ impl Book {
             alerts: alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())).collect(),
             caused_by: caused_by.clone(),
             consult: if *has_policy { Consult::Due(at) } else { Consult::Done },
+            stumbles: 0,
             requests: Vec::new(),
             touched: None,
             unmet: false,
@@ -297,8 +307,20 @@ impl Book {
             RunResult::Succeeded { .. } => {}
             RunResult::DryRun => self.release(request, Consult::Done, Consult::Due(at)),
             RunResult::Failed { .. } | RunResult::Unknown { .. } => {
+                self.judge(request, false);
+                self.note_end(at, request);
                 self.release(request, Consult::Due(at), Consult::Due(at));
             }
+        }
+    }
+
+    /// It is known whether a run helped; of one that was noted before, it is known better.
+    fn note_end(&mut self, at: Timestamp, id: &RequestId) {
+        let Some(request) = self.requests.get(id).filter(|request| !request.proposal.action.dry_run) else { return };
+        let ends = self.index.ended.entry(request.proposal.action.name.clone()).or_default();
+        match ends.iter_mut().rev().find(|(_, noted)| noted == id) {
+            Some((known, _)) if request.verification.as_ref().is_some_and(|v| v.revoked) => *known = at,
+            _ => ends.push((at, id.clone())),
         }
     }
 
@@ -353,6 +375,14 @@ impl Book {
                 change(verification);
             }
         });
+    }
+}
+
+impl Incident {
+    /// The policy answered, and this is what comes of it.
+    fn answered(&mut self, next: Consult) {
+        self.consult = next;
+        self.stumbles = 0;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::row::Trade;
 use super::{Book, Incident, Request, Run, Storm, Streak};
 use crate::event::{DecidedBy, Event, IncidentId, Origin, RequestId};
 use crate::labels::Labels;
@@ -22,8 +23,13 @@ pub(crate) struct Index {
     pub(crate) by_alert: BTreeMap<String, IncidentId>,
     /// Incidents by the time at which they ended.
     pub(crate) closed: BTreeSet<(Timestamp, IncidentId)>,
+    /// By action, the requests whose runs ended in a way that says whether it helped, in the order of those ends. Where
+    /// a fix was taken back, that is when it turned out not to have helped.
+    pub(crate) ended: BTreeMap<String, Vec<(Timestamp, RequestId)>>,
     /// The requests for one target, oldest first.
     pub(crate) by_target: BTreeMap<Labels, Vec<RequestId>>,
+    /// The repairs that helped since the last one that did not.
+    pub(crate) rows: BTreeMap<Trade, Vec<RequestId>>,
 }
 
 impl Book {
@@ -148,8 +154,15 @@ impl Book {
         verified.find(|request| incident.unmet && !request.is_verifying())
     }
 
+    /// The runs of an action that ended fixed, ineffective, failed or unknown, with when that was known, the latest
+    /// first. Dry runs and inconclusive ones say nothing about it.
+    pub fn ends_of(&self, action: &str) -> impl Iterator<Item = (Timestamp, &Request)> {
+        let ends = self.index.ended.get(action).map_or(&[][..], Vec::as_slice);
+        ends.iter().rev().filter_map(|(at, id)| Some((*at, self.requests.get(id)?)))
+    }
+
     /// Every request for exactly this target, oldest first.
-    pub fn requests_for(&self, target: &Labels) -> impl Iterator<Item = &Request> {
+    pub fn requests_for(&self, target: &Labels) -> impl DoubleEndedIterator<Item = &Request> {
         let ids = self.index.by_target.get(target).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.requests.get(id))
     }

@@ -1,6 +1,6 @@
 //! What passes without a person, and when.
 
-use super::Context;
+use super::{Context, autonomy};
 use crate::book::{Approval, Incident, Run};
 use crate::event::{ResolvedAction, RunResult};
 use crate::rules::{Mode, Severity};
@@ -16,18 +16,27 @@ pub(super) struct Pass {
     pub(super) earned: Option<u32>,
 }
 
-/// In mode `auto`, and nowhere else: the higher of the severity and the action's risk decides. A person's no, a run
-/// whose outcome nobody knows, and one that did not help put a person back in charge of the incident.
+/// In mode `auto`, and nowhere else: the higher of the severity and the action's risk decides, and above that whether the
+/// action has proved itself. A person's no, a run whose outcome nobody knows, and one that did not help put a person
+/// back in charge of the incident.
 pub(super) fn by_itself(
     context: &Context<'_>,
     incident: &Incident,
     action: &ResolvedAction,
     terms: &Terms,
 ) -> Option<Pass> {
-    let (level, limit) = (incident.severity.max(action.risk), terms.auto_approve);
     let in_doubt = context.book.requests_of(incident).any(|earlier| {
         let ran = matches!(&earlier.run, Run::Finished { result, .. } if *result != RunResult::DryRun);
         ran || matches!(earlier.approval, Approval::Denied { .. })
     });
-    (incident.mode == Mode::Auto && level <= limit && !in_doubt).then_some(Pass { level, limit, earned: None })
+    if incident.mode != Mode::Auto || in_doubt {
+        return None;
+    }
+    let level = incident.severity.max(action.risk);
+    if level <= terms.auto_approve {
+        return Some(Pass { level, limit: terms.auto_approve, earned: None });
+    }
+    let autonomy = terms.autonomy.as_ref().filter(|autonomy| level <= autonomy.up_to)?;
+    let earned = autonomy::earned(context, incident, action, autonomy)?;
+    Some(Pass { level, limit: autonomy.up_to, earned: Some(earned) })
 }

@@ -34,9 +34,17 @@ fn request(context: &Context<'_>, request: &Request) -> Option<Fact> {
             request: request.id.clone(),
             retry_at: context.now.plus(context.rules.gate.ask_again),
         }),
+        (Approval::Pending, _) => escalated(context, request),
         (_, Run::Lost { runs }) => execution::lost(context, request, *runs),
         _ => verification::out_of_time(context, request),
     }
+}
+
+/// Nobody has answered for a while, or not enough have: others are asked as well.
+fn escalated(context: &Context<'_>, request: &Request) -> Option<Fact> {
+    let escalation = request.proposal.terms.escalate.as_ref().filter(|_| request.escalated.is_none())?;
+    let due = context.now >= escalation.at;
+    due.then(|| Fact::RequestEscalated { request: request.id.clone(), to: escalation.to.clone() })
 }
 
 /// From when on nobody waits any more for the series of an incident. Calm and returns end it before that.

@@ -353,7 +353,12 @@ impl Life {
             let incident = book.incident(&request.incident);
             if request.announced.is_empty() {
                 let request = id.clone();
-                next.push(Input::Announced { request, via: "slack".to_owned(), message: None, stage: "pending".to_owned() });
+                next.push(Input::Announced {
+                    request,
+                    via: "slack".to_owned(),
+                    message: None,
+                    stage: Some("pending".to_owned()),
+                });
             }
             if request.approval == Approval::Pending {
                 next.push(Input::Decided {

@@ -88,9 +88,14 @@ fn refused(error: &DecisionError) -> Problem {
     let (code, status) = match error {
         DecisionError::Unknown(_) => (StatusCode::NOT_FOUND, None),
         DecisionError::Over { state, .. } => (StatusCode::CONFLICT, Some(*state)),
-        DecisionError::OtherDigest(_) => (StatusCode::CONFLICT, Some("pending")),
-        DecisionError::NotAnApprover(_) => (StatusCode::FORBIDDEN, None),
-        DecisionError::NoReason => (StatusCode::BAD_REQUEST, None),
+        DecisionError::OtherDigest(_) | DecisionError::AlreadyYes { .. } => (StatusCode::CONFLICT, Some("pending")),
+        DecisionError::NotAnApprover(_)
+        | DecisionError::NotAsked { .. }
+        | DecisionError::Own { .. }
+        | DecisionError::NotCounted { .. } => (StatusCode::FORBIDDEN, None),
+        DecisionError::NoReason | DecisionError::NoReasonToApprove(_) | DecisionError::LongReason { .. } => {
+            (StatusCode::BAD_REQUEST, None)
+        }
     };
     Problem { code, error: error.to_string(), status }
 }
