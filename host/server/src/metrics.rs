@@ -44,6 +44,7 @@ labels! {
     ByGuard { guard }
     ViaResult { via, result }
     ByResult { result }
+    ByReason { reason }
 }
 
 /// Every metric. Cheap to update from anywhere.
@@ -71,6 +72,7 @@ pub(crate) struct Metrics {
     notifications: Family<ViaResult, Counter>,
     webhooks: Family<ByResult, Counter>,
     refused_logins: Counter,
+    refused_connections: Family<ByReason, Counter>,
     incidents_open: Gauge,
     approvals_pending: Gauge,
     paused: Gauge,
@@ -103,6 +105,7 @@ impl Metrics {
             notifications: Family::default(),
             webhooks: Family::default(),
             refused_logins: Counter::default(),
+            refused_connections: Family::default(),
             incidents_open: Gauge::default(),
             approvals_pending: Gauge::default(),
             paused: Gauge::default(),
@@ -146,6 +149,7 @@ impl Metrics {
         r.register("notifications", "Messages and alerts sent, by result", self.notifications.clone());
         r.register("webhook_deliveries", "Deliveries from Alertmanager, by result", self.webhooks.clone());
         r.register("refused_credentials", "Requests with a wrong or missing token", self.refused_logins.clone());
+        r.register("refused_connections", "Connections that were not held, by reason", self.refused_connections.clone());
         r.register("incidents_open", "Incidents open now", self.incidents_open.clone());
         r.register("approvals_pending", "Requests that wait for a person", self.approvals_pending.clone());
         r.register("paused", "1 while somebody has paused all repairs", self.paused.clone());
@@ -283,6 +287,11 @@ impl Metrics {
     /// Somebody came with a wrong token, or with none.
     pub(crate) fn count_refused_credentials(&self) {
         self.refused_logins.inc();
+    }
+
+    /// A connection was not held: `too_many`, `too_many_of_address` or `handshake`.
+    pub(crate) fn count_refused_connection(&self, reason: &str) {
+        self.refused_connections.get_or_create(&ByReason { reason: reason.to_owned() }).inc();
     }
 }
 

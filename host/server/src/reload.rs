@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::http_client::HttpOptionsError;
 use crate::metrics::Metrics;
 use crate::setup::Setup;
+use crate::tls;
 use crate::watches::Watches;
 
 /// What a change goes on from.
@@ -90,7 +91,8 @@ fn build(file: &Path, running: &Config, sandbox: &Sandbox) -> Result<(Setup, BTr
     refuse_what_is_fixed(&running.server, &config)?;
     let mut guests = build_guests(&config, sandbox)?;
     let contents = std::mem::take(&mut guests.contents);
-    Ok((Setup::new(config, guests)?, contents))
+    let tls = tls::load(&config)?;
+    Ok((Setup::new(config, guests, tls)?, contents))
 }
 
 /// What the running host stands on.

@@ -1,6 +1,5 @@
 //! `tidegate run`: puts the parts together, runs them, and takes them apart again.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ use crate::reload::{self, Reloading};
 use crate::series_store::SeriesStore;
 use crate::setup::Setup;
 use crate::watches::Watches;
-use crate::{api, dropping_in, duties, notices, survey, telling};
+use crate::{api, dropping_in, duties, listener, notices, survey, telling, tls};
 
 /// Runs until SIGINT or SIGTERM. The config, read from `file`, and the guests are valid and loaded.
 pub(crate) async fn run(
@@ -33,11 +32,13 @@ pub(crate) async fn run(
     let signals = Signals::catch().context("cannot catch signals")?;
     let listen = config.server.listen;
     // Bound before anything else: a second host on the same port must not touch the journal.
-    let listener = tokio::net::TcpListener::bind(listen)
+    let socket = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: is another program using it? see `listen` in [server]"))?;
     let contents = std::mem::take(&mut guests.contents);
-    let setup = Setup::new(config, guests)?;
+    let tls = tls::load(&config)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let setup = Setup::new(config, guests, tls)?;
     let data_dir = &setup.config.server.data_dir;
     let journal = Journal::open(data_dir).await?;
     let store = SeriesStore::open(data_dir).await?;
@@ -49,20 +50,14 @@ pub(crate) async fn run(
     let host = assemble(file, setup, sandbox, keeper, metrics, store);
     host.reloading.lock().await.watches.fit(&host).await?;
 
-    tracing::info!(listen = %listener.local_addr()?, "tidegate is running; Ctrl-C stops it");
+    tracing::info!(listen = %socket.local_addr()?, scheme, "tidegate is running; Ctrl-C stops it");
     let mut tasks = JoinSet::new();
     tasks.spawn(duties::run(host.clone()));
     tasks.spawn(notices::run(host.clone()));
     tasks.spawn(telling::run(host.clone()));
     tasks.spawn(survey::run(host.clone()));
     tasks.spawn(dropping_in::run(host.clone()));
-    let service = api::router(host.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop_of(host.clone()));
-    tasks.spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the HTTP server failed");
-        }
-    });
+    tasks.spawn(listener::serve(socket, host.clone(), api::router(host.clone())));
 
     signals.until_stop(&host).await;
     tracing::info!("stopping: running actions may end, the series table is written");
@@ -92,10 +87,6 @@ fn assemble(
     let unready = (!config.watches.is_empty())
         .then(|| format!("Prometheus at {} has not answered a query yet", config.prometheus.url));
     Arc::new(Host::new(setup, sandbox, keeper, metrics, reloading, unready))
-}
-
-async fn stop_of(host: Arc<Host>) {
-    host.stopped().await;
 }
 
 /// Ctrl-C and SIGTERM end the host, SIGHUP has it read its config. Caught from the moment that this is made.

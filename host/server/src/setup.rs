@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use tokio_rustls::rustls::ServerConfig;
+
 use crate::config::{self, Config, SlackPosting};
 use crate::consult::Policies;
 use crate::guest_folder::LoadedGuests;
@@ -22,11 +24,17 @@ pub(crate) struct Setup {
     pub(crate) prometheus: Arc<prometheus::Client>,
     pub(crate) alertmanager: Option<Arc<alertmanager::Client>>,
     pub(crate) slack: Option<Arc<slack::IncomingWebhook>>,
+    /// What the listener proves itself with; None where it speaks plain HTTP.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 impl Setup {
     /// Makes the clients that the config asks for. Blocks for files with certificates and secrets.
-    pub(crate) fn new(config: Config, guests: LoadedGuests) -> Result<Setup, HttpOptionsError> {
+    pub(crate) fn new(
+        config: Config,
+        guests: LoadedGuests,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Result<Setup, HttpOptionsError> {
         let prometheus = prometheus::Client::new(
             config.prometheus.url.clone(),
             config.prometheus.http.build()?,
@@ -54,6 +62,7 @@ impl Setup {
             prometheus: Arc::new(prometheus),
             alertmanager,
             slack,
+            tls,
         })
     }
 
