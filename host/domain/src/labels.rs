@@ -166,6 +166,25 @@ impl Matcher {
     }
 }
 
+/// As [`Matcher::parse`] reads it: `name="value"`.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (operator, value) = match &self.test {
+            Test::Equal(value) => ("=", value.as_str()),
+            Test::NotEqual(value) => ("!=", value.as_str()),
+            Test::Matches(pattern) => ("=~", inner(pattern)),
+            Test::MatchesNot(pattern) => ("!~", inner(pattern)),
+        };
+        write!(f, "{}{operator}{value:?}", self.name)
+    }
+}
+
+/// What [`Matcher::parse`] has put anchors around.
+fn inner(pattern: &regex::Regex) -> &str {
+    let text = pattern.as_str();
+    text.strip_prefix("^(?s:").and_then(|text| text.strip_suffix(")$")).unwrap_or(text)
+}
+
 fn unquote(text: &str) -> Option<String> {
     let Some(inner) = text.strip_prefix('"') else {
         return (!text.contains('"')).then(|| text.to_owned());
@@ -204,6 +223,9 @@ mod tests {
             ("\"größe\"=\"5\\\"\"", true),
         ] {
             assert_eq!(Matcher::parse(text).map(|m| m.matches(&labels)), Ok(holds), "{text}");
+        }
+        for text in ["team=\"a \\\"b\\\"\"", "team!=\"a\"", "team=~\"a|b.*\"", "team!~\"\""] {
+            assert_eq!(Matcher::parse(text).map(|m| m.to_string()).as_deref(), Ok(text));
         }
         for text in ["", "team", "=x", "team=\"open", "team=\"a\"b", "team~x", "a=~\"(\""] {
             assert!(Matcher::parse(text).is_err(), "{text:?} must be refused");
