@@ -64,6 +64,16 @@ impl Book {
         self.index.asked.iter().filter_map(|id| self.requests.get(id)).collect()
     }
 
+    /// Every incident that was opened before this one, the newest first; without one, every incident there is.
+    pub fn incidents_before<'a>(&'a self, before: Option<&IncidentId>) -> impl Iterator<Item = &'a Incident> {
+        backwards(&self.index.opened, before).filter_map(|id| self.incidents.get(id))
+    }
+
+    /// Every request that was opened before this one, the newest first; without one, every request there is.
+    pub fn requests_before<'a>(&'a self, before: Option<&RequestId>) -> impl Iterator<Item = &'a Request> {
+        backwards(&self.index.asked, before).filter_map(|id| self.requests.get(id))
+    }
+
     /// The incidents that are open.
     pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
         self.open.iter().filter_map(|id| self.incidents.get(id))
@@ -192,4 +202,10 @@ impl Book {
     pub(crate) fn next_request(&self, digest: &str) -> RequestId {
         RequestId(format!("r{}-{}", self.requests.len() + 1, &digest[..4]))
     }
+}
+
+/// What comes before `until` in a list, backwards; nothing where it is not in there.
+fn backwards<'a, T: PartialEq>(list: &'a [T], until: Option<&T>) -> impl Iterator<Item = &'a T> {
+    let end = until.map_or(Some(list.len()), |until| list.iter().rposition(|id| id == until));
+    list[..end.unwrap_or(0)].iter().rev()
 }
