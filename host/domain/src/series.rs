@@ -64,6 +64,18 @@ pub enum Unjudged {
     GuestFailed,
 }
 
+impl Unjudged {
+    /// Snake-case name, as in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Unjudged::NotFinite => "not_finite",
+            Unjudged::Learning => "learning",
+            Unjudged::GuestFailed => "guest_failed",
+        }
+    }
+}
+
 /// The judgement of one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgement {

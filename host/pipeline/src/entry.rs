@@ -1,6 +1,7 @@
 //! One series in the series table: its track, and the fold of its samples through the detectors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::Bytes;
@@ -9,6 +10,7 @@ use tidegate_domain::series::{self, Answer, Change, Judgement, Learn, Phase, Sta
 use tidegate_domain::time::Timestamp;
 use tidegate_sandbox::Scored;
 
+use crate::bands::Bands;
 use crate::frame::FrameSeries;
 use crate::group::{Group, Look};
 use crate::relearn::{Missing, abstention};
@@ -25,6 +27,8 @@ const MOST_AT_ONCE: usize = 500;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) track: Track,
+    /// What was said of the recent samples.
+    pub(crate) bands: Bands,
     pub(crate) group: Arc<Group>,
     /// The labels that it had when its incident opened, where they are not those it has now: so the book knows it.
     pub(crate) known_as: Option<Labels>,
@@ -71,6 +75,7 @@ impl Entry {
     pub(crate) fn new(detectors: usize, group: Arc<Group>) -> Entry {
         Entry {
             track: Track::new(detectors),
+            bands: Bands::default(),
             group,
             known_as: None,
             seen: Timestamp::MIN,
@@ -104,6 +109,7 @@ impl Entry {
         for (at, value) in timestamps.iter().zip(values) {
             self.track.see(Timestamp(*at), *value);
         }
+        self.bands.forget();
         self.seen = self.seen.max(self.track.cursor);
         report.counts.learnt += timestamps.len() as u64;
         self.dirty = true;
@@ -182,7 +188,10 @@ impl Entry {
         }
         self.dirty = true;
         part.report.counts.series += 1;
-        part.report.counts.cold += u64::from(self.track.is_cold(fold.watch, newest));
+        if self.track.is_cold(fold.watch, newest) {
+            let age = self.track.history_from.map_or(Duration::ZERO, |from| newest.since(from));
+            part.report.counts.add_cold(age);
+        }
         if known.open.is_some() {
             part.looks.push(Look { group: self.group.labels.clone(), series: known_as, newest, healthy });
         }
@@ -215,6 +224,9 @@ impl Entry {
         let judgement = series::judge(fold.watch, value, cold, &answers);
         count(&judgement, report);
         self.track.see(at, value);
+        if value.is_finite() {
+            self.bands.note(value, &judgement);
+        }
         let since = self.trouble_since();
         let repaired = known.open.is_some_and(|open| open.repaired);
         let (learn, change) = self.track.advance(fold.watch, at, value, &judgement, repaired);
@@ -282,6 +294,7 @@ impl Entry {
                 self.filled = false;
                 // All of them begin anew, with nothing of what was before.
                 self.missing = None;
+                self.bands.forget();
             }
         }
     }

@@ -4,6 +4,7 @@
 //! async runtime, no database. A caller drives one [`fold::WatchFold`] per watch: [`meet`](fold::WatchFold::meet) what
 //! a query returned, [`backfill`](fold::WatchFold::backfill) what is new, then [`cycle`](fold::WatchFold::cycle).
 
+mod bands;
 mod entry;
 pub mod fold;
 pub mod frame;
@@ -15,6 +16,7 @@ pub mod retool;
 pub mod scorer;
 pub mod table;
 mod told;
+pub mod trace;
 pub mod view;
 
 #[cfg(test)]

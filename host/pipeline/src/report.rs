@@ -1,6 +1,7 @@
 //! What came out of one cycle of one watch.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tidegate_domain::input::WatchChange;
 use tidegate_domain::labels::Labels;
@@ -39,6 +40,8 @@ pub struct Counts {
     pub series: u64,
     /// Series too young for the detectors.
     pub cold: u64,
+    /// How much history the youngest and the oldest of these have.
+    pub cold_ages: Option<(Duration, Duration)>,
     /// Series that wait for their history.
     pub awaiting_history: u64,
     /// Groups absent now.
@@ -59,6 +62,7 @@ impl Report {
         mine.calls += counts.calls;
         mine.series += counts.series;
         mine.cold += counts.cold;
+        mine.widen_cold(counts.cold_ages);
         mine.awaiting_history += counts.awaiting_history;
         mine.absent_groups += counts.absent_groups;
         for (why, count) in counts.unjudged {
@@ -73,5 +77,20 @@ impl Report {
         let key = (detector.to_owned(), error.kind);
         *self.counts.failed.entry(key.clone()).or_default() += 1;
         self.failures.entry(key).or_insert_with(|| error.text.clone());
+    }
+}
+
+impl Counts {
+    /// One more series that is too young, with so much history.
+    pub(crate) fn add_cold(&mut self, age: Duration) {
+        self.cold += 1;
+        self.widen_cold(Some((age, age)));
+    }
+
+    fn widen_cold(&mut self, ages: Option<(Duration, Duration)>) {
+        self.cold_ages = match (self.cold_ages, ages) {
+            (Some((youngest, oldest)), Some((least, most))) => Some((youngest.min(least), oldest.max(most))),
+            (mine, theirs) => mine.or(theirs),
+        };
     }
 }

@@ -16,7 +16,8 @@ pub struct BookView {
     /// Groups with an open incident for their absence, and when they were last seen before it.
     pub absent: HashMap<Labels, Timestamp>,
     /// When the trouble of a group, or of a series of it, last ended, by the host's clock. After a crash the table may be
-    /// older than that: then the samples up to there are folded again, and the end of the trouble is found again.
+    /// older than that: then the samples up to there are folded again, and the end of the trouble is found again. Only what
+    /// ended later than the oldest sample that is judged.
     pub ended: HashMap<Labels, Timestamp>,
 }
 
@@ -36,11 +37,12 @@ pub struct OpenGroup {
 }
 
 impl BookView {
-    /// What the book says of one watch.
+    /// What the book says of one watch, for a cycle whose samples are not older than `from`. Trouble that ended before is
+    /// nothing to them, and there is ever more of it.
     #[must_use]
-    pub fn of(book: &Book, watch: &str) -> BookView {
+    pub fn of(book: &Book, watch: &str, from: Timestamp) -> BookView {
         let mut view = BookView::default();
-        for incident in book.incidents() {
+        for incident in book.open_incidents().chain(book.closed_since(from)) {
             match &incident.origin {
                 Origin::Anomaly { watch: name, group } if name == watch => {
                     let members = incident.members.values().filter_map(|member| member.ended);

@@ -78,7 +78,7 @@ async fn take(host: &Arc<Host>, reloading: &mut Reloading, news: News) {
 }
 
 fn refuse(host: &Host, guest: &str, why: &str) {
-    host.metrics.guests.refused(guest);
+    host.metrics.guests.refused(guest, why);
     tracing::warn!(guest, "the guest stays as it was: {why}");
 }
 

@@ -7,9 +7,11 @@ use tokio::sync::{Mutex, watch};
 use crate::identity::Failures;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
+use crate::overview::{Looks, Pace};
 use crate::pulse::Pulse;
 use crate::reload::Reloading;
 use crate::setup::Setup;
+use crate::traces::Traces;
 
 /// A running host. One `Arc` of it goes to every task.
 pub(crate) struct Host {
@@ -18,6 +20,12 @@ pub(crate) struct Host {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulse: Pulse,
+    /// The newest samples of incidents.
+    pub(crate) traces: Traces,
+    /// What the watches saw in their last cycles.
+    pub(crate) looks: Looks,
+    /// How busy the guests are.
+    pub(crate) pace: Pace,
     /// Who guesses tokens, by address.
     pub(crate) failures: Failures,
     pub(crate) sandbox: tidegate_sandbox::Sandbox,
@@ -44,6 +52,9 @@ impl Host {
             keeper,
             metrics,
             pulse: Pulse::default(),
+            traces: Traces::default(),
+            looks: Looks::default(),
+            pace: Pace::default(),
             failures: Failures::default(),
             sandbox,
             reloading: Mutex::new(reloading),

@@ -13,7 +13,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tidegate_domain::event::{Fact, RunResult};
-use tidegate_domain::series::Unjudged;
 use tidegate_pipeline::report::Counts;
 use tidegate_sandbox::GuestStats;
 
@@ -73,6 +72,7 @@ pub(crate) struct Metrics {
     webhooks: Family<ByResult, Counter>,
     refused_logins: Counter,
     refused_connections: Family<ByReason, Counter>,
+    untraced: Counter,
     incidents_open: Gauge,
     approvals_pending: Gauge,
     paused: Gauge,
@@ -106,6 +106,7 @@ impl Metrics {
             webhooks: Family::default(),
             refused_logins: Counter::default(),
             refused_connections: Family::default(),
+            untraced: Counter::default(),
             incidents_open: Gauge::default(),
             approvals_pending: Gauge::default(),
             paused: Gauge::default(),
@@ -150,6 +151,7 @@ impl Metrics {
         r.register("webhook_deliveries", "Deliveries from Alertmanager, by result", self.webhooks.clone());
         r.register("refused_credentials", "Requests with a wrong or missing token", self.refused_logins.clone());
         r.register("refused_connections", "Connections that were not held, by reason", self.refused_connections.clone());
+        r.register("incidents_untraced", "Incidents of which there is no chart for now", self.untraced.clone());
         r.register("incidents_open", "Incidents open now", self.incidents_open.clone());
         r.register("approvals_pending", "Requests that wait for a person", self.approvals_pending.clone());
         r.register("paused", "1 while somebody has paused all repairs", self.paused.clone());
@@ -252,12 +254,7 @@ impl Metrics {
         self.samples.get_or_create(&standing("anomalous")).inc_by(counts.anomalous);
         self.samples.get_or_create(&standing("learnt")).inc_by(counts.learnt);
         for (why, samples) in &counts.unjudged {
-            let reason = match why {
-                Unjudged::NotFinite => "not_finite",
-                Unjudged::Learning => "learning",
-                Unjudged::GuestFailed => "guest_failed",
-            };
-            let labels = WatchReason { watch: watch.to_owned(), reason: reason.to_owned() };
+            let labels = WatchReason { watch: watch.to_owned(), reason: why.name().to_owned() };
             self.unjudged.get_or_create(&labels).inc_by(*samples);
         }
         for ((detector, kind), calls) in &counts.failed {
@@ -277,6 +274,11 @@ impl Metrics {
     pub(crate) fn count_notification(&self, via: &str, sent: bool) {
         let result = if sent { "sent" } else { "failed" };
         self.notifications.get_or_create(&ViaResult { via: via.to_owned(), result: result.to_owned() }).inc();
+    }
+
+    /// There was no room to trace one more incident.
+    pub(crate) fn count_untraced(&self) {
+        self.untraced.inc();
     }
 
     /// Alertmanager delivered something.

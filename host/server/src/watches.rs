@@ -85,6 +85,7 @@ impl Watches {
             running.wanted.send_replace(Wanted::End);
             ended(&name, running.task).await;
             host.metrics.forget_watch(&name);
+            host.looks.forget(&name);
             tracing::info!(watch = name, "the watch is ended");
         }
         let mut outcome = Ok(());

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::host::Host;
 use crate::prometheus::{QueryError, plan_chunks};
 use crate::series_store::SeriesStore;
+use crate::traces::Tracer;
 use crate::watches::{Tools, Wanted};
 
 /// The pause between two backfills of one watch: each one queries all of its series, new or not.
@@ -46,6 +47,8 @@ pub(crate) struct Watching {
     told: Option<String>,
     /// The detectors that failed in the last cycle, and how: told once as well.
     failing: BTreeSet<(String, &'static str)>,
+    /// Keeps what charts of incidents are drawn from.
+    tracer: Tracer,
 }
 
 impl Watching {
@@ -68,6 +71,7 @@ impl Watching {
             backfilled: None,
             told: None,
             failing: BTreeSet::new(),
+            tracer: Tracer::default(),
         }
     }
 
@@ -95,6 +99,8 @@ impl Watching {
                 _ = ticks.tick() => self.cycle().await,
             }
         }
+        let host = self.host.clone();
+        self.tracer.end(&host).await;
         self.snapshot().await;
     }
 
@@ -152,8 +158,9 @@ impl Watching {
                 Ok(None) => return,
                 Err(error) => return self.failed(&error),
             };
-            let Some(report) = self.judge(Arc::new(frame), end).await else { return };
+            let Some(report) = self.judge(Arc::new(frame), start, end).await else { return };
             self.deliver(report, started, end).await;
+            self.trace().await;
             self.covered = Some(end);
         }
         self.recovered();
@@ -183,8 +190,8 @@ impl Watching {
     }
 
     /// Folds one stretch in, history first where a series needs it.
-    async fn judge(&mut self, frame: Arc<Frame>, end: Timestamp) -> Option<Report> {
-        let view = BookView::of(&self.host.keeper.book(), &self.tools.config.name);
+    async fn judge(&mut self, frame: Arc<Frame>, start: Timestamp, end: Timestamp) -> Option<Report> {
+        let view = BookView::of(&self.host.keeper.book(), &self.tools.config.name, start);
         let (met, known) = (frame.clone(), view.clone());
         let began = Instant::now();
         self.compute(move |fold| fold.meet(&met, &known)).await?;
@@ -253,6 +260,8 @@ impl Watching {
         let watch = &self.tools.config.name;
         let began = Instant::now();
         self.host.metrics.cycle(watch, started.elapsed().as_secs_f64(), &report.counts);
+        let known = self.fold.as_ref().map_or(0, WatchFold::len);
+        self.host.looks.judged(watch, end, started.elapsed(), known, &report.counts);
         self.host.pulse.watched(watch, end, report.newest);
         // Where nothing was asked, nothing can be said of who answers.
         if report.counts.calls > 0 {
@@ -272,12 +281,22 @@ impl Watching {
         self.host.metrics.stage(watch, "deliver", began.elapsed());
     }
 
+    /// Hands the samples of incidents to the journal, or keeps them until it gets them.
+    async fn trace(&mut self) {
+        let (host, step) = (self.host.clone(), self.tools.config.step);
+        let asked = self.tracer.look(&host, &self.tools.config.name, step).await;
+        let wanted = asked.wanted.clone();
+        let found = if wanted.is_empty() { None } else { self.compute(move |fold| fold.trace(&wanted)).await };
+        self.tracer.take(&host, &asked, found.unwrap_or_default(), step).await;
+    }
+
     fn failed(&mut self, error: &QueryError) {
         self.tell(format!("query failed: {error}"));
     }
 
     /// Logs what keeps the watch from judging, once for as long as it stays the same.
     fn tell(&mut self, why: String) {
+        self.host.looks.failed(&self.tools.config.name, &why);
         if self.told.as_ref() != Some(&why) {
             tracing::warn!(watch = self.tools.config.name, why, "no verdict until Prometheus answers as it should");
             self.told = Some(why);
@@ -286,6 +305,7 @@ impl Watching {
 
     fn recovered(&mut self) {
         self.host.unready.send_if_modified(|why| why.take().is_some());
+        self.host.looks.recovered(&self.tools.config.name);
         if self.told.take().is_some() {
             tracing::info!(watch = self.tools.config.name, "the query answers again");
         }

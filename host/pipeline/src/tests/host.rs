@@ -11,6 +11,7 @@ use tidegate_domain::input::{Input, WatchChange};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{ColdStart, Direction, Mode, OnAbsent, Rules, SeverityScores, StormBrake, Watch};
 use tidegate_domain::series::Track;
+use tidegate_domain::time::Timestamp;
 
 use crate::fold::WatchFold;
 use crate::frame::Frame;
@@ -123,7 +124,8 @@ impl Host {
     }
 
     fn judge(&mut self, frame: Frame, until: u64) {
-        let view = self.view();
+        let oldest = frame.series.iter().filter_map(|series| series.timestamps.first()).min();
+        let view = self.view_from(oldest.map_or(at(until), |oldest| Timestamp(*oldest)));
         self.fold.meet(&frame, &view);
         if let Some(from) = self.fold.awaiting_history(at(until)) {
             self.backfill(minute(from.max(at(0))), until);
@@ -148,7 +150,11 @@ impl Host {
     }
 
     pub(crate) fn view(&self) -> BookView {
-        let mut view = BookView::of(&self.book, &self.watch.name);
+        self.view_from(Timestamp::MIN)
+    }
+
+    fn view_from(&self, from: Timestamp) -> BookView {
+        let mut view = BookView::of(&self.book, &self.watch.name, from);
         for open in view.open.values_mut() {
             open.repaired |= self.repairing;
             open.verifying |= self.repairing;

@@ -1,6 +1,6 @@
 //! What is shown of guests: which versions run, how their files fared, and what the sandbox counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tidegate_domain::time::Timestamp;
 use tidegate_sandbox::{Guest, GuestStats};
 
 use super::{lock, now};
@@ -24,8 +25,8 @@ labels! {
 /// Every metric of guests, by their names in the config.
 #[derive(Default)]
 pub(crate) struct GuestMetrics {
-    /// Name and digest of the guests that run.
-    running: Mutex<BTreeSet<(String, String)>>,
+    /// The guests that run.
+    running: Mutex<BTreeMap<String, Load>>,
     info: Family<GuestVersion, Gauge>,
     ok: Family<ByGuest, Gauge>,
     at: Family<ByGuest, Gauge<f64, AtomicU64>>,
@@ -35,6 +36,16 @@ pub(crate) struct GuestMetrics {
     errors: Family<GuestKind, Counter>,
     retired: Family<ByGuest, Counter>,
     lines_dropped: Family<ByGuest, Counter>,
+}
+
+/// How a guest that runs came to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    digest: String,
+    /// Since when this version runs.
+    pub(crate) since: Timestamp,
+    /// When its file was last refused, and why; none where the file is what runs.
+    pub(crate) refused: Option<(Timestamp, String)>,
 }
 
 impl GuestMetrics {
@@ -87,15 +98,27 @@ impl GuestMetrics {
 
     /// Whether this version of the guest is the one that runs.
     fn runs(&self, stats: &GuestStats) -> bool {
-        lock(&self.running).contains(&(stats.guest.clone(), stats.digest.clone()))
+        lock(&self.running).get(&stats.guest).is_some_and(|load| load.digest == stats.digest)
+    }
+
+    /// How a guest that runs came to run.
+    pub(crate) fn load(&self, guest: &str) -> Option<Load> {
+        lock(&self.running).get(guest).cloned()
     }
 
     /// These guests run now, and no others.
     pub(crate) fn run<'a>(&self, guests: impl Iterator<Item = &'a Guest>) {
         self.info.clear();
-        let mut running = BTreeSet::new();
+        let mut before = std::mem::take(&mut *lock(&self.running));
+        let mut running = BTreeMap::new();
         for guest in guests {
-            running.insert((guest.name().to_owned(), guest.digest().to_owned()));
+            let known = before.remove(guest.name()).filter(|load| load.digest == guest.digest());
+            let load = known.unwrap_or_else(|| Load {
+                digest: guest.digest().to_owned(),
+                since: crate::clock::now(),
+                refused: None,
+            });
+            running.insert(guest.name().to_owned(), load);
             let labels = GuestVersion {
                 guest: guest.name().to_owned(),
                 digest: guest.digest().to_owned(),
@@ -119,10 +142,16 @@ impl GuestMetrics {
         let labels = ByGuest { guest: guest.to_owned() };
         self.ok.get_or_create(&labels).set(1);
         self.at.get_or_create(&labels).set(now());
+        if let Some(load) = lock(&self.running).get_mut(guest) {
+            load.refused = None;
+        }
     }
 
     /// The guest's file is not what runs: it was refused, or it is gone.
-    pub(crate) fn refused(&self, guest: &str) {
+    pub(crate) fn refused(&self, guest: &str, why: &str) {
+        if let Some(load) = lock(&self.running).get_mut(guest) {
+            load.refused = Some((crate::clock::now(), why.to_owned()));
+        }
         self.ok.get_or_create(&ByGuest { guest: guest.to_owned() }).set(0);
     }
 }

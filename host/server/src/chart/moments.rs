@@ -1,0 +1,96 @@
+//! What was decided and done about an incident, and when: the moments that its charts mark.
+
+use std::collections::BTreeMap;
+
+use tidegate_domain::event::{CloseReason, Fact, MemberEnd, RequestId, RunResult, Verified};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::time::Timestamp;
+
+use crate::journal::Stored;
+
+/// A run that ends this soon after its start is one moment.
+const AT_ONCE_MS: i64 = 2_000;
+
+/// A moment of an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Told {
+    at: Timestamp,
+    text: String,
+    /// The series that alone it is about.
+    of: Option<Labels>,
+}
+
+/// The moments in the life of an incident, oldest first.
+pub(super) fn of(timeline: &[Stored]) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    let mut started: BTreeMap<&RequestId, usize> = BTreeMap::new();
+    let mut actions: BTreeMap<&RequestId, &str> = BTreeMap::new();
+    for stored in timeline {
+        let at = stored.event.at;
+        let mut say = |text: String| told.push(Told { at, text, of: None });
+        match &stored.event.fact {
+            Fact::IncidentOpened { .. } => say("opened".to_owned()),
+            Fact::MemberEnded { series, how, .. } => {
+                let text = match how {
+                    MemberEnd::Recovered => "this series recovered",
+                    MemberEnd::Accepted => "taken for the new normal",
+                    MemberEnd::Vanished => "this series is gone",
+                };
+                told.push(Told { at, text: text.to_owned(), of: Some(series.clone()) });
+            }
+            Fact::RequestOpened { request, proposal, .. } => {
+                actions.insert(request, &proposal.action.name);
+                say(format!("asked: {}", proposal.action.name));
+            }
+            Fact::RequestEscalated { to, .. } => say(format!("escalated to {}", to.join(", "))),
+            Fact::RequestApproved { by, .. } => say(format!("approved by {}", by.approver)),
+            Fact::RequestAutoApproved { .. } => say("approved by the config".to_owned()),
+            Fact::RequestDenied { by, .. } => say(format!("denied by {}", by.approver)),
+            Fact::RequestExpired { .. } => say("nobody answered in time".to_owned()),
+            Fact::RequestWithdrawn { .. } => say("taken back".to_owned()),
+            Fact::ExecutionRefused { guard, .. } => say(format!("not run: {}", guard.name())),
+            Fact::ExecutionStarted { request, .. } => {
+                started.insert(request, told.len());
+                let action = actions.get(request).copied().unwrap_or("the action");
+                told.push(Told { at, text: format!("{action} started"), of: None });
+            }
+            Fact::ExecutionFinished { request, result } => {
+                let how = match result {
+                    RunResult::Succeeded { .. } => "succeeded",
+                    RunResult::Failed { .. } => "failed",
+                    RunResult::Unknown { .. } => "ended nobody knows how",
+                    RunResult::DryRun => "would have run (dry run)",
+                };
+                let text = format!("{} {how}", actions.get(request).copied().unwrap_or("the action"));
+                match started.get(request).and_then(|place| told.get_mut(*place)) {
+                    Some(start) if at.0.saturating_sub(start.at.0) <= AT_ONCE_MS => start.text = text,
+                    _ => told.push(Told { at, text, of: None }),
+                }
+            }
+            Fact::VerificationFinished { outcome, .. } => say(match outcome {
+                Verified::Fixed => "verified: fixed".to_owned(),
+                Verified::Ineffective => "verified: ineffective".to_owned(),
+                Verified::Inconclusive => "verified: inconclusive".to_owned(),
+            }),
+            Fact::IncidentClosed { reason, .. } => say(match reason {
+                CloseReason::Recovered => "over: recovered by itself".to_owned(),
+                CloseReason::Fixed => "over: fixed".to_owned(),
+                CloseReason::Accepted => "over: the new normal".to_owned(),
+                CloseReason::Resolved => "over: all alerts resolved".to_owned(),
+                CloseReason::Returned => "over: it is back".to_owned(),
+                CloseReason::Vanished => "over: its series are gone".to_owned(),
+            }),
+            _ => {}
+        }
+    }
+    told
+}
+
+/// What concerns one of its series.
+pub(super) fn told(moments: &[Told], series: &Labels) -> Vec<(Timestamp, String)> {
+    let concerned = moments.iter().filter(|told| told.of.as_ref().is_none_or(|of| of == series));
+    let mut told: Vec<(Timestamp, String)> = concerned.map(|told| (told.at, told.text.clone())).collect();
+    // By the journal they are in order, unless the clock was set back.
+    told.sort_by_key(|(at, _)| *at);
+    told
+}
