@@ -55,7 +55,7 @@ async fn announce(host: &Host, request: &Request, incident: &Incident) -> bool {
         request: request.id.clone(),
         via: via.to_owned(),
         message: None,
-        stage: request.stage(),
+        stage: (via != "log").then(|| request.stage()),
     };
     let setup = host.setup();
     let Some(slack) = &setup.slack else {
