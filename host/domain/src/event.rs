@@ -18,9 +18,11 @@ use crate::time::{Timestamp, duration_ms};
 
 mod fact;
 mod question;
+mod resolved;
 
 pub use fact::Fact;
 pub use question::{Asked, Question, Reply, Sample};
+pub use resolved::OptionLike;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

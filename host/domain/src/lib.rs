@@ -20,4 +20,5 @@ pub mod people;
 pub mod rules;
 pub mod series;
 pub mod terms;
+pub mod text;
 pub mod time;

@@ -118,7 +118,7 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             severity.name(),
             clock::rfc3339(*since),
         ),
-        Fact::MemberJoined { incident, evidence } => {
+        Fact::MemberJoined { incident, evidence, .. } => {
             format!("incident {incident}: {} is anomalous as well", evidence.series)
         }
         Fact::MemberEnded { incident, series, how } => format!(
@@ -277,7 +277,7 @@ fn at(time: &Timestamp) -> String {
     clock::rfc3339(*time)
 }
 
-fn refused(refusal: &Refusal) -> String {
+pub(crate) fn refused(refusal: &Refusal) -> String {
     match refusal {
         Refusal::UnknownAction { action } => format!("no action {action:?} is offered here"),
         Refusal::BadArguments { error } => error.clone(),

@@ -13,9 +13,10 @@ impl Book {
         match &event.fact {
             Fact::HostStarted { .. } => self.lose_running(),
             Fact::IncidentOpened { .. } => self.open_incident(at, &event.fact),
-            Fact::MemberJoined { incident, evidence } => {
-                self.with_incident(incident, |i| join(i, evidence));
-            }
+            Fact::MemberJoined { incident, evidence, caused_by } => self.with_incident(incident, |i| {
+                join(i, evidence);
+                i.caused_by.extend(caused_by.iter().cloned());
+            }),
             Fact::MemberEnded { incident, series, how } => self.with_incident(incident, |i| {
                 if let Some(member) = i.members.get_mut(series) {
                     member.ended = Some((at, *how));

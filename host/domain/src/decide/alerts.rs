@@ -19,7 +19,7 @@ pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]
     let mut facts = Vec::new();
     for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
         match context.book.latest_with_alert(&alert.fingerprint) {
-            Some(incident) if incident.is_open() => facts.extend(updated(incident, alert)),
+            Some(incident) if incident.is_open() => facts.extend(updated(context, incident, alert, by)),
             Some(over) if is_late_copy(context, over, alert) => {}
             _ if alert.firing && fresh.iter().all(|other| other.fingerprint != alert.fingerprint) => fresh.push(alert),
             _ => {}
@@ -42,7 +42,7 @@ fn is_late_copy(context: &Context<'_>, over: &Incident, alert: &Alert) -> bool {
     known && over.closed.is_some_and(|(at, _)| context.now.since(at) <= context.rules.gate.max_age)
 }
 
-fn updated(incident: &Incident, alert: &Alert) -> Option<Fact> {
+fn updated(context: &Context<'_>, incident: &Incident, alert: &Alert, by: Option<&str>) -> Option<Fact> {
     let known = incident.alerts.get(&alert.fingerprint)?;
     // The same firing seen by two Prometheus servers starts at two times; only the end of it is news. Copies arrive in
     // any order: what has ended fires again only from a later start, and an end is not that of an earlier firing.
@@ -51,11 +51,19 @@ fn updated(incident: &Incident, alert: &Alert) -> Option<Fact> {
         (true, false) => alert.starts_at >= known.starts_at,
         _ => false,
     };
+    // Whoever says that it is over requests nothing.
+    let by = by.filter(|_| alert.firing);
     news.then(|| Fact::AlertsChanged {
         incident: incident.id.clone(),
         alerts: vec![alert.clone()],
-        caused_by: BTreeSet::new(),
+        caused_by: causers(context, &[alert], by),
     })
+}
+
+/// Whoever delivered the alerts, where that was no program, and whom their labels and annotations name.
+fn causers(context: &Context<'_>, alerts: &[&Alert], by: Option<&str>) -> BTreeSet<String> {
+    let named = incident::causers(context, alerts.iter().flat_map(|alert| [&alert.labels, &alert.annotations]));
+    named.into_iter().chain(by.map(str::to_owned)).collect()
 }
 
 fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert], by: Option<&str>) -> Vec<Fact> {
@@ -67,7 +75,7 @@ fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert], by: Option<&
         Origin::Alert { route: route.map(|r| r.name.clone()).unwrap_or_default(), group_key: group_key.to_owned() };
     let alerts: Vec<Alert> = fresh.iter().map(|alert| (*alert).clone()).collect();
     let severity = fresh.iter().map(|alert| severity_of(context, &alert.labels)).max().unwrap_or(Severity::High);
-    let caused_by: BTreeSet<String> = by.map(str::to_owned).into_iter().collect();
+    let caused_by = causers(context, fresh, by);
     if let Some(open) = context.book.open_for(&origin) {
         let changed = Fact::AlertsChanged { incident: open.id.clone(), alerts, caused_by };
         return [Some(changed), incident::raised(open, severity)].into_iter().flatten().collect();

@@ -8,7 +8,11 @@ use crate::event::{Evidence, Fact, IncidentId, MemberEnd, Origin, TracePoint, Ve
 use crate::input::WatchChange;
 use crate::labels::Labels;
 use crate::rules::{OnAbsent, Severity};
+use crate::text::one_line;
 use crate::time::Timestamp;
+
+/// How many characters of a causer's name are kept. Nobody known has a longer one.
+const MOST_OF_NAME: usize = 200;
 
 pub(super) fn watched(context: &Context<'_>, watch: &str, change: &WatchChange) -> Vec<Fact> {
     let anomaly = |group: &Labels| Origin::Anomaly { watch: watch.to_owned(), group: group.clone() };
@@ -55,7 +59,11 @@ fn opened(context: &Context<'_>, origin: Origin, severity: Severity, evidence: &
     let Some(incident) = context.book.open_for(&origin) else {
         return open(context, origin, severity, evidence.since, Some(Box::new(evidence.clone())));
     };
-    let joined = Fact::MemberJoined { incident: incident.id.clone(), evidence: Box::new(evidence.clone()) };
+    let joined = Fact::MemberJoined {
+        incident: incident.id.clone(),
+        evidence: Box::new(evidence.clone()),
+        caused_by: causers(context, [&evidence.series]),
+    };
     [Some(joined), raised(incident, severity)].into_iter().flatten().collect()
 }
 
@@ -85,6 +93,8 @@ pub(super) fn open(
         Origin::Anomaly { group, .. } | Origin::Absence { group, .. } => group.clone(),
         Origin::Alert { .. } => Labels::empty(),
     };
+    let series = evidence.as_ref().map(|evidence| &evidence.series);
+    let caused_by = causers(context, std::iter::once(&labels).chain(series));
     let mut facts = vec![Fact::IncidentOpened {
         incident: id.clone(),
         origin: origin.clone(),
@@ -96,11 +106,20 @@ pub(super) fn open(
         dry_run: watch.dry_run || context.rules.gate.dry_run,
         evidence,
         alerts: Vec::new(),
-        caused_by: BTreeSet::new(),
+        caused_by,
     }];
     facts.extend(relapse(context, &origin, &id));
     facts.extend(brakes::count(context));
     facts
+}
+
+/// Who caused it, as labels and annotations name them.
+pub(super) fn causers<'a>(context: &Context<'_>, from: impl IntoIterator<Item = &'a Labels>) -> BTreeSet<String> {
+    let names = &context.rules.gate.causer_labels;
+    let values = from.into_iter().flat_map(|labels| names.iter().filter_map(|name| labels.get(name)));
+    // Several may have done it together: `alice, bob`.
+    let causers = values.flat_map(|value| value.split(',')).map(|value| one_line(value, MOST_OF_NAME));
+    causers.filter(|name| !name.is_empty()).collect()
 }
 
 /// The same group broke again so soon that the last repair cannot be called a fix.

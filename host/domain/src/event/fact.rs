@@ -55,6 +55,9 @@ pub enum Fact {
         incident: IncidentId,
         /// What was seen.
         evidence: Box<Evidence>,
+        /// Who else caused or requested it, by any name, as far as is known.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        caused_by: BTreeSet<String>,
     },
     /// A series of the group is no longer part of the trouble.
     MemberEnded {

@@ -138,7 +138,11 @@ fn facts() -> Vec<Fact> {
         opened(Origin::Anomaly { watch: watch.clone(), group: group("shop") }),
         opened(Origin::Absence { watch, group: Labels::empty() }),
         opened(Origin::Alert { route: String::new(), group_key: "{}:{alertname=\"Slow\"}".to_owned() }),
-        Fact::MemberJoined { incident: incident(), evidence: Box::new(evidence(series("shop", "b"), START, START)) },
+        Fact::MemberJoined {
+            incident: incident(),
+            evidence: Box::new(evidence(series("shop", "b"), START, START)),
+            caused_by: [].into(),
+        },
         Fact::AlertsChanged {
             incident: incident(),
             alerts: vec![alert(), Alert { firing: false, ..alert() }],

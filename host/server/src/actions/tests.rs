@@ -207,28 +207,3 @@ async fn a_dry_run_runs_nothing() {
     let action = ResolvedAction { dry_run: true, ..action(missing, LONG) };
     assert_eq!(run(&action, "r1").await, RunResult::DryRun);
 }
-
-#[test]
-fn placeholders_are_filled_once() {
-    let action = action(sh(""), LONG);
-    for (template, filled) in [
-        ("--zone={zone}", "--zone={service}"),
-        ("{replicas}{replicas}", "33"),
-        ("{unknown} {", "{unknown} {"),
-        ("{{replicas}}", "{3}"),
-        ("plain", "plain"),
-    ] {
-        assert_eq!(fill(template, &action).as_deref(), Ok(filled));
-    }
-}
-
-#[test]
-fn a_label_names_the_target_and_nothing_else() {
-    let mut action = action(sh(""), LONG);
-    action.target = Labels::new([("service", "--force")]);
-    action.arguments = json!({ "service": "other", "change": -1 }).as_object().cloned().unwrap();
-    assert!(fill("{service}", &action).unwrap_err().contains("take for an option"));
-    // An argument cannot stand in for a label of the same name; a number may be negative.
-    assert_eq!(fill("--service={service}", &action).as_deref(), Ok("--service=--force"));
-    assert_eq!(fill("{change}", &action).as_deref(), Ok("-1"));
-}

@@ -148,7 +148,7 @@ fn the_worst_series_comes_first_and_not_all_of_many() {
     let mut journal = Journal::opened(20, Some(evidence(&pods[0], 20, 5.0)));
     for (pod, score) in pods.iter().zip(0..) {
         let joined = Box::new(evidence(pod, 20, if score == 27 { 99.0 } else { 5.0 }));
-        journal.write(21, Fact::MemberJoined { incident: incident(), evidence: joined });
+        journal.write(21, Fact::MemberJoined { incident: incident(), evidence: joined, caused_by: [].into() });
     }
     journal.trace(22, &pods[20], vec![sample(22, 41.0, false)]);
     let traced = journal.charts(Vec::new());
@@ -168,7 +168,7 @@ fn whole_life() -> Journal {
     let mut journal = Journal::opened(20, Some(evidence(&pod, 20, 72.0)));
     let wave = |minute: i64| 40.0 + (minute % 5) as f64;
     journal.trace(20, &pod, (0..=20).map(|m| sample(m, if m > 17 { 400.0 } else { wave(m) }, m > 17)).collect());
-    journal.write(24, Fact::RequestApproved { request: request(), by: by("alice"), reason: None });
+    journal.write(24, Fact::RequestApproved { request: request(), by: by("alice"), digest: String::new(), reason: None });
     journal.write(25, Fact::ExecutionStarted { request: request(), run: 1 });
     let result = RunResult::Succeeded { output: String::new() };
     journal.write(25, Fact::ExecutionFinished { request: request(), result });
@@ -207,7 +207,7 @@ fn what_comes_from_outside_stays_text_and_no_number_breaks_the_picture() {
     let odd = [f64::MAX, f64::MIN, 1e-310, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let mut journal = Journal::opened(20, Some(evidence(&hostile, 20, f64::NAN)));
     let request = RequestId("r1".to_owned());
-    journal.write(22, Fact::RequestDenied { request, by: by("</text><script>"), reason: "no".to_owned() });
+    journal.write(22, Fact::RequestDenied { request, by: by("</text><script>"), digest: String::new(), reason: "no".to_owned() });
     let points = odd.iter().zip(30..).map(|(value, minute)| TracePoint {
         lower: Number(f64::NEG_INFINITY),
         upper: Number(*value),
