@@ -133,7 +133,8 @@ pub fn may_decide(book: &Book, rules: &Rules, request: &RequestId, name: &str) -
     admit(book, rules, request, name).map(drop)
 }
 
-/// How many more must say yes, of whom. Empty where nothing waits for a yes.
+/// How many more must say yes, of whom. Empty where nothing waits for a yes, and where those who have said it have come
+/// to be enough since, because they are in more groups than then: the next yes completes it, also one said again.
 #[must_use]
 pub fn missing(book: &Book, rules: &Rules, request: &RequestId) -> Vec<Quorum> {
     let pending = book.request(request).filter(|open| open.approval == Approval::Pending);

@@ -15,13 +15,13 @@ fn a_decision_needs_a_known_approver_a_request_and_its_digest() {
         1 approve r9 alice
             refused: there is no request r9: look at the list of approvals for what waits
         1 approve r1 mallory
-            refused: "mallory" is not an approver
+            refused: "mallory" is not an approver: deciding takes the role approve or admin in the config
         1 deny r1 mallory no
-            refused: "mallory" is not an approver
+            refused: "mallory" is not an approver: deciding takes the role approve or admin in the config
         1 approve r1 alice other
             refused: request r1 is not what was shown (its digest differs): look at it again and decide anew
         1 deny r1 alice
-            refused: a denial needs a reason
+            refused: a denial needs a reason: say why, for whoever is asked the next time
         1 approve r1 alice shown
             request_approved by alice r1
             -> start r1
@@ -208,11 +208,16 @@ fn auto_does_not_overrule_a_persons_no() {
 fn pausing_needs_an_approver_too() {
     check(expect![[r#"
         0 pause mallory
+            refused: "mallory" is not an approver: pausing takes the role approve or admin in the config
         0 pause alice
             paused by alice
         1 pause bob
+            refused: repairs are paused already, by "alice"; nothing was changed
         2 resume mallory
+            refused: "mallory" is not an admin: whoever may decide may pause, and only the role admin may resume; ask an admin
         2 resume bob
+            refused: "bob" is not an admin: whoever may decide may pause, and only the role admin may resume; ask an admin
         2 resume bob
+            refused: "bob" is not an admin: whoever may decide may pause, and only the role admin may resume; ask an admin
     "#]]);
 }

@@ -1,13 +1,17 @@
 //! Scenarios, properties and the journal's format. Nothing in here needs a clock or a runtime.
 
 mod alerts;
+mod autonomy;
 mod calendar;
 mod decisions;
+mod groups;
 mod guards;
 mod history;
 mod journal;
 mod judge;
+mod limits;
 mod questions;
+mod quorum;
 mod random;
 mod repairs;
 mod restarts;

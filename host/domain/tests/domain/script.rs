@@ -6,15 +6,16 @@ use std::fmt::Write as _;
 
 use expect_test::Expect;
 use serde_json::Value;
-use tidegate_domain::decide::check_decision;
+use tidegate_domain::decide::{check_decision, check_pause, check_resume, deciders, may_decide, missing};
 use tidegate_domain::event::{
     Alert, Asked, DecidedBy, Event, Evidence, Health, IncidentId, MemberEnd, Opinion, RequestId, RunResult,
 };
 use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::{Bytes, Number};
-use tidegate_domain::owed::{Duty, owed};
+use tidegate_domain::owed::{Duty, next_deadline, owed};
 use tidegate_domain::rules::{Rules, Severity};
+use tidegate_domain::terms::{Quorum, Terms, more};
 use tidegate_domain::time::Timestamp;
 
 use crate::world::{START, World, group, rules, series};
@@ -26,9 +27,14 @@ pub(crate) fn check(transcript: Expect) {
 
 /// The same with other rules.
 pub(crate) fn check_with(change: impl FnOnce(&mut Rules), transcript: Expect) {
+    check_after("", change, transcript);
+}
+
+/// The same after other steps, of which nothing is said.
+pub(crate) fn check_after(earlier: &str, change: impl FnOnce(&mut Rules), transcript: Expect) {
     let mut rules = rules();
     change(&mut rules);
-    let mut world = World::new(rules);
+    let mut world = steps_of(rules, earlier);
     let mut said = String::new();
     for line in steps(transcript.data()) {
         play(&mut world, line, &mut said);
@@ -39,7 +45,7 @@ pub(crate) fn check_with(change: impl FnOnce(&mut Rules), transcript: Expect) {
 /// The world after steps of which nothing is compared but that they are steps.
 pub(crate) fn steps_of(rules: Rules, script: &str) -> World {
     let mut world = World::new(rules);
-    for line in script.lines().map(str::trim) {
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
         play(&mut world, line, &mut String::new());
     }
     world
@@ -74,6 +80,35 @@ fn run(world: &mut World, step: &str, said: &mut String) -> Vec<Event> {
             reconfigure(&mut world.rules, change);
             world.give(&Input::Tick)
         }
+        ["config", change, who, what] => {
+            repeople(&mut world.rules, change, who, what);
+            world.give(&Input::Tick)
+        }
+        ["who", request] => {
+            writeln!(said, "    {}", standing(world, &full(world, request))).expect("memory");
+            Vec::new()
+        }
+        ["next"] => {
+            let next = next_deadline(&world.book, &world.rules, world.now);
+            let minutes = next.map(|at| (at.0 - START.0) as f64 / 60_000.0);
+            writeln!(said, "    next at {minutes:?}").expect("memory");
+            Vec::new()
+        }
+        ["pause" | "resume", who] => {
+            let by = by(who);
+            let pauses = step.starts_with("pause");
+            let checked = if pauses {
+                check_pause(&world.book, &world.rules, &by)
+            } else {
+                check_resume(&world.book, &world.rules, &by)
+            };
+            let events = world.give(&if pauses { Input::Pause { by } } else { Input::Resume { by } });
+            assert_eq!(checked.is_ok(), !events.is_empty(), "the check and the decision differ");
+            if let Err(error) = checked {
+                writeln!(said, "    refused: {error}").expect("memory");
+            }
+            events
+        }
         ["approve" | "deny", ..] => {
             let Input::Decided { request, by, verdict } = input(world, step) else { unreachable!() };
             let checked = check_decision(&world.book, &world.rules, &request, &by, &verdict, world.now);
@@ -94,7 +129,41 @@ fn run(world: &mut World, step: &str, said: &mut String) -> Vec<Event> {
 
 fn is_decision(event: &Event) -> bool {
     use tidegate_domain::event::Fact;
-    matches!(event.fact, Fact::RequestApproved { .. } | Fact::RequestDenied { .. })
+    matches!(event.fact, Fact::ApprovalGiven { .. } | Fact::RequestApproved { .. } | Fact::RequestDenied { .. })
+}
+
+/// Who may decide about a request now, what it still needs, and whether people are to be reminded of it.
+fn standing(world: &World, request: &RequestId) -> String {
+    let deciders = deciders(&world.book, &world.rules, request);
+    for name in world.rules.people.persons.keys() {
+        let may = may_decide(&world.book, &world.rules, request, name).is_ok();
+        assert_eq!(may, deciders.contains(&name.as_str()), "whether {name} may decide is told in two ways");
+    }
+    let needs = more(&missing(&world.book, &world.rules, request));
+    let due = world.book.request(request).is_some_and(|open| open.wants_reminder(world.now));
+    let due = if due { ", and a reminder is due" } else { "" };
+    let stage = world.book.request(request).map(|open| open.stage()).unwrap_or_default();
+    format!("{stage}, asked: {}; needs {needs}{due}", deciders.join(" "))
+}
+
+fn repeople(rules: &mut Rules, change: &str, who: &str, what: &str) {
+    let members = |rules: &mut Rules| rules.people.groups.get_mut(what).map(|group| std::mem::take(&mut group.members));
+    match change {
+        "role" => {
+            let role = serde_json::from_value(Value::String(what.to_owned())).expect("a role");
+            rules.people.persons.get_mut(who).expect("a person").role = role;
+        }
+        "in" | "out" => {
+            let mut names = members(rules).expect("a group");
+            if change == "in" {
+                names.insert(who.to_owned())
+            } else {
+                names.remove(who)
+            };
+            rules.people.groups.get_mut(what).expect("a group").members = names;
+        }
+        _ => panic!("no change of people is called {change:?}"),
+    }
 }
 
 fn reconfigure(rules: &mut Rules, change: &str) {
@@ -120,6 +189,7 @@ fn reconfigure(rules: &mut Rules, change: &str) {
         }
         "unrelated" => rules.actions.get_mut("flush").expect("configured").risk = Severity::Critical,
         "not-offered" => rules.watches.get_mut("web").expect("configured").actions.clear(),
+        "lenient" => rules.actions.values_mut().for_each(|action| action.terms = Terms::default()),
         "no-watch" => rules.watches.clear(),
         "dry-run" => rules.gate.dry_run = true,
         _ => panic!("no change of the config is called {change:?}"),
@@ -187,6 +257,9 @@ fn input(world: &World, step: &str) -> Input {
             let digest = if digest == "shown" { shown } else { Some("something else".to_owned()) };
             decided(request, who, Verdict::Approve { digest, reason: None })
         }
+        ["approve", request, who, "because", reason] => {
+            decided(request, who, Verdict::Approve { digest: None, reason: Some(reason.to_owned()) })
+        }
         ["deny", request, who] => decided(request, who, Verdict::Deny { reason: " ".to_owned() }),
         ["deny", request, who, reason] => decided(request, who, Verdict::Deny { reason: reason.to_owned() }),
         ["start", request] => start(world, request, Silence::None, Some(now)),
@@ -220,10 +293,18 @@ fn input(world: &World, step: &str) -> Input {
             alerts: alerts.iter().map(|text| alert(text)).collect(),
             by: None,
         },
+        ["deliver", who, key, ref alerts @ ..] => Input::AlertsDelivered {
+            group_key: key.to_owned(),
+            alerts: alerts.iter().map(|text| alert(text)).collect(),
+            by: Some(who.to_owned()),
+        },
+        ["remind", request] => Input::Reminded { request: full(world, request) },
+        ["roster", group, ref names @ ..] => Input::RosterRead {
+            group: group.to_owned(),
+            members: names.iter().map(|name| (*name).to_owned()).collect(),
+        },
         ["gone", incident] => Input::AlertsObserved { incident: IncidentId(incident.to_owned()), gone: true },
         ["firing", incident] => Input::AlertsObserved { incident: IncidentId(incident.to_owned()), gone: false },
-        ["pause", who] => Input::Pause { by: by(who) },
-        ["resume", who] => Input::Resume { by: by(who) },
         _ => panic!("no step is called {step:?}"),
     }
 }
@@ -365,7 +446,10 @@ fn told(event: &Event) -> String {
     let mut line = kind;
     for (name, value) in &fields {
         match (name.as_str(), value) {
-            ("at" | "digest" | "has_policy" | "policy_digest" | "version" | "labels" | "watch" | "group_key" | "via", _) => {}
+            (
+                "at" | "digest" | "has_policy" | "policy_digest" | "version" | "labels" | "watch" | "group_key" | "via",
+                _,
+            ) => {}
             (_, Value::Null | Value::Bool(false)) => {}
             ("evidence", value) => write!(line, " {}", value["series"]["pod"].as_str().unwrap_or("?")).expect("memory"),
             ("proposal", value) => {
@@ -387,6 +471,15 @@ fn told(event: &Event) -> String {
                 write!(line, " {name}={minutes}").expect("memory");
             }
             ("request", Value::String(id)) => write!(line, " {}", short(id)).expect("memory"),
+            ("missing", Value::Array(missing)) => {
+                let missing: Vec<Quorum> =
+                    missing.iter().map(|one| serde_json::from_value(one.clone()).expect("a quorum")).collect();
+                write!(line, ", needs {}", more(&missing)).expect("memory");
+            }
+            ("members" | "to" | "caused_by", Value::Array(names)) => {
+                let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+                write!(line, " {name}={}", names.join("+")).expect("memory");
+            }
             ("guard" | "refusal", value) => write!(line, " {name}={}", plain(value)).expect("memory"),
             ("group" | "series", Value::Object(labels)) => {
                 let label = labels.get("pod").or(labels.get("service"));

@@ -8,7 +8,7 @@ use tidegate_domain::event::Event;
 use tidegate_domain::input::Input;
 use tidegate_domain::labels::{Labels, Matcher};
 use tidegate_domain::owed::next_deadline;
-use tidegate_domain::people::{People, Person, Role};
+use tidegate_domain::people::{Group, People, Person, Role};
 use tidegate_domain::rules::{
     Action, ActionKind, ColdStart, Direction, Gate, Mode, OnAbsent, Route, Rules, Severity, SeverityScores, Verify,
     Watch,
@@ -136,6 +136,28 @@ pub(crate) fn auto_approve(rules: &mut Rules, limit: Severity) {
 pub(crate) fn people(persons: &[(&str, Role)]) -> People {
     let person = |(name, role): &(&str, Role)| ((*name).to_owned(), Person { role: *role, aliases: [].into() });
     People { persons: persons.iter().map(person).collect(), groups: [].into() }
+}
+
+/// An admin and three approvers in groups for the shop, for the bank and for both; one who is on call and one who is in
+/// no group; one who may only look.
+pub(crate) fn teams() -> People {
+    let approvers = ["bob", "carol", "dave", "erin", "frank"].map(|name| (name, Role::Approve));
+    let everybody: Vec<(&str, Role)> =
+        [("alice", Role::Admin), ("vic", Role::View)].into_iter().chain(approvers).collect();
+    let mut people = people(&everybody);
+    people.persons.get_mut("bob").expect("one of them").aliases = ["bob@example.com".to_owned()].into();
+    let groups = [
+        ("leads", &["alice"][..], None, false),
+        ("shop", &["bob", "carol", "vic"], Some("service=\"shop\""), false),
+        ("bank", &["dave"], Some("service=\"bank\""), false),
+        ("oncall", &[], None, true),
+    ];
+    for (name, members, matcher, has_roster) in groups {
+        let members = members.iter().map(|member| (*member).to_owned()).collect();
+        let matchers = matcher.into_iter().map(|text| Matcher::parse(text).expect("a matcher")).collect();
+        people.groups.insert(name.to_owned(), Group { members, has_roster, matchers });
+    }
+    people
 }
 
 fn action(name: &str) -> Action {
