@@ -15,6 +15,7 @@ use access::{Access, Guarded};
 
 mod access;
 mod approvals;
+mod asking;
 mod incidents;
 mod pauses;
 mod receiver;
@@ -38,6 +39,7 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route(view, "/api/v1/approvals/{id}", get(approvals::show))
         .route(approve, "/api/v1/approvals/{id}/approve", post(approvals::approve))
         .route(approve, "/api/v1/approvals/{id}/deny", post(approvals::deny))
+        .route(view, "/api/v1/status", get(pauses::status))
         .route(approve, "/api/v1/pause", post(pauses::pause))
         .route(admin, "/api/v1/resume", post(pauses::resume))
         .route(admin, "/-/reload", post(reload::post));

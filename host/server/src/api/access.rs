@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -45,13 +45,19 @@ impl Guarded {
     /// Adds a route. Wrong methods are only told to those who may use a right one.
     pub(super) fn route(mut self, access: Access, path: &str, methods: MethodRouter<Arc<Host>>) -> Guarded {
         let door = (self.host.clone(), access);
-        self.router = self.router.route(path, methods.layer(from_fn_with_state(door, let_in)));
+        let methods = methods.fallback(wrong_method).layer(from_fn_with_state(door, let_in));
+        self.router = self.router.route(path, methods);
         self
     }
 
     pub(super) fn into_router(self) -> Router<Arc<Host>> {
         self.router
     }
+}
+
+/// The router adds which methods there are.
+async fn wrong_method(method: Method) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method:.20} means nothing here; `Allow` says what does"))
 }
 
 /// A known person, who may do what the route does. A handler that takes one answers nobody else.

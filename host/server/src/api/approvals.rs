@@ -1,41 +1,57 @@
 //! `/api/v1/approvals`: what waits for a decision, and the decision.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tidegate_domain::book::{Approval, Request};
 use tidegate_domain::decide::DecisionError;
 use tidegate_domain::event::RequestId;
 use tidegate_domain::input::Verdict;
 
 use super::access::Person;
+use super::asking::{Body, Id, Listing};
 use super::{Problem, Shared, shapes};
 use crate::host::Host;
 use crate::keeper::DecideError;
 
-pub(super) async fn list(_: Person, State(host): Shared) -> Json<Value> {
+pub(super) async fn list(_: Person, State(host): Shared, asked: Listing) -> Result<Json<Value>, Problem> {
+    let only_pending = asked.only("pending")?;
+    let rules = host.keeper.rules();
     let book = host.keeper.book();
-    let mut approvals: Vec<Value> = book.requests().into_iter().map(shapes::request).collect();
-    approvals.reverse();
-    Json(json!({ "approvals": approvals }))
+    let before = asked.before.clone().map(RequestId);
+    if let Some(unknown) = before.as_ref().filter(|before| book.request(before).is_none()) {
+        return Err(Listing::unknown("request", &unknown.0));
+    }
+    let is_pending = |request: &&Request| request.approval == Approval::Pending;
+    let requests = book.requests_before(before.as_ref());
+    let shape = |request| shapes::request(&book, &rules, request);
+    let page = if only_pending {
+        // What waits is among the newest: once all of it has been seen, the rest of history need not be.
+        let count = book.active_requests().filter(is_pending).count();
+        asked.page("approvals", requests.filter(is_pending).take(count), shape)
+    } else {
+        asked.page("approvals", requests, shape)
+    };
+    Ok(Json(page))
 }
 
-pub(super) async fn show(_: Person, State(host): Shared, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn show(_: Person, State(host): Shared, Id(id): Id) -> Result<Json<Value>, Problem> {
     shown(&host, &RequestId(id)).map(Json)
 }
 
 fn shown(host: &Host, id: &RequestId) -> Result<Value, Problem> {
+    let rules = host.keeper.rules();
     let book = host.keeper.book();
     let request = book.request(id).ok_or_else(|| refused(&DecisionError::Unknown(id.clone())))?;
-    Ok(shapes::request(request))
+    Ok(shapes::request(&book, &rules, request))
 }
 
-/// An empty body is an empty object: a digest need not be given.
+/// A digest need not be given: the id carries the beginning of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Approve {
+pub(super) struct Approve {
     digest: Option<String>,
     /// Why; some actions need one.
     reason: Option<String>,
@@ -43,7 +59,7 @@ struct Approve {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deny {
+pub(super) struct Deny {
     #[serde(default)]
     reason: String,
 }
@@ -51,31 +67,22 @@ struct Deny {
 pub(super) async fn approve(
     person: Person,
     State(host): Shared,
-    Path(id): Path<String>,
-    body: Bytes,
+    Id(id): Id,
+    Body(Approve { digest, reason }): Body<Approve>,
 ) -> Result<Json<Value>, Problem> {
-    let Approve { digest, reason } = read(&body)?;
     decide(&host, person, RequestId(id), Verdict::Approve { digest, reason }).await
 }
 
 pub(super) async fn deny(
     person: Person,
     State(host): Shared,
-    Path(id): Path<String>,
-    body: Bytes,
+    Id(id): Id,
+    Body(Deny { reason }): Body<Deny>,
 ) -> Result<Json<Value>, Problem> {
-    let Deny { reason } = read(&body)?;
     decide(&host, person, RequestId(id), Verdict::Deny { reason }).await
 }
 
-fn read<'de, T: Default + Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not what is expected: {error}")))
-}
-
+/// The answer is how the request stands after it: a yes may not have been the last that it needs.
 async fn decide(host: &Host, by: Person, id: RequestId, verdict: Verdict) -> Result<Json<Value>, Problem> {
     match host.keeper.decision(id.clone(), by.0, verdict).await {
         Ok(()) => shown(host, &id).map(Json),
