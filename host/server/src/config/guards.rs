@@ -16,12 +16,11 @@ const DEFAULT_RESET: Duration = Duration::from_secs(60 * 60);
 
 /// Reads `blast_radius` of an action with this target.
 pub(super) fn blast_radius(section: &Section<'_>, target: &[String]) -> Vec<BlastRadius> {
-    let limits = section.listed("blast_radius", BLAST_RADIUS_KEYS);
-    if limits.is_empty() && section.has("blast_radius") {
+    if section.is_empty_list("blast_radius") {
         let remedy = "write [{ label = \"instance\", most = 2 }], or leave it out; an empty list does not mean none";
-        section.error("blast_radius", "there is no limit in it", remedy);
+        section.error("blast_radius", "the list is empty", remedy);
     }
-    limits.iter().filter_map(|limit| one_limit(limit, target)).collect()
+    section.listed("blast_radius", BLAST_RADIUS_KEYS).iter().filter_map(|limit| one_limit(limit, target)).collect()
 }
 
 fn one_limit(section: &Section<'_>, target: &[String]) -> Option<BlastRadius> {

@@ -12,7 +12,7 @@ use tidegate_domain::time::Timestamp;
 use super::credentials::unique_name;
 use super::error::Spot;
 use super::matchers;
-use super::section::Section;
+use super::section::{At, Section};
 
 pub(super) const KEYS: &[&str] = &["name", "match", "from", "until", "location", "time_intervals"];
 pub(super) const INTERVAL_KEYS: &[&str] = &["times", "weekdays", "days_of_month", "months", "years", "location"];
@@ -45,34 +45,43 @@ fn calendar(section: &Section<'_>) -> Option<Calendar> {
     if given("location") && !given("from") && !given("until") {
         section.error("location", "this is about from and until, which are not there", "write it in time_intervals");
     }
-    let span = if given("from") || given("until") { Some(span(section, zone.as_ref())) } else { None };
-    let intervals = section.listed("time_intervals", INTERVAL_KEYS);
-    if given("time_intervals") && intervals.is_empty() {
+    let span = if given("from") || given("until") { Some(span(section, zone)) } else { None };
+    if section.is_empty_list("time_intervals") {
         section.error(
             "time_intervals",
             "the list is empty",
             "leave it out, or write when; an empty list does not mean always",
         );
     }
+    let intervals = all(section.listed("time_intervals", INTERVAL_KEYS).iter().map(interval));
     let spans = match span {
         Some(span) => vec![span?],
         None => Vec::new(),
     };
-    let intervals = intervals.iter().map(interval).collect::<Option<Vec<_>>>()?;
-    Some(Calendar { spans, intervals })
+    Some(Calendar { spans, intervals: intervals? })
 }
 
-fn span(section: &Section<'_>, zone: Option<&TimeZone>) -> Option<(Timestamp, Timestamp)> {
+/// Everything, where everything is sound. The rest is looked at too, so that one run names every fault.
+fn all<T>(read: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let read: Vec<Option<T>> = read.collect();
+    read.into_iter().collect()
+}
+
+fn span(section: &Section<'_>, zone: Option<TimeZone>) -> Option<(Timestamp, Timestamp)> {
     let clock = |key| {
         let text = section.text(key);
         section.require(text, key, "write both from and until, for example \"2026-11-24T22:00\"")
     };
     let (from, until) = (clock("from"), clock("until"));
-    let (from, until, zone) = (from?, until?, zone?);
-    for text in [&from, &until] {
-        calendar::parse_civil(&text.value, zone).map_err(|error| object(section, &text.spot, &error)).ok()?;
+    let zone = zone.unwrap_or(TimeZone::UTC);
+    let clock_of = |text: &At<String>| {
+        calendar::parse_civil(&text.value, &zone).map_err(|error| object(section, &text.spot, &error)).ok()
+    };
+    if all([from.as_ref(), until.as_ref()].into_iter().flatten().map(clock_of)).is_none() {
+        return None;
     }
-    let span = calendar::parse_span(&from.value, &until.value, zone);
+    let (from, until) = (from?, until?);
+    let span = calendar::parse_span(&from.value, &until.value, &zone);
     span.map_err(|error| object(section, &until.spot, &error)).ok()
 }
 
@@ -99,10 +108,9 @@ fn interval(section: &Section<'_>) -> Option<TimeInterval> {
 }
 
 fn times(section: &Section<'_>) -> Option<Vec<(u16, u16)>> {
-    let listed = section.listed("times", TIMES_KEYS);
-    if section.has("times") && listed.is_empty() {
+    if section.is_empty_list("times") {
         let remedy = "write [{ start_time = \"22:00\", end_time = \"24:00\" }], or leave it out for the whole day";
-        section.error("times", "no time is in it", remedy);
+        section.error("times", "the list is empty", remedy);
     }
     let of_day = |section: &Section<'_>, key| {
         let text = section.text(key);
@@ -116,7 +124,7 @@ fn times(section: &Section<'_>) -> Option<Vec<(u16, u16)>> {
         let times = calendar::parse_times(&start.value, &end.value);
         times.map_err(|error| object(section, &end.spot, &error)).ok()
     };
-    listed.iter().map(one).collect()
+    all(section.listed("times", TIMES_KEYS).iter().map(one))
 }
 
 /// Reads a list of names, numbers or stretches of them. What is left out always holds, and is an empty list inside.
@@ -125,10 +133,7 @@ fn ranges<T>(section: &Section<'_>, key: &str, parse: fn(&str) -> Result<T, Cale
         return Some(Vec::new());
     }
     let list = section.some_texts(key, "leave it out, or name some; an empty list does not mean all")?;
-    let read = |text: &super::section::At<String>| {
-        parse(&text.value).map_err(|error| object(section, &text.spot, &error)).ok()
-    };
-    list.value.iter().map(read).collect()
+    all(list.value.iter().map(|text| parse(&text.value).map_err(|error| object(section, &text.spot, &error)).ok()))
 }
 
 fn zone(section: &Section<'_>) -> Option<TimeZone> {
@@ -143,5 +148,7 @@ fn zone(section: &Section<'_>) -> Option<TimeZone> {
 fn object(section: &Section<'_>, spot: &Spot, error: &CalendarError) {
     let said = error.to_string();
     let (what, remedy) = said.rsplit_once(": ").unwrap_or((&said, "write it as Alertmanager's time_intervals do"));
+    let remedy =
+        if let CalendarError::Span { .. } = error { "choose an until that is later than from" } else { remedy };
     section.findings.error(spot, what, remedy);
 }

@@ -330,6 +330,11 @@ impl<'a> Section<'a> {
         matches!(self.table.get(key), Some(Node { value: Value::Table(_), .. }))
     }
 
+    /// True when the key is there and is a list with nothing in it.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        matches!(self.table.get(key), Some(Node { value: Value::List(list), .. }) if list.is_empty())
+    }
+
     /// A table below this one. Without `keys`, any key may stand in it.
     pub(super) fn section(&self, key: &str, keys: Option<&[&str]>) -> Option<Section<'a>> {
         let node = self.table.get(key)?;
@@ -347,7 +352,7 @@ impl<'a> Section<'a> {
         let Some(node) = self.table.get(key) else { return Vec::new() };
         let Value::List(list) = &node.value else {
             let what = format!("expected a list of tables, found {}", node.value.kind());
-            self.error(key, what, format!("write [[{key}]] above each of them"));
+            self.error(key, what, format!("write [[{}]] above each of them", join(&self.spot.key, key)));
             return Vec::new();
         };
         let open = |(at, node): (usize, &'a Node)| {

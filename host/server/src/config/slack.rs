@@ -29,7 +29,7 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 const WAYS_TO_POST: &[&str] =
-    &["webhook_url", "webhook_url_file", "webhook_url_env", "bot_token_file", "bot_token_env"];
+    &["bot_token_file", "bot_token_env", "webhook_url_file", "webhook_url_env", "webhook_url"];
 const BOT_TOKEN: [&str; 2] = ["bot_token_file", "bot_token_env"];
 /// What lets requests in that seem to come from Slack.
 const ANSWERING: [&str; 4] = ["signing_secret_file", "signing_secret_env", "app_token_file", "app_token_env"];
@@ -79,13 +79,14 @@ pub(super) fn read(root: &Section<'_>) -> Option<Slack> {
         section.error("team_id", what, "name the one workspace that may decide: team_id = \"T...\"");
     }
     let api_url = if section.has("api_url") { api_url(&section) } else { BaseUrl::parse("https://slack.com/api").ok() };
+    let response_hosts = response_hosts(&section);
     Some(Slack {
         posting: posting?,
         signing_secret: signing_secret.map(|secret| secret.value),
         team_id: team_id.map(|id| id.value),
         app_token,
         api_url: api_url?,
-        response_hosts: response_hosts(&section),
+        response_hosts,
     })
 }
 

@@ -171,8 +171,11 @@ impl Keys {
 
 fn escalate(section: &Section<'_>, named: &Named) -> Option<At<Escalate>> {
     let below = section.section("escalate", Some(ESCALATE_KEYS))?;
-    let after = below.positive_duration("after");
+    let after = below.duration("after");
     let after = below.require(after, "after", "say for how long nobody has answered, for example after = \"3m\"");
+    if after.as_ref().is_some_and(|after| after.value.is_zero()) {
+        below.error("after", "nobody could have answered by then", "choose a longer time, or name them in approvers");
+    }
     let remedy = "name at least one group, for example to = [\"leads\"]";
     let to = below.some_texts("to", remedy);
     let to = below.require(to, "to", remedy)?;
@@ -215,19 +218,22 @@ fn quorum(section: &Section<'_>, named: &Named) -> Option<At<Vec<At<Quorum>>>> {
         return None;
     }
     let mut quorums: Vec<At<Quorum>> = Vec::new();
+    let wanted = list.value.len();
     for element in list.value {
-        let quorum = At { value: how_many(section, &element)?, spot: element.spot };
+        let Some(value) = how_many(section, &element) else { continue };
+        let quorum = At { value, spot: element.spot };
         if let Some(group) = quorum.value.of.as_ref().filter(|group| !named.groups.contains_key(*group)) {
             let remedy = suggest(group, "group", named.groups.keys().map(String::as_str));
             section.findings.error(&quorum.spot, format!("there is no group {group:?}"), remedy);
-            return None;
+            continue;
         }
         if quorums.iter().any(|earlier| earlier.value.of == quorum.value.of) {
             section.findings.error(&quorum.spot, "the same people are counted twice", "keep the larger number");
         }
         quorums.push(quorum);
     }
-    Some(At { value: quorums, spot: list.spot })
+    // Whether it can be met is only asked of what is understood as a whole.
+    (quorums.len() == wanted).then_some(At { value: quorums, spot: list.spot })
 }
 
 /// `2`, or `"2 of payments"`.

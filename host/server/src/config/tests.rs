@@ -10,7 +10,9 @@ use expect_test::expect_file;
 use tidegate_domain::arguments::ArgumentBounds;
 use tidegate_domain::rules::{ActionKind, Direction, Mode, OnAbsent, Severity};
 
-use super::{Config, ConfigErrors, SlackPosting, load};
+use super::{Config, ConfigErrors, load};
+
+mod deciding;
 
 /// A folder with secrets and the files of other teams, as the cases name them.
 struct Folder(tempfile::TempDir);
@@ -148,13 +150,11 @@ fn a_whole_config_is_read_key_by_key() {
         Some("https://tidegate.example/x")
     );
     assert_eq!(config.prometheus.max_response_bytes, 64 << 20);
-    assert_eq!(
-        config.slack.and_then(|slack| posted_to(&slack.posting)).as_deref(),
-        Some("https://hooks.slack.com/services/T/B/x")
-    );
-    assert_eq!(config.approvers.len(), 2);
+    assert_eq!(config.approvers.len(), 4);
     assert_eq!(config.approvers[0].token.expose(), "alice-0123456789abcdef");
-    assert_eq!(config.rules.people.persons.keys().map(String::as_str).collect::<Vec<_>>(), ["alice", "bob"]);
+    assert_eq!(config.approvers[0].slack_user.as_deref(), Some("U2CERLKJA"));
+    assert_eq!(config.senders[0].name, "alertmanager");
+    assert_eq!(config.senders[0].token.expose(), "alertmanager-0123456789abcdef");
     assert_eq!(config.guests["zscore"].limits.memory_bytes, 32 << 20);
     assert!(config.guests["runbook"].grants.contains("host-metrics"));
     assert_eq!(config.rules.severity_labels["page"], Severity::High);
@@ -199,7 +199,10 @@ fn a_whole_config_is_read_key_by_key() {
 fn no_secret_is_ever_printed() {
     let config = accepted(&fs::read_to_string(testdata().join("accepted.toml")).expect("a case"));
     let printed = format!("{config:?}");
-    assert!(!printed.contains("0123456789abcdef") && !printed.contains("hooks.slack.com"));
+    assert!(!printed.contains("0123456789abcdef"), "{printed}");
+    let config = accepted(&format!("{MINIMAL}[slack]\nwebhook_url_file = 'secrets/slack'"));
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("/services/"), "{printed}");
 }
 
 #[test]
@@ -281,13 +284,5 @@ fn every_key_is_documented() {
     for key in keys.concat() {
         let forms = [format!("`{key}`"), format!("[{key}"), format!("{{ {key} =")];
         assert!(forms.iter().any(|form| text.contains(form.as_str())), "docs/configuration.md says nothing of {key}");
-    }
-}
-
-/// The incoming webhook's URL.
-fn posted_to(posting: &SlackPosting) -> Option<String> {
-    match posting {
-        SlackPosting::Webhook(url) => Some(url.expose().to_string()),
-        SlackPosting::Bot { .. } => None,
     }
 }

@@ -1,0 +1,214 @@
+//! `tidegate check --connect`: what the endpoints say to a config.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use reqwest::Method;
+use tidegate_domain::labels::Labels;
+use tidegate_domain::rules::Most;
+use tidegate_domain::time::Timestamp;
+
+use super::{CheckError, say};
+use crate::clock;
+use crate::config::{Config, Findings, Spot, WatchConfig};
+use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, TransportError, read_start};
+use crate::prometheus::{Client, InstantAnswer, InstantValue, QueryError, QueryLimits};
+
+/// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
+const CHURN_WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// Asks Prometheus every expression and Alertmanager whether it is ready. Every endpoint is asked, whatever the others
+/// say.
+pub(super) async fn ask(config: &Config) -> Result<(), CheckError> {
+    let findings = Findings::default();
+    let mut unreachable = Vec::new();
+    match client(&config.prometheus.http) {
+        Ok(http) => {
+            let limits = QueryLimits {
+                timeout: config.prometheus.timeout,
+                max_body: config.prometheus.max_response_bytes,
+                tries: 1,
+                ..QueryLimits::default()
+            };
+            let prometheus = Client::new(config.prometheus.url.clone(), http, limits);
+            unreachable.extend(ask_prometheus(config, &prometheus, &findings).await.err());
+        }
+        Err(error) => unreachable.push(error),
+    }
+    if let Some(alertmanager) = &config.alertmanager {
+        match client(&alertmanager.http) {
+            Ok(http) => unreachable.extend(ready(&http, &alertmanager.url, alertmanager.timeout).await.err()),
+            Err(error) => unreachable.push(error),
+        }
+    }
+    for warning in findings.into_result()? {
+        eprintln!("warning: {warning}");
+    }
+    if unreachable.is_empty() { Ok(()) } else { Err(CheckError::Endpoints(unreachable)) }
+}
+
+fn client(options: &HttpClientOptions) -> Result<HttpClient, String> {
+    options.build().map_err(|error| error.to_string())
+}
+
+async fn ask_prometheus(config: &Config, prometheus: &Client, findings: &Findings) -> Result<(), String> {
+    let now = clock::now();
+    for watch in &config.watches {
+        let spot = config.locator.spot(&["watch", &watch.name, "expr"]);
+        match series(prometheus, watch, now).await {
+            Ok(current) => {
+                say(&format!("watch {}: {} series now\n", watch.name, current.len()));
+                if current.is_empty() {
+                    findings.warning(
+                        &spot,
+                        "Prometheus has no series for this expression now",
+                        "correct it, or wait for its data",
+                    );
+                }
+                // What is not there to compare with is no reason to fail.
+                let earlier = series(prometheus, watch, now.minus(CHURN_WINDOW)).await.unwrap_or_default();
+                warn_of_churn(config, watch, &earlier, &current, findings);
+            }
+            Err(error) if is_about_the_query(&error) => findings.error(&spot, error.to_string(), "correct the PromQL"),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    for (spot, expr, label) in of_actions(config) {
+        match prometheus.query(expr).await {
+            Ok(answer) => {
+                if let Some(label) = label.filter(|label| !has_label(&answer, label)) {
+                    let what = format!("no series of this has the label {label:?} now, so it is a share of nothing");
+                    findings.warning(&spot, what, "write PromQL whose series have all values of the label");
+                }
+            }
+            Err(error) if is_about_the_query(&error) => findings.error(&spot, error.to_string(), "correct the PromQL"),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// The PromQL of every action, where it stands, and the label that its series must have.
+fn of_actions(config: &Config) -> Vec<(Spot, &str, Option<&str>)> {
+    let mut all = Vec::new();
+    for action in config.rules.actions.values() {
+        let spot = |path: &[&str]| config.locator.spot(&[&["action", &action.name], path].concat());
+        for (at, expr) in action.verify.require.iter().enumerate() {
+            all.push((spot(&["verify", "require", &at.to_string()]), expr.as_str(), None));
+        }
+        for (at, limit) in action.blast_radius.iter().enumerate() {
+            if let Most::Share { of, .. } = &limit.most {
+                all.push((spot(&["blast_radius", &at.to_string(), "of"]), of.as_str(), Some(limit.label.as_str())));
+            }
+        }
+    }
+    all
+}
+
+fn has_label(answer: &InstantAnswer, label: &str) -> bool {
+    match &answer.value {
+        InstantValue::Vector(samples) => samples.iter().any(|sample| sample.labels.get(label).is_some()),
+        InstantValue::Scalar(_) => false,
+    }
+}
+
+fn is_about_the_query(error: &QueryError) -> bool {
+    matches!(error, QueryError::BadData(_) | QueryError::Execution(_))
+}
+
+/// The series of a watch at one point in time, asked for in the way that the host will.
+async fn series(prometheus: &Client, watch: &WatchConfig, now: Timestamp) -> Result<Vec<Labels>, QueryError> {
+    let at = now.minus(watch.query_offset).align_down(watch.step);
+    let answer = prometheus.query_range(&watch.expr, at, at, watch.step).await?;
+    for warning in &answer.warnings {
+        eprintln!("warning: watch {}: Prometheus says: {warning}", watch.name);
+    }
+    Ok(answer.frame.series.into_iter().map(|series| series.labels).collect())
+}
+
+fn warn_of_churn(config: &Config, watch: &WatchConfig, earlier: &[Labels], current: &[Labels], findings: &Findings) {
+    let identity = config.rules.watches.get(&watch.name).and_then(|rules| rules.identity.as_deref());
+    for (label, gone) in churning(earlier, current) {
+        let kept = identity.is_none_or(|names| names.contains(&label));
+        if kept {
+            let spot = config.locator.spot(&["watch", &watch.name, "identity"]);
+            let what =
+                format!("the label {label:?} churns: {gone} of its values were there an hour ago and are gone now");
+            let stay = stable(current, &label);
+            findings.warning(&spot, what, format!("name the labels that stay, for example identity = [{stay}]"));
+        }
+    }
+}
+
+/// Labels of which at least half the values of an hour ago are gone, and how many those are.
+fn churning(earlier: &[Labels], current: &[Labels]) -> Vec<(String, usize)> {
+    let (before, after) = (values(earlier), values(current));
+    let mut churning = Vec::new();
+    for (label, old) in before {
+        let Some(new) = after.get(label) else { continue };
+        let gone = old.difference(new).count();
+        // Without a new value something ended, and nothing took its place.
+        if gone > 0 && gone * 2 >= old.len() && new.difference(&old).next().is_some() {
+            churning.push((label.to_owned(), gone));
+        }
+    }
+    churning
+}
+
+fn values(series: &[Labels]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in series.iter().flat_map(Labels::iter) {
+        values.entry(name).or_default().insert(value);
+    }
+    values
+}
+
+fn stable(series: &[Labels], churning: &str) -> String {
+    let names: BTreeSet<&str> =
+        values(series).into_keys().filter(|name| !["__name__", churning].contains(name)).collect();
+    names.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
+async fn ready(http: &HttpClient, base: &BaseUrl, timeout: Duration) -> Result<(), String> {
+    let url = base.at("/-/ready");
+    let asked = format!("Alertmanager at {url}");
+    let request = http.request(Method::GET, url).map_err(|error| error.to_string())?.timeout(timeout);
+    let response = request.send().await.map_err(|error| format!("{asked}: {}", TransportError::from(error)))?;
+    let status = response.status();
+    if status.is_success() {
+        say(&format!("{asked}: ready\n"));
+        return Ok(());
+    }
+    let said = read_start(response, 200).await.unwrap_or_default();
+    Err(format!("{asked}: {status}: {}", said.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pods(names: &[&str]) -> Vec<Labels> {
+        names.iter().map(|pod| Labels::new([("service", "checkout"), ("pod", *pod)])).collect()
+    }
+
+    #[test]
+    fn labels_whose_values_are_replaced_churn() {
+        for (earlier, current, expected) in [
+            (pods(&["a", "b"]), pods(&["c", "d"]), vec![("pod".to_owned(), 2)]),
+            (pods(&["a", "b"]), pods(&["b", "c"]), vec![("pod".to_owned(), 1)]),
+            (pods(&["a", "b", "c"]), pods(&["b", "c", "d"]), vec![]),
+            (pods(&["a", "b"]), pods(&["a", "b", "c"]), vec![]),
+            // Scaled down, not replaced.
+            (pods(&["a", "b"]), pods(&["a"]), vec![]),
+            (vec![], pods(&["a"]), vec![]),
+            (pods(&["a"]), vec![], vec![]),
+        ] {
+            assert_eq!(churning(&earlier, &current), expected, "{earlier:?} {current:?}");
+        }
+    }
+
+    #[test]
+    fn the_labels_that_stay_are_offered() {
+        assert_eq!(stable(&pods(&["a"]), "pod"), "\"service\"");
+    }
+}
