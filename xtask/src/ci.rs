@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 
 use crate::demo::{self, Options};
-use crate::{guests, setup, shell};
+use crate::{guests, setup, shell, test_tools};
 
 /// All tests of the workspace: guests natively, each in its language, and as the components that they become.
 pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
@@ -41,9 +41,11 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_up(root: &Path) -> anyhow::Result<()> {
+/// All that building and testing need of this machine.
+pub(crate) fn set_up(root: &Path) -> anyhow::Result<()> {
     setup::run(root)?;
-    setup::other_languages()
+    setup::other_languages()?;
+    test_tools::install(root)
 }
 
 fn stage(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

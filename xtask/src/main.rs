@@ -8,6 +8,7 @@ mod demo;
 mod guests;
 mod setup;
 mod shell;
+mod test_tools;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ enum Chore {
 fn main() -> ExitCode {
     let root = root();
     let done = match Cli::parse().chore {
-        Chore::Setup => setup::run(&root).and_then(|()| setup::other_languages()),
+        Chore::Setup => ci::set_up(&root),
         Chore::Guests { all: false } => guests::build(&root).map(drop),
         Chore::Guests { all: true } => guests::build_all(&root).map(drop),
         Chore::Demo(options) => return demo::run(&root, &options),
