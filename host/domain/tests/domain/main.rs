@@ -19,4 +19,5 @@ mod script;
 mod step;
 mod storms;
 mod track;
+mod votes;
 mod world;

@@ -3,20 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use tidegate_domain::book::{Approval, Run};
-use tidegate_domain::decide::decide;
+use tidegate_domain::decide::{decide, deciders};
 use tidegate_domain::event::{
     Alert, Asked, Event, Fact, Health, IncidentId, MemberEnd, Origin, RequestId, RunResult, Verified,
 };
 use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
-use tidegate_domain::labels::Labels;
+use tidegate_domain::labels::{Labels, Matcher};
 use tidegate_domain::owed::{Duty, owed};
 use tidegate_domain::rules::{Mode, Severity};
+use tidegate_domain::terms::{Autonomy, Escalate, Quorum, Terms};
 use tidegate_domain::time::Timestamp;
 
 use crate::script::{by, evidence, start_of};
-use crate::world::{START, World, auto_approve, group, minutes, rules, series};
+use crate::votes;
+use crate::world::{START, World, group, minutes, rules, series, teams};
 
 /// Something that may happen. Numbers pick among what there is.
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ enum Step {
     Alerts {
         key: u8,
         alerts: Vec<(u8, u8, bool)>,
+        by: Option<usize>,
     },
     LookedUp {
         pick: usize,
@@ -79,6 +83,18 @@ enum Step {
         pick: usize,
         who: usize,
         yes: bool,
+        reason: bool,
+    },
+    Remind {
+        pick: usize,
+    },
+    Roster {
+        members: Vec<usize>,
+    },
+    /// Somebody gets another role, or joins or leaves a group.
+    Staff {
+        who: usize,
+        change: usize,
     },
     Start {
         pick: usize,
@@ -124,13 +140,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => service.clone().prop_map(|service| Step::Returned { service }),
         8 => (service, health).prop_map(|(service, health)| Step::Look { service, health }),
         1 => (0..20usize).prop_map(|anomalous| Step::Survey { anomalous }),
-        3 => (0..2u8, alerts).prop_map(|(key, alerts)| Step::Alerts { key, alerts }),
+        3 => (0..2u8, alerts, option::of(0..NAMES.len())).prop_map(|(key, alerts, by)| Step::Alerts { key, alerts, by }),
         3 => (pick.clone(), any::<bool>()).prop_map(|(pick, gone)| Step::LookedUp { pick, gone }),
         10 => (pick.clone(), 0..7usize, prop::bool::weighted(0.9))
             .prop_map(|(pick, action, fresh)| Step::Answer { pick, action, fresh }),
         1 => pick.clone().prop_map(|pick| Step::Leave { pick }),
-        8 => (pick.clone(), 0..3usize, prop::bool::weighted(0.8))
-            .prop_map(|(pick, who, yes)| Step::Decide { pick, who, yes }),
+        12 => (pick.clone(), 0..NAMES.len(), prop::bool::weighted(0.9), any::<bool>())
+            .prop_map(|(pick, who, yes, reason)| Step::Decide { pick, who, yes, reason }),
+        1 => pick.clone().prop_map(|pick| Step::Remind { pick }),
+        2 => vec(0..NAMES.len(), 0..3).prop_map(|members| Step::Roster { members }),
+        1 => (0..NAMES.len(), 0..6usize).prop_map(|(who, change)| Step::Staff { who, change }),
         10 => (pick.clone(), prop::bool::weighted(0.1)).prop_map(|(pick, silenced)| Step::Start { pick, silenced }),
         8 => (pick.clone(), 0..6usize).prop_map(|(pick, result)| Step::Ran { pick, result }),
         3 => (pick, any::<bool>()).prop_map(|(pick, met)| Step::Required { pick, met }),
@@ -146,6 +165,36 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Terms of every kind, most often those that one person can meet.
+fn terms() -> impl Strategy<Value = Terms> {
+    let of = |group: Option<&str>| group.map(str::to_owned);
+    let quorum = prop_oneof![
+        4 => Just(vec![Quorum::default()]),
+        2 => (1..4u32).prop_map(|count| vec![Quorum { count, of: None }]),
+        1 => (1..3u32).prop_map(move |count| vec![Quorum { count, of: of(Some("shop")) }]),
+        1 => Just(vec![Quorum { count: 2, of: None }, Quorum { count: 1, of: of(Some("oncall")) }]),
+    ];
+    let approvers = prop_oneof![3 => Just(vec![]), 1 => Just(vec!["erin", "shop", "oncall"]), 1 => Just(vec!["leads"])];
+    let escalate = option::of((1..5u64, prop_oneof![Just("leads"), Just("bank"), Just("oncall")]));
+    let autonomy = option::of((1..3u32, prop_oneof![Just(Severity::Medium), Just(Severity::Critical)]));
+    let limit = prop_oneof![Just(Severity::Low), Just(Severity::Medium)];
+    let flags = (prop::bool::weighted(0.2), any::<bool>(), any::<bool>());
+    (quorum, approvers, escalate, autonomy, limit, flags).prop_map(
+        |(quorum, approvers, escalate, autonomy, auto_approve, (require_reason, allow_own, remind))| Terms {
+            remind_before: remind.then(|| minutes(1)),
+            escalate: escalate.map(|(after, to)| Escalate { after: minutes(after), to: vec![to.to_owned()] }),
+            approvers: (!approvers.is_empty()).then(|| approvers.iter().map(|name| (*name).to_owned()).collect()),
+            quorum,
+            require_reason,
+            allow_own,
+            auto_approve,
+            autonomy: autonomy.map(|(after, up_to)| Autonomy { after, up_to }),
+            ..Terms::default()
+        },
+    )
+}
+
+const NAMES: [&str; 8] = ["alice", "bob", "carol", "dave", "erin", "frank", "vic", "mallory"];
 const ACTIONS: [&str; 7] = ["restart", "flush", "scale", "again", "again", "pretend", "proven"];
 
 /// The world, and what it did to the outside: that is not undone by a crash.
@@ -159,9 +208,14 @@ struct Life {
 }
 
 impl Life {
-    fn new(mode: Mode) -> Life {
+    fn new(mode: Mode, terms: &Terms) -> Life {
         let mut rules = rules();
-        auto_approve(&mut rules, Severity::Medium);
+        rules.people = teams();
+        for (group, service) in [("shop", "a"), ("bank", "b")] {
+            let matcher = Matcher::parse(&format!("service={service}")).expect("a matcher");
+            rules.people.groups.get_mut(group).expect("configured").matchers = vec![matcher];
+        }
+        rules.actions.values_mut().for_each(|action| action.terms = terms.clone());
         rules.storm.incidents = 5;
         let web = rules.watches.get_mut("web").expect("there is one watch");
         web.mode = mode;
@@ -176,11 +230,17 @@ impl Life {
             }
             Step::Reconfigure { restart_risk, watch } => {
                 self.world.rules = self.all.clone();
+                self.world.rules.people = self.all.people.clone();
                 let restart = self.world.rules.actions.get_mut("restart").expect("configured");
                 restart.risk = if *restart_risk { Severity::High } else { Severity::Medium };
                 if !watch {
                     self.world.rules.watches.clear();
                 }
+                self.world.give(&Input::Tick);
+            }
+            Step::Staff { who, change } => {
+                votes::staff(&mut self.all.people, NAMES[*who], *change);
+                self.world.rules.people = self.all.people.clone();
                 self.world.give(&Input::Tick);
             }
             Step::Crash => self.crash(self.world.journal.len()),
@@ -194,8 +254,12 @@ impl Life {
             }
             other => {
                 if let Some(input) = self.input(other) {
+                    let before = matches!(input, Input::Decided { .. }).then(|| self.world.clone());
                     let events = self.world.give(&input);
                     self.act(&input, &events);
+                    if let Some(before) = before {
+                        votes::check(&before, &events);
+                    }
                 }
             }
         }
@@ -265,10 +329,10 @@ impl Life {
                 watched(WatchChange::Observed { group: group(service(name)), sample_at: now, health: *health })
             }
             Step::Survey { anomalous } => watched(WatchChange::Surveyed { anomalous: *anomalous, total: 100 }),
-            Step::Alerts { key, alerts } => Some(Input::AlertsDelivered {
+            Step::Alerts { key, alerts, by } => Some(Input::AlertsDelivered {
                 group_key: format!("g{key}"),
                 alerts: alerts.iter().map(|(name, start, firing)| alert(service(name), *start, *firing)).collect(),
-                by: None,
+                by: by.map(|who| NAMES[who].to_owned()),
             }),
             Step::LookedUp { pick, gone } => Some(Input::AlertsObserved { incident: incident(*pick)?, gone: *gone }),
             Step::Answer { pick, action, fresh } => Some(Input::PolicyAnswered {
@@ -285,11 +349,11 @@ impl Life {
                 answer: PolicyAnswer::Leave("no".to_owned()),
                 last_sample: Some(now),
             }),
-            Step::Decide { pick, who, yes } => Some(Input::Decided {
+            Step::Decide { pick, who, yes, reason } => Some(Input::Decided {
                 request: request(*pick, &|_| true)?,
-                by: by(["alice", "bob", "mallory"][*who]),
+                by: by(NAMES[*who]),
                 verdict: if *yes {
-                    Verdict::Approve { digest: None, reason: None }
+                    Verdict::Approve { digest: None, reason: reason.then(|| "yes".to_owned()) }
                 } else {
                     Verdict::Deny { reason: "no".to_owned() }
                 },
@@ -316,12 +380,19 @@ impl Life {
                 Some(Input::RequirementsChecked { request, unmet: if *met { BTreeMap::new() } else { unmet } })
             }
             Step::Pause(true) => Some(Input::Pause { by: by("alice") }),
-            Step::Pause(false) => Some(Input::Resume { by: by("bob") }),
+            Step::Pause(false) => Some(Input::Resume { by: by("alice") }),
+            Step::Remind { pick } => Some(Input::Reminded { request: request(*pick, &|_| true)? }),
+            Step::Roster { members } => Some(Input::RosterRead {
+                group: "oncall".to_owned(),
+                members: members.iter().map(|who| NAMES[*who].to_owned()).collect(),
+            }),
             Step::Follow { pick, action, well } => {
                 let mut next = self.awaited(*action, *well);
                 (!next.is_empty()).then(|| next.swap_remove(pick % next.len()))
             }
-            Step::Pass(_) | Step::Reconfigure { .. } | Step::Crash | Step::CrashWithin { .. } => None,
+            Step::Pass(_) | Step::Reconfigure { .. } | Step::Staff { .. } | Step::Crash | Step::CrashWithin { .. } => {
+                None
+            }
         }
     }
 
@@ -360,12 +431,14 @@ impl Life {
                     stage: Some("pending".to_owned()),
                 });
             }
+            if request.wants_reminder(now) {
+                next.push(Input::Reminded { request: id.clone() });
+            }
             if request.approval == Approval::Pending {
-                next.push(Input::Decided {
-                    request: id,
-                    by: by("alice"),
-                    verdict: Verdict::Approve { digest: None, reason: None },
-                });
+                for name in deciders(book, &self.world.rules, &id) {
+                    let verdict = Verdict::Approve { digest: None, reason: Some("yes".to_owned()) };
+                    next.push(Input::Decided { request: id.clone(), by: by(name), verdict });
+                }
             } else if self.running.contains(&id) {
                 next.push(Input::Ran { request: id, result: RunResult::Succeeded { output: String::new() } });
             } else if let (true, Some(incident)) = (request.is_verifying(), incident) {
@@ -427,6 +500,8 @@ impl Life {
             assert!(mode == Mode::Auto || kind != "request_auto_approved");
         }
         assert!(outcomes.values().all(|count| *count == 1), "{outcomes:?}");
+        let events = self.world.journal.iter().map(|line| serde_json::from_str(line).expect("an event"));
+        votes::check_journal(&events.collect::<Vec<Event>>());
 
         // Whatever runs ends, and time passes.
         for request in std::mem::take(&mut self.running) {
@@ -482,9 +557,10 @@ proptest! {
     #[test]
     fn the_gate_holds_in_any_order(
         mode in prop_oneof![2 => Just(Mode::Ask), 1 => Just(Mode::Auto), 1 => Just(Mode::Observe)],
+        terms in terms(),
         steps in vec(step(), 1..120),
     ) {
-        let mut life = Life::new(mode);
+        let mut life = Life::new(mode, &terms);
         life.world.give(&Input::Started { version: "0.1.0".to_owned() });
         for step in &steps {
             life.live(step);
