@@ -1,0 +1,160 @@
+//! What must hold of every yes and no, worked out in another way than the domain does it: from sets of names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidegate_domain::book::Request;
+use tidegate_domain::event::{Event, Fact, Proposal, RequestId};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::people::{People, Role};
+use tidegate_domain::terms::Quorum;
+use tidegate_domain::time::Timestamp;
+
+use crate::world::World;
+
+/// The groups that decide about a request in which this person is.
+fn groups<'a>(world: &'a World, labels: &Labels, name: &str) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
+    let all = world.rules.people.groups.iter().filter(|(group, known)| {
+        let rotated = known.has_roster && world.book.roster(group).is_some_and(|members| members.contains(name));
+        known.members.contains(name) || rotated
+    });
+    let covers = |name: &&str| world.rules.people.groups[*name].matchers.iter().all(|matcher| matcher.matches(labels));
+    let all: BTreeSet<&str> = all.map(|(group, _)| group.as_str()).collect();
+    (all.iter().copied().filter(covers).collect(), all)
+}
+
+/// Whether a person may decide, and whether they stand in for groups that have not answered.
+fn admitted(world: &World, request: &Request, name: &str) -> (bool, bool) {
+    let incident = world.book.incident(&request.incident).expect("a request is for an incident");
+    let (covering, all) = groups(world, &incident.labels, name);
+    let escalated: BTreeSet<&str> =
+        request.escalated.iter().flat_map(|(_, groups)| groups.iter().map(String::as_str)).collect();
+    let stands_in = !covering.is_disjoint(&escalated);
+    let asked = match &request.proposal.terms.approvers {
+        None => all.is_empty() || !covering.is_empty(),
+        Some(listed) => listed.iter().any(|entry| entry == name || covering.contains(entry.as_str())),
+    };
+    let role = world.rules.people.role(name).is_some_and(|role| role != Role::View);
+    let own = incident.caused_by.contains(name) && !request.proposal.terms.allow_own;
+    (role && (asked || stands_in) && !own, stands_in)
+}
+
+/// What is missing where these have said yes.
+fn missing(world: &World, request: &Request, yeses: &BTreeSet<&str>) -> Vec<Quorum> {
+    let incident = world.book.incident(&request.incident).expect("a request is for an incident");
+    let counts = |entry: &Quorum, name: &str| {
+        let (may, stands_in) = admitted(world, request, name);
+        let (covering, _) = groups(world, &incident.labels, name);
+        may && entry.of.as_deref().is_none_or(|group| stands_in || covering.contains(group))
+    };
+    let mut entries = request.proposal.terms.quorum.clone();
+    for entry in &mut entries {
+        let met = yeses.iter().filter(|name| counts(entry, name)).count() as u32;
+        entry.count = entry.count.saturating_sub(met);
+    }
+    entries.retain(|entry| entry.count > 0);
+    entries
+}
+
+/// Holds what follows from a decision against how things stood before it.
+pub(crate) fn check(before: &World, events: &[Event]) {
+    for event in events {
+        let (id, who, left) = match &event.fact {
+            Fact::ApprovalGiven { request, by, missing, .. } => (request, &by.approver, Some(missing.clone())),
+            Fact::RequestApproved { request, by, .. } => (request, &by.approver, Some(Vec::new())),
+            Fact::RequestDenied { request, by, .. } => (request, &by.approver, None),
+            _ => continue,
+        };
+        let request = before.book.request(id).expect("it was opened");
+        assert!(admitted(before, request, who).0, "{who} decided about {id} and may not");
+        let Some(left) = left else { continue };
+        let earlier = request.yeses.iter().map(|yes| yes.by.approver.as_str());
+        let yeses: BTreeSet<&str> = earlier.chain([who.as_str()]).collect();
+        assert_eq!(missing(before, request, &yeses), left, "of {id} with {yeses:?}");
+        if !left.is_empty() {
+            let again = request.yeses.iter().any(|yes| yes.by.approver == *who);
+            let counted = again && admitted(before, request, who).0;
+            assert!(!counted, "{who} was counted twice for {id}");
+        }
+    }
+}
+
+/// One request as its events tell of it.
+struct Life<'a> {
+    proposal: &'a Proposal,
+    over: bool,
+    reminded: bool,
+    escalated: bool,
+}
+
+impl Life<'_> {
+    fn waits(&self, at: Timestamp) {
+        assert!(!self.over && at < self.proposal.deadline, "at {at:?} it was over");
+    }
+}
+
+/// Holds the whole journal against what may follow what.
+pub(crate) fn check_journal(events: &[Event]) {
+    let mut lives: BTreeMap<&RequestId, Life<'_>> = BTreeMap::new();
+    for Event { at, fact } in events {
+        if let Fact::RequestOpened { request, proposal, .. } = fact {
+            lives.insert(request, Life { proposal, over: false, reminded: false, escalated: false });
+            continue;
+        }
+        let (Fact::ApprovalGiven { request, .. }
+        | Fact::RequestReminded { request }
+        | Fact::RequestEscalated { request, .. }
+        | Fact::RequestApproved { request, .. }
+        | Fact::RequestAutoApproved { request, .. }
+        | Fact::RequestDenied { request, .. }
+        | Fact::RequestExpired { request, .. }
+        | Fact::RequestWithdrawn { request, .. }) = fact
+        else {
+            continue;
+        };
+        let life = lives.get_mut(request).expect("opened before anything else");
+        let terms = &life.proposal.terms;
+        assert!(!life.over, "{request} was decided, and then came {fact:?}");
+        match fact {
+            Fact::ApprovalGiven { .. } => life.waits(*at),
+            Fact::RequestReminded { .. } => {
+                life.waits(*at);
+                assert!(terms.remind_at.is_some_and(|due| due <= *at) && !life.reminded, "{request}: {fact:?}");
+                life.reminded = true;
+            }
+            Fact::RequestEscalated { to, .. } => {
+                life.waits(*at);
+                let due =
+                    terms.escalate.as_ref().is_some_and(|escalation| escalation.at <= *at && escalation.to == *to);
+                assert!(due && !life.escalated, "{request}: {fact:?}");
+                life.escalated = true;
+            }
+            Fact::RequestApproved { .. } | Fact::RequestDenied { .. } => {
+                life.waits(*at);
+                life.over = true;
+            }
+            Fact::RequestExpired { .. } => {
+                assert!(*at >= life.proposal.deadline, "{request} expired too early");
+                life.over = true;
+            }
+            _ => life.over = true,
+        }
+    }
+}
+
+/// Somebody gets another role, or joins or leaves a group.
+pub(crate) fn staff(people: &mut People, who: &str, change: usize) {
+    let member = |people: &mut People, group: &str| {
+        let group = people.groups.get_mut(group).expect("one of the teams");
+        if !group.members.remove(who) {
+            group.members.insert(who.to_owned());
+        }
+    };
+    match (change, people.persons.get_mut(who)) {
+        (0, Some(person)) => person.role = Role::View,
+        (1, Some(person)) => person.role = Role::Approve,
+        (2, Some(person)) => person.role = Role::Admin,
+        (3, _) => member(people, "shop"),
+        (4, _) => member(people, "bank"),
+        _ => member(people, "leads"),
+    }
+}
