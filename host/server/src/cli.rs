@@ -1,7 +1,7 @@
 //! The command line: what can be asked of this program, and which exit code says what.
 //!
-//! Commands that decide or ask speak HTTP to the running host, as any other client does, and never open its journal; `journal` does that, while
-//! nobody else has it.
+//! Commands that decide or ask speak HTTP to the running host, as any other client does, and never open its journal;
+//! `journal` does that, to read it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -113,9 +113,9 @@ enum Command {
         #[command(flatten)]
         host: Host,
     },
-    /// Read the journal of this machine, while no host holds it
+    /// Work on the journal of this machine, or on a copy of one
     #[command(subcommand)]
-    Journal(Journal),
+    Journal(journal::Command),
     /// Compile the guest on standard input; this program starts itself with it
     #[command(name = crate::sandboxing::COMPILE_COMMAND, hide = true)]
     CompileGuest(compile::Args),
@@ -156,14 +156,6 @@ enum Approval {
         #[command(flatten)]
         view: View,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum Journal {
-    /// Recompute the chain of hashes over all events
-    Verify,
-    /// Print every event as a line of JSON, oldest first
-    Export,
 }
 
 /// Which host to talk to, and as whom.
@@ -224,8 +216,7 @@ fn dispatch(cli: Cli, serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -
         Command::Deny { id, reason, host } => decide::deny(&host.client(file)?, &id, &reason),
         Command::Pause { host } => decide::pause(&host.client(file)?),
         Command::Resume { host } => decide::resume(&host.client(file)?),
-        Command::Journal(Journal::Verify) => journal::verify(file),
-        Command::Journal(Journal::Export) => journal::export(file),
+        Command::Journal(command) => journal::run(&command, file),
         Command::CompileGuest(args) => compile::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut std::io::stdout());

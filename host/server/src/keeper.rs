@@ -48,7 +48,9 @@ impl Keeper {
     /// Folds the journal into the book.
     pub(crate) async fn open(journal: Journal, rules: Rules, metrics: Arc<Metrics>) -> Result<Keeper, JournalError> {
         let mut book = Book::default();
-        journal.reader().load_all(|stored| book.apply(&stored.event)).await?;
+        let head = journal.reader().load_all(|stored| book.apply(&stored.event)).await?;
+        // Where logs are kept elsewhere, this is a head noted elsewhere.
+        tracing::info!(%head, "the journal is whole");
         let (book, rules) = (RwLock::new(book), RwLock::new(Arc::new(rules)));
         let (deciding, changed, revision) = (Mutex::default(), Notify::new(), watch::Sender::new(0));
         Ok(Keeper { book, journal, deciding, rules, metrics, changed, revision })

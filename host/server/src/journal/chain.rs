@@ -1,8 +1,10 @@
 //! The chain of hashes: what makes a changed, missing or moved row visible.
 //!
-//! It does not show that rows were cut off at the end; for that, compare [`Head`] with one noted elsewhere.
+//! Whoever can write the file can compute a whole new chain. Against that stand the MACs ([`super::seal`]), the head
+//! kept beside the database ([`super::witness`]), and any [`Head`] that somebody noted elsewhere.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,22 +17,69 @@ pub(crate) struct Head {
     pub(crate) hash: [u8; 32],
 }
 
+/// Why a text is no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a head is written as NUMBER:HASH, the hash in 64 hexadecimal digits, as `tidegate journal verify` prints it")]
+pub(crate) struct NotAHead;
+
 impl Head {
     /// The head after one more row.
     pub(super) fn after(&self, body: &str) -> Head {
         let seq = self.seq + 1;
-        let mut sha = Sha256::new();
-        sha.update(self.hash);
-        sha.update(seq.to_be_bytes());
-        sha.update(body);
-        Head { seq, hash: sha.finalize().into() }
+        Head { seq, hash: hash_of(&self.hash, seq, body) }
     }
 }
 
-/// Number and hash, the hash in hexadecimal.
+/// The hash of a row by what stands in it.
+pub(super) fn hash_of(before: &[u8; 32], seq: u64, body: &str) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(before);
+    sha.update(seq.to_be_bytes());
+    sha.update(body);
+    sha.finalize().into()
+}
+
+/// `NUMBER:HASH`, the hash in hexadecimal.
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.seq)?;
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.seq, hex(&self.hash))
+    }
+}
+
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Head, NotAHead> {
+        let (seq, hash) = text.trim().split_once(':').ok_or(NotAHead)?;
+        Ok(Head { seq: seq.parse().map_err(|_| NotAHead)?, hash: unhex(hash).ok_or(NotAHead)? })
+    }
+}
+
+/// In lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 64 hexadecimal digits as what they mean; None for anything else.
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+    let digits: [u8; 64] = digits.try_into().ok()?;
+    Some(std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_is_written() {
+        let head = Head { seq: 7, hash: std::array::from_fn(|at| at as u8 * 8) };
+        assert_eq!(head.to_string().parse(), Ok(head));
+        assert_eq!(format!(" {head}\n").to_uppercase().parse(), Ok(head));
+        for text in ["", "7", "7:", "x:00", "-1:00", &format!("7:{}", "0".repeat(63)), &format!("7:{}", "é".repeat(32))]
+        {
+            assert_eq!(text.parse::<Head>(), Err(NotAHead), "{text}");
+        }
     }
 }
