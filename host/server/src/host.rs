@@ -8,6 +8,7 @@ use crate::identity::Failures;
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 use crate::overview::{Looks, Pace};
+use crate::page::Sessions;
 use crate::pulse::Pulse;
 use crate::reload::Reloading;
 use crate::setup::Setup;
@@ -28,6 +29,8 @@ pub(crate) struct Host {
     pub(crate) pace: Pace,
     /// Who guesses tokens, by address.
     pub(crate) failures: Failures,
+    /// Who is logged in on the page.
+    pub(crate) sessions: Sessions,
     pub(crate) sandbox: tidegate_sandbox::Sandbox,
     /// Held by whoever changes the setup.
     pub(crate) reloading: Mutex<Reloading>,
@@ -56,6 +59,7 @@ impl Host {
             looks: Looks::default(),
             pace: Pace::default(),
             failures: Failures::default(),
+            sessions: Sessions::default(),
             sandbox,
             reloading: Mutex::new(reloading),
             unready: watch::Sender::new(unready),

@@ -26,6 +26,7 @@ mod listener;
 mod metrics;
 mod notices;
 mod overview;
+mod page;
 mod prometheus;
 mod pulse;
 mod questions;

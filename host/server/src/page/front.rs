@@ -1,0 +1,139 @@
+//! `GET /`: what waits for a decision, what is under way, what is open, and what has been.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+use tidegate_domain::book::{Book, Incident};
+use tidegate_domain::event::IncidentId;
+
+use super::card::{self, Card};
+use super::frame::Frame;
+use super::incident;
+use super::paths::Place;
+use super::said::said;
+use super::viewer::Viewer;
+use super::{standing, when};
+use crate::host::Host;
+
+/// Incidents on one page of the history.
+const PAGE: usize = 20;
+/// Cards with a chart; each costs a look into the journal. Those whose time is up first have one.
+const MOST_CHARTS: usize = 8;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    /// The history from before this incident.
+    before: Option<String>,
+}
+
+pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Query(asked): Query<Asked>) -> Response {
+    let before = asked.before.map(IncidentId);
+    let place = match &before {
+        Some(id) => Place::parse(&format!("/?before={id}")).unwrap_or_else(Place::front),
+        None => Place::front(),
+    };
+    let charts = charts(&host).await;
+    let (book, rules) = (host.keeper.book(), host.keeper.rules());
+    let frame = Frame::new(&host, viewer, place);
+    let waiting = standing::waiting(&book);
+    let cards = waiting.iter().filter_map(|request| {
+        let incident = book.incident(&request.incident)?;
+        let chart = charts.get(&incident.id).cloned();
+        Some(Card { frame: &frame, book: &book, rules: &rules, request, incident, chart }.waiting())
+    });
+    let going = standing::under_way(&book);
+    let main = html! {
+        section #waiting aria-labelledby="waiting-heading" {
+            h1 #waiting-heading tabindex="-1" {
+                @match waiting.len() {
+                    0 => "Nothing waits for a decision",
+                    1 => "One request waits for a decision",
+                    n => { (n) " requests wait for a decision" },
+                }
+            }
+            @for card in cards { (card) }
+        }
+        @if !going.is_empty() {
+            section #going aria-labelledby="going-heading" {
+                h2 #going-heading { "Under way" }
+                ul.rows { @for request in going { (card::row(&frame, request)) } }
+            }
+        }
+        section #open aria-labelledby="open-heading" {
+            h2 #open-heading { "Open incidents" }
+            (rows(&frame, &book, &standing::open(&book), "No incident is open."))
+        }
+        (history(&frame, &book, before.as_ref()))
+    };
+    frame.page(&book, "Now", &main)
+}
+
+/// The charts of the incidents that are about to be decided on.
+async fn charts(host: &Host) -> BTreeMap<IncidentId, Markup> {
+    let wanted: Vec<IncidentId> = {
+        let book = host.keeper.book();
+        standing::waiting(&book).iter().take(MOST_CHARTS).map(|request| request.incident.clone()).collect()
+    };
+    let mut charts = BTreeMap::new();
+    for id in wanted {
+        if let Some(chart) = incident::chart(host, &id).await {
+            charts.insert(id, chart);
+        }
+    }
+    charts
+}
+
+/// Incidents, one a line or two.
+fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Markup {
+    html! {
+        @if incidents.is_empty() { p.quiet { (none) } }
+        ul.rows {
+            @for incident in incidents {
+                @let last = book.requests_of(incident).next_back();
+                li.row id={ "row-" (incident.id) } {
+                    span.what {
+                        (standing::severity(incident.severity)) " "
+                        a href={ "/incidents/" (incident.id) } { (said(if incident.origin.name().is_empty() { "no route" } else { incident.origin.name() })) }
+                        " " (card::about(incident))
+                    }
+                    " "
+                    span.how {
+                        @if let Some(request) = last {
+                            span.quiet { (said(&request.proposal.action.name)) } " " (standing::of_request(request)) " "
+                        }
+                        @if !incident.is_open() { (standing::of_incident(incident)) " " }
+                        span.quiet {
+                            (incident.id) ", " (incident.origin.kind()) " since " (when::moment(incident.since, frame.now))
+                            @match incident.closed {
+                                None => { ", " (when::ago(incident.since, frame.now)) },
+                                Some((at, _)) => { ", for " (when::rough(at.since(incident.since))) },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn history(frame: &Frame, book: &Book, before: Option<&IncidentId>) -> Markup {
+    let mut closed = book.incidents_before(before).filter(|incident| !incident.is_open());
+    let page: Vec<&Incident> = closed.by_ref().take(PAGE).collect();
+    let older = closed.next().is_some();
+    html! {
+        section #history aria-labelledby="history-heading" {
+            h2 #history-heading { "History" }
+            (rows(frame, book, &page, "Nothing has come to its end yet."))
+            nav.pages aria-label="Pages of the history" {
+                @if before.is_some() { a href="/#history" { "Newest" } " " }
+                @if older && let Some(last) = page.last() {
+                    a href={ "/?before=" (last.id) "#history" } rel="next" { "Older" }
+                }
+            }
+        }
+    }
+}
