@@ -5,6 +5,7 @@
 
 mod actions;
 mod bad_prometheus;
+mod charts;
 mod compiling;
 mod config_errors;
 mod crashes;

@@ -58,6 +58,12 @@ impl Bands {
         *self = Bands::default();
     }
 
+    /// How much room they take besides themselves.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.verdicts.capacity() * size_of::<Verdict>()
+    }
+
     /// The samples of `track` later than `after`, as far as it still has them, oldest first. Those that were not judged,
     /// and those of which nobody remembers how, are without a band.
     pub(crate) fn trace(&self, track: &Track, after: Timestamp) -> Vec<TracePoint> {

@@ -11,3 +11,4 @@ mod retool;
 mod scripted;
 mod streaks;
 mod table;
+mod traces;

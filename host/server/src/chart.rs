@@ -116,7 +116,7 @@ pub(crate) fn svg(traced: &Traced, series: &Labels, shape: Shape) -> Option<Stri
     let chart = Chart { title: &title, subtitle: &subtitle, points: &drawn, step_ms: step(points) };
     let size = match shape {
         Shape::Wide => Size { width: 960, height: 340 },
-        Shape::Narrow => Size { width: 360, height: 280 },
+        Shape::Narrow => Size { width: 360, height: 300 },
     };
     Some(plot::inline(&chart, &moments, size))
 }
@@ -194,11 +194,10 @@ fn subtitle(summary: &str, points: &[TracePoint]) -> String {
     let of = count(points.len() as u64, "sample");
     let score = |point: &&TracePoint| if point.score.0.is_nan() { 0.0 } else { point.score.0 };
     let worst = points.iter().filter(|point| point.anomalous).max_by(|a, b| score(a).total_cmp(&score(b)));
-    let worst = worst.map_or_else(String::new, |worst| {
-        let TracePoint { value, lower, upper, .. } = worst;
-        format!("; at worst {}, expected {} to {}", short(value.0), short(lower.0), short(upper.0))
+    let worst = worst.map_or_else(String::new, |TracePoint { value, lower, upper, .. }| {
+        format!("at worst {}, expected {}; ", short(value.0), plot::range(lower.0, upper.0))
     });
-    format!("{summary}; {anomalous} of {of} anomalous{worst}")
+    format!("{worst}{anomalous} of {of} anomalous; {summary}")
 }
 
 /// How far samples are apart where none is missing.

@@ -94,19 +94,26 @@ impl Point {
 /// Draws a picture that needs nothing else: a file.
 #[must_use]
 pub fn svg(chart: &Chart<'_>, size: Size) -> String {
-    draw(chart, &[], size, Some(STYLE))
+    draw(chart, &[], size, Dress { style: STYLE, unjudged: "not judged" })
 }
 
 /// Draws a part of a page that carries [`STYLE`] in a style sheet of its own, with what happened meanwhile, by time. The
 /// picture is as much higher than `size` as it takes to tell that.
 #[must_use]
 pub fn inline(chart: &Chart<'_>, moments: &[Moment<'_>], size: Size) -> String {
-    draw(chart, moments, size, None)
+    draw(chart, moments, size, Dress { style: "", unjudged: "no verdict" })
 }
 
-fn draw(chart: &Chart<'_>, moments: &[Moment<'_>], size: Size, style: Option<&str>) -> String {
+/// What is different in a file and in a page.
+struct Dress {
+    style: &'static str,
+    /// What samples without a band are called. Of samples that a host judged long ago nobody may know how.
+    unjudged: &'static str,
+}
+
+fn draw(chart: &Chart<'_>, moments: &[Moment<'_>], size: Size, dress: Dress) -> String {
     let width = f64::from(size.width.max(240));
-    let legend = legend(chart.points, width);
+    let legend = legend(chart.points, dress.unjudged, width);
     let told = list(moments, width);
     let flags = if moments.is_empty() { 0.0 } else { LINE };
     let height = f64::from(size.height.max(160)) + flags + LINE * told.lines;
@@ -117,7 +124,7 @@ fn draw(chart: &Chart<'_>, moments: &[Moment<'_>], size: Size, style: Option<&st
     let left = 16.0 + CHARACTER * longest as f64;
     let times = Scale::of_times(chart.points, moments, chart.step_ms, width - left - RIGHT);
     let mut drawing = Drawing { chart, moments, top, times, values, svg: String::new() };
-    drawing.open(width, height, style);
+    drawing.open(width, height, dress.style);
     drawing.head(left, width);
     drawing.axes(left, &value_ticks);
     drawing.plot(left);
@@ -144,7 +151,7 @@ macro_rules! put {
 }
 
 impl Drawing<'_> {
-    fn open(&mut self, width: f64, height: f64, style: Option<&str>) {
+    fn open(&mut self, width: f64, height: f64, style: &str) {
         let title = escaped(self.chart.title, 200);
         put!(
             self,
@@ -156,7 +163,7 @@ impl Drawing<'_> {
             put!(self, "; {} {}", place + 1, escaped(&moments::told(moment), 200));
         }
         self.svg.push_str("</desc>\n");
-        if let Some(style) = style {
+        if !style.is_empty() {
             put!(self, "<style>\n{style}</style>\n");
         }
         put!(self, "<rect class=\"tg-paper\" width=\"{width}\" height=\"{height}\"/>\n");
@@ -164,7 +171,7 @@ impl Drawing<'_> {
 
     fn head(&mut self, left: f64, width: f64) {
         let room = width - left - RIGHT;
-        let title = escaped(self.chart.title, (room / 8.5) as usize);
+        let title = escaped(self.chart.title, (room / 9.5) as usize);
         let subtitle = escaped(self.chart.subtitle, (room / 6.5) as usize);
         put!(self, "<text class=\"tg-title\" x=\"{left}\" y=\"22\">{title}</text>\n");
         put!(self, "<text class=\"tg-small\" x=\"{left}\" y=\"40\">{subtitle}</text>\n");
@@ -297,7 +304,7 @@ struct Entry {
 }
 
 /// What there is to see, in as many lines as it takes.
-fn legend(points: &[Point], width: f64) -> Legend {
+fn legend(points: &[Point], unjudged: &'static str, width: f64) -> Legend {
     let judged = points.iter().any(|point| point.band.is_some());
     let all = [
         (points.iter().any(|point| point.value.is_finite()), "value", "<path class=\"tg-value\" d=\"M0 -4h20\"/>"),
@@ -310,7 +317,7 @@ fn legend(points: &[Point], width: f64) -> Legend {
         ),
         (
             points.iter().any(|point| point.band.is_none()),
-            "not judged",
+            unjudged,
             "<rect class=\"tg-unjudged\" y=\"-10\" width=\"20\" height=\"12\"/>",
         ),
     ];
@@ -359,10 +366,10 @@ fn told(worst: &Point, together: usize) -> String {
     let at = crate::instant::show(worst.at);
     let value = short(worst.value);
     let band = worst.band.map_or_else(String::new, |band| {
-        let (lower, upper) = (short(band.lower), short(band.upper));
+        let range = range(band.lower, band.upper);
         let expected = match band.expected {
-            unknown if unknown.is_nan() => format!(", expected {lower} to {upper}"),
-            expected => format!(", expected {} ({lower} to {upper})", short(expected)),
+            unknown if unknown.is_nan() => format!(", expected {range}"),
+            expected => format!(", expected {} ({range})", short(expected)),
         };
         let score = if band.score.is_nan() { String::new() } else { format!(", score {}", short(band.score)) };
         format!("{expected}{score}")
@@ -373,6 +380,17 @@ fn told(worst: &Point, together: usize) -> String {
         String::new()
     };
     format!("{at}: {value}{band}{more}")
+}
+
+/// What lies between two edges, either of which may be endless or unknown.
+#[must_use]
+pub fn range(lower: f64, upper: f64) -> String {
+    match (lower.is_finite(), upper.is_finite()) {
+        (true, true) => format!("{} to {}", short(lower), short(upper)),
+        (true, false) => format!("at least {}", short(lower)),
+        (false, true) => format!("at most {}", short(upper)),
+        (false, false) => "anything".to_owned(),
+    }
 }
 
 /// Text as XML holds it. What deceives a reader is replaced, what is too long is cut.

@@ -11,6 +11,9 @@ use crate::journal::Stored;
 /// A run that ends this soon after its start is one moment.
 const AT_ONCE_MS: i64 = 2_000;
 
+const RECOVERED: &str = "this series recovered";
+const OVER: &str = "over: ";
+
 /// A moment of an incident.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Told {
@@ -32,7 +35,7 @@ pub(super) fn of(timeline: &[Stored]) -> Vec<Told> {
             Fact::IncidentOpened { .. } => say("opened".to_owned()),
             Fact::MemberEnded { series, how, .. } => {
                 let text = match how {
-                    MemberEnd::Recovered => "this series recovered",
+                    MemberEnd::Recovered => RECOVERED,
                     MemberEnd::Accepted => "taken for the new normal",
                     MemberEnd::Vanished => "this series is gone",
                 };
@@ -67,19 +70,25 @@ pub(super) fn of(timeline: &[Stored]) -> Vec<Told> {
                     _ => told.push(Told { at, text, of: None }),
                 }
             }
-            Fact::VerificationFinished { outcome, .. } => say(match outcome {
-                Verified::Fixed => "verified: fixed".to_owned(),
-                Verified::Ineffective => "verified: ineffective".to_owned(),
-                Verified::Inconclusive => "verified: inconclusive".to_owned(),
-            }),
-            Fact::IncidentClosed { reason, .. } => say(match reason {
-                CloseReason::Recovered => "over: recovered by itself".to_owned(),
-                CloseReason::Fixed => "over: fixed".to_owned(),
-                CloseReason::Accepted => "over: the new normal".to_owned(),
-                CloseReason::Resolved => "over: all alerts resolved".to_owned(),
-                CloseReason::Returned => "over: it is back".to_owned(),
-                CloseReason::Vanished => "over: its series are gone".to_owned(),
-            }),
+            Fact::VerificationFinished { outcome, .. } => {
+                let found = match outcome {
+                    Verified::Fixed => "fixed",
+                    Verified::Ineffective => "ineffective",
+                    Verified::Inconclusive => "inconclusive",
+                };
+                say(format!("verified: {found}"));
+            }
+            Fact::IncidentClosed { reason, .. } => {
+                let why = match reason {
+                    CloseReason::Recovered => "recovered by itself",
+                    CloseReason::Fixed => "fixed",
+                    CloseReason::Accepted => "the new normal",
+                    CloseReason::Resolved => "all alerts resolved",
+                    CloseReason::Returned => "it is back",
+                    CloseReason::Vanished => "its series are gone",
+                };
+                say(format!("{OVER}{why}"));
+            }
             _ => {}
         }
     }
@@ -90,6 +99,9 @@ pub(super) fn of(timeline: &[Stored]) -> Vec<Told> {
 pub(super) fn told(moments: &[Told], series: &Labels) -> Vec<(Timestamp, String)> {
     let concerned = moments.iter().filter(|told| told.of.as_ref().is_none_or(|of| of == series));
     let mut told: Vec<(Timestamp, String)> = concerned.map(|told| (told.at, told.text.clone())).collect();
+    // The end of its last series is the end of the incident.
+    let over: Vec<Timestamp> = told.iter().filter(|(_, text)| text.starts_with(OVER)).map(|(at, _)| *at).collect();
+    told.retain(|(at, text)| text != RECOVERED || over.iter().all(|over| over.since(*at).as_millis() > 1_000));
     // By the journal they are in order, unless the clock was set back.
     told.sort_by_key(|(at, _)| *at);
     told

@@ -60,7 +60,8 @@ impl Pace {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((since, before)) = known.front() else { return BTreeMap::new() };
         let seconds = now.duration_since(*since).as_secs_f64();
-        let rate = |now: u64, before: u64| if seconds > 0.0 { now.saturating_sub(before) as f64 / seconds } else { 0.0 };
+        let rate =
+            |now: u64, before: u64| if seconds > 0.0 { now.saturating_sub(before) as f64 / seconds } else { 0.0 };
         let rates = counters.into_iter().map(|(guest, (calls, scores))| {
             let (calls_before, scores_before) = before.get(&guest).copied().unwrap_or_default();
             (guest, (rate(calls, calls_before), rate(scores, scores_before)))

@@ -107,7 +107,8 @@ impl Tracer {
             line.place = trace.place;
             line.take(trace.points, closed);
         }
-        self.flush(host, |line, closed| line.is_due(closed)).await;
+        let now = Instant::now();
+        self.flush(host, |line, closed| line.is_due(closed, now)).await;
         for (id, _) in self.traced.extract_if(.., |_, traced| traced.is_over(step)) {
             host.traces.forget(&id);
         }
@@ -216,7 +217,8 @@ impl Traced {
                 }
             }
         }
-        if let Some(worst) = worst.filter(|worst| self.series.len() == MOST_SERIES && !self.series.contains_key(worst)) {
+        if let Some(worst) = worst.filter(|worst| self.series.len() == MOST_SERIES && !self.series.contains_key(worst))
+        {
             self.series.insert(worst.clone(), Line::new(worst));
         }
     }
@@ -255,8 +257,8 @@ impl Line {
         }
     }
 
-    fn is_due(&self, closed: bool) -> bool {
-        let rested = self.flushed.is_none_or(|at| closed || at.elapsed() >= PAUSE);
+    fn is_due(&self, closed: bool, now: Instant) -> bool {
+        let rested = self.flushed.is_none_or(|at| closed || now.duration_since(at) >= PAUSE);
         let enough = self.pending.len() >= CHUNK || self.flushed.is_none() || self.after >= TAIL as usize;
         self.ended || (rested && enough)
     }
@@ -267,3 +269,6 @@ fn one_in(kept: usize) -> usize {
     let halvings = kept.saturating_sub(DENSE).div_ceil(THINNER).min(30);
     1 << halvings
 }
+
+#[cfg(test)]
+mod tests;

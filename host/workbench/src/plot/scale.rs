@@ -17,7 +17,7 @@ const LARGEST: f64 = 1e300;
 impl Scale {
     /// The pixel of a number, from the low end. Never further than a length outside of the stretch.
     pub(super) fn of(&self, number: f64) -> f64 {
-        let share = (number - self.low) / (self.high - self.low);
+        let share = (number.clamp(-LARGEST, LARGEST) - self.low) / (self.high - self.low);
         (share * self.length).clamp(-self.length, 2.0 * self.length)
     }
 
