@@ -34,6 +34,7 @@ mod proposals;
 mod resolve;
 mod secret;
 mod section;
+mod size;
 mod slack;
 mod terms;
 mod watch;

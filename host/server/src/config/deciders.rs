@@ -13,17 +13,21 @@ pub(super) struct Deciders<'a> {
     sure: BTreeSet<&'a str>,
     /// With everybody on call who could be: only people whom the config names decide, whatever Slack says.
     possible: BTreeSet<&'a str>,
+    /// Those asked as well when nobody answers. They stand in for the members of any group.
+    escalated: BTreeSet<&'a str>,
 }
 
 impl<'a> Deciders<'a> {
     pub(super) fn of(terms: &Terms, named: &'a Named) -> Deciders<'a> {
+        let groups = terms.escalate.iter().flat_map(|escalate| &escalate.to).filter_map(|name| named.groups.get(name));
+        let escalated: BTreeSet<&str> = groups.flat_map(|group| possible_members(group, named)).collect();
+        let mut deciders = Deciders { sure: BTreeSet::new(), possible: escalated.clone(), escalated };
         let Some(approvers) = &terms.approvers else {
-            let all: BTreeSet<&str> = everybody(named).map(|(name, _)| name).collect();
-            return Deciders { sure: all.clone(), possible: all };
+            deciders.sure.extend(everybody(named).map(|(name, _)| name));
+            deciders.possible.extend(&deciders.sure);
+            return deciders;
         };
-        let escalated = terms.escalate.iter().flat_map(|escalate| &escalate.to);
-        let mut deciders = Deciders { sure: BTreeSet::new(), possible: BTreeSet::new() };
-        for name in approvers.iter().chain(escalated) {
+        for name in approvers {
             match named.groups.get(name) {
                 Some(group) => {
                     deciders.sure.extend(members(group, named));
@@ -44,7 +48,8 @@ impl<'a> Deciders<'a> {
         let Some(group) = of else { return (self.sure.len(), self.possible.len()) };
         let Some(group) = named.groups.get(group) else { return (0, 0) };
         let sure = members(group, named).filter(|name| self.sure.contains(name)).count();
-        let possible: BTreeSet<&str> = possible_members(group, named).filter(|n| self.possible.contains(n)).collect();
+        let theirs = possible_members(group, named).filter(|name| self.possible.contains(name));
+        let possible: BTreeSet<&str> = theirs.chain(self.escalated.iter().copied()).collect();
         (sure, possible.len())
     }
 }

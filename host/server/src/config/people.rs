@@ -47,6 +47,8 @@ pub(super) struct NamedGroup {
     pub(super) members: BTreeSet<String>,
     /// More members come from Slack.
     pub(super) has_roster: bool,
+    /// There may be incidents that it does not decide about.
+    pub(super) is_partial: bool,
 }
 
 /// What nobody may have twice.
@@ -148,7 +150,8 @@ fn group(root: &Section<'_>, section: &Section<'_>, taken: &mut Taken, everybody
         section.error("members", what, "name people, for example members = [\"alice\"], or a slack_usergroup");
     }
     if let Some(name) = name {
-        everybody.named.groups.insert(name.clone(), NamedGroup { members: members.clone(), has_roster });
+        let is_partial = section.has("match");
+        everybody.named.groups.insert(name.clone(), NamedGroup { members: members.clone(), has_roster, is_partial });
         let matchers = matchers.unwrap_or_default();
         everybody.people.groups.insert(name.clone(), Group { members, has_roster, matchers });
         let [slack_usergroup, slack_channel] = [usergroup, channel].map(|id| Some(id?.value));

@@ -8,6 +8,7 @@ use tidegate_domain::time::parse_duration;
 
 use super::error::{Findings, Spot, suggest};
 use super::locate::{Node, Table, Value, join, name_of};
+use super::size::parse_size;
 
 /// A value that was read, and where it stands, so that it can be objected to later.
 #[derive(Clone, Debug)]
@@ -392,34 +393,5 @@ fn as_number(value: &Value) -> Option<f64> {
         #[expect(clippy::cast_precision_loss)]
         Value::Integer(number) => Some(*number as f64),
         _ => None,
-    }
-}
-
-/// Reads `"256MiB"`. As with Prometheus, `MB` means the same as `MiB`.
-fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let scale: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "KB" | "KiB" => 1 << 10,
-        "MB" | "MiB" => 1 << 20,
-        "GB" | "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(scale)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_take_a_unit() {
-        for (text, bytes) in [("256MiB", 268_435_456), ("256 MB", 268_435_456), ("512KiB", 524_288), ("7", 7)] {
-            assert_eq!(parse_size(text), Some(bytes), "{text}");
-        }
-        for text in ["", "MiB", "-1MiB", "1.5GiB", "1TiB", "99999999999GiB"] {
-            assert_eq!(parse_size(text), None, "{text:?} must be refused");
-        }
     }
 }

@@ -150,20 +150,17 @@ impl Keys {
             let of = quorum.of.as_ref().map_or_else(String::new, |group| format!(" of {group}"));
             if possible < wanted {
                 let there = if possible == 0 { "nobody".to_owned() } else { format!("only {possible}") };
-                let what = format!("{wanted}{of} must say yes, and {there}{of} may decide");
+                let what = format!("{wanted}{of} must say yes, and {there} could");
                 let remedy = match quorum.of {
                     Some(_) => "add people to the group, see that approvers lets them decide, or ask for fewer",
                     None => "add people, see that approvers lets them decide, or ask for fewer",
                 };
                 section.findings.error(&spot, what, remedy);
             } else if sure < wanted && wanted > 1 {
-                let what =
-                    format!("{wanted}{of} must say yes; whether so many may decide is up to a user group of Slack");
-                section.findings.warning(
-                    &spot,
-                    what,
-                    "name enough members in the config, or see that enough are on call",
-                );
+                let there = if sure == 0 { "nobody".to_owned() } else { sure.to_string() };
+                let what = format!("{wanted}{of} must say yes, and by the config alone {there} could");
+                let remedy = "see that a user group of Slack, or whoever is asked as well, makes up for it";
+                section.findings.warning(&spot, what, remedy);
             }
         }
     }
@@ -194,9 +191,14 @@ fn escalate(section: &Section<'_>, named: &Named) -> Option<At<Escalate>> {
 fn approvers(section: &Section<'_>, named: &Named) -> Option<At<Vec<String>>> {
     let remedy = "name people or groups, or leave it out; an empty list does not mean everybody";
     let list = section.some_texts("approvers", remedy)?;
+    let mut sound = true;
     for name in list.value.iter().filter(|name| !named.groups.contains_key(&name.value)) {
-        match named.persons.get(&name.value) {
-            Some(person) if person.role >= Role::Approve => {}
+        let person = named.persons.get(&name.value);
+        if person.is_some_and(|person| person.role >= Role::Approve) {
+            continue;
+        }
+        sound = false;
+        match person {
             Some(_) => {
                 let what = format!("{:?} has role = \"view\" and may not decide", name.value);
                 section.findings.error(&name.spot, what, "give them role = \"approve\", or take them out");
@@ -208,7 +210,8 @@ fn approvers(section: &Section<'_>, named: &Named) -> Option<At<Vec<String>>> {
             }
         }
     }
-    Some(At { value: list.value.into_iter().map(|name| name.value).collect(), spot: list.spot })
+    // Whether there are enough of them is only asked where all of them are known.
+    sound.then(|| At { value: list.value.into_iter().map(|name| name.value).collect(), spot: list.spot })
 }
 
 fn quorum(section: &Section<'_>, named: &Named) -> Option<At<Vec<At<Quorum>>>> {
@@ -226,6 +229,12 @@ fn quorum(section: &Section<'_>, named: &Named) -> Option<At<Vec<At<Quorum>>>> {
             let remedy = suggest(group, "group", named.groups.keys().map(String::as_str));
             section.findings.error(&quorum.spot, format!("there is no group {group:?}"), remedy);
             continue;
+        }
+        let partial = quorum.value.of.as_ref().filter(|group| named.groups.get(*group).is_some_and(|g| g.is_partial));
+        if let Some(group) = partial.filter(|_| section.spot.key == "gate") {
+            let what = format!("nobody of {group} says yes to an incident that its match leaves out");
+            let remedy = "ask for them in the gate of the actions that are theirs, or take match out of the group";
+            section.findings.warning(&quorum.spot, what, remedy);
         }
         if quorums.iter().any(|earlier| earlier.value.of == quorum.value.of) {
             section.findings.error(&quorum.spot, "the same people are counted twice", "keep the larger number");

@@ -39,6 +39,7 @@ impl Folder {
         secret("../tls/key.pem", "its key", 0o600);
         secret("../tls/open-key.pem", "its key", 0o644);
         secret("slack", "https://hooks.slack.com/services/T/B/x\n", 0o600);
+        secret("slack-webhook", "https://hooks.slack.com/services/T/B/y\n", 0o600);
         secret("short", "secret\n", 0o600);
         secret("empty", "\n", 0o600);
         secret("spaced", "one two three four", 0o600);
@@ -193,6 +194,27 @@ fn a_whole_config_is_read_key_by_key() {
     assert_eq!(env["LANG"], "C");
     assert_eq!(config.rules.routes[0].name, "payments");
     assert_eq!(config.routes[0].remediation.as_ref().map(|policy| policy.guest.as_str()), Some("runbook"));
+}
+
+#[test]
+fn the_example_is_accepted_as_it_is_and_with_all_that_it_suggests() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/tidegate.toml");
+    let example = fs::read_to_string(example).expect("the example");
+    let warnings = accepted(&example).warnings;
+    assert!(warnings.is_empty(), "{warnings:?}");
+    // What is config is config from its first character on; prose is not.
+    let key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains([' ', '`']));
+    let suggested = |line: &str| match line.strip_prefix("# ") {
+        Some(text) if text.starts_with('[') || key(text) => text.to_owned(),
+        _ => line.to_owned(),
+    };
+    let (whole, listen) =
+        (example.lines().map(suggested).collect::<Vec<_>>().join("\n"), "listen = \"127.0.0.1:9595\"\n");
+    let whole = whole.replacen(listen, "", 1);
+    assert!(!whole.contains("# [["), "{whole}");
+    let config = accepted(&whole);
+    assert_eq!((config.senders.len(), config.groups.len(), config.rules.maintenance.len()), (1, 1, 1));
+    assert!(config.server.tls.is_some() && config.slack.is_some());
 }
 
 #[test]
