@@ -8,6 +8,7 @@ use crate::rules::Rules;
 use crate::time::Timestamp;
 
 mod alerts;
+mod attempts;
 mod autonomy;
 mod brakes;
 mod decision;
@@ -24,10 +25,10 @@ mod verification;
 mod voters;
 
 pub use alerts::REQUEST_UNDELIVERED;
+pub use attempts::{attempts, outcome_of};
 pub use decision::{DecisionError, LONGEST_REASON, check_decision, deciders, may_decide, missing};
 pub(crate) use execution::may_run_again;
 pub use guards::maintenance;
-pub use shown::{attempts, outcome_of};
 pub use switch::{SwitchError, check_pause, check_resume};
 pub(crate) use tick::vanishes_at;
 pub use untouched::{Untouched, untouched};

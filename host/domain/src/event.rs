@@ -201,7 +201,7 @@ pub struct Proposal {
     pub policy_digest: String,
     /// What was shown: one line per fact, in the order shown.
     pub shown: Vec<String>,
-    /// SHA-256 over all of the above and the incident's group, in hexadecimal: what an approval is bound to.
+    /// SHA-256 over all else of this and the incident's group, in hexadecimal: what an approval is bound to.
     pub digest: String,
     /// Until when it waits for a decision.
     pub deadline: Timestamp,

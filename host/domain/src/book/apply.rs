@@ -67,6 +67,7 @@ impl Book {
                 self.active.insert(request.clone());
                 self.index.asked.push(request.clone());
                 let target = proposal.action.target.clone();
+                self.index.target_names.insert(target.iter().map(|(name, _)| name.to_owned()).collect());
                 self.index.by_target.entry(target).or_default().push(request.clone());
                 self.requests.insert(
                     request.clone(),

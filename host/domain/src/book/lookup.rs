@@ -28,6 +28,8 @@ pub(crate) struct Index {
     pub(crate) ended: BTreeMap<String, Vec<(Timestamp, RequestId)>>,
     /// The requests for one target, oldest first.
     pub(crate) by_target: BTreeMap<Labels, Vec<RequestId>>,
+    /// Which labels name a target: as many sets as there are kinds of targets, which is few.
+    pub(crate) target_names: BTreeSet<Vec<String>>,
     /// The repairs that helped since the last one that did not.
     pub(crate) rows: BTreeMap<Trade, Vec<RequestId>>,
 }
@@ -175,6 +177,14 @@ impl Book {
     pub fn requests_for(&self, target: &Labels) -> impl DoubleEndedIterator<Item = &Request> {
         let ids = self.index.by_target.get(target).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.requests.get(id))
+    }
+
+    /// The requests for every target that these labels name, those for one target together.
+    pub(crate) fn targeted_within(&self, labels: &Labels) -> impl Iterator<Item = &RequestId> {
+        let targets = self.index.target_names.iter().map(|names| labels.only(names));
+        // Where a label is missing, what is left is another kind of target, which has its own turn.
+        let targets: BTreeSet<Labels> = targets.filter(|target| !target.is_empty()).collect();
+        targets.into_iter().filter_map(|target| self.index.by_target.get(&target)).flatten()
     }
 
     /// The requests of one incident, oldest first.

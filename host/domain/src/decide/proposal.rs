@@ -127,7 +127,10 @@ fn resolve<'a>(
     let arguments = arguments::check(&action.arguments, &plan.arguments)
         .map_err(|error| Refusal::BadArguments { error: error.to_string() })?;
     let target = target_of(action, incident)?;
-    Ok((action, resolved(action, target, arguments, incident.dry_run || context.rules.gate.dry_run)))
+    let resolved = resolved(action, target, arguments, incident.dry_run || context.rules.gate.dry_run);
+    // Nobody is asked about what could not be run.
+    resolved.program_args().map_err(|error| Refusal::BadArguments { error: error.to_string() })?;
+    Ok((action, resolved))
 }
 
 /// The target comes from the incident's labels, never from the guest. Empty means nothing, never "all".
@@ -181,20 +184,20 @@ fn propose(
     terms: &Terms,
     action: ResolvedAction,
 ) -> Proposal {
-    let shown = shown::evidence_lines(context.book, incident, &action);
-    let digest = digest(incident, &action, plan, policy_digest, &shown);
-    Proposal {
+    let mut proposal = Proposal {
+        shown: shown::card(context, incident, &action),
         action,
         summary: plan.summary.clone(),
         rationale: plan.rationale.clone(),
         policy_digest: policy_digest.to_owned(),
-        shown,
-        digest,
+        digest: String::new(),
         deadline: context.now.plus(terms.deadline),
         start_within: context.rules.gate.start_within,
         earlier: incident.requests.len(),
         terms: asked_terms(terms, context.now),
-    }
+    };
+    proposal.digest = digest(incident, &proposal);
+    proposal
 }
 
 fn asked_terms(terms: &Terms, now: Timestamp) -> AskedTerms {
@@ -209,17 +212,14 @@ fn asked_terms(terms: &Terms, now: Timestamp) -> AskedTerms {
     }
 }
 
-/// What an approval is bound to: the action with its slice of the config, the policy, the group, and what was shown.
-fn digest(incident: &Incident, action: &ResolvedAction, plan: &Plan, policy_digest: &str, shown: &[String]) -> String {
+/// What an approval is bound to: the incident's group, and everything that is asked: the action with its slice of the
+/// config, the plan, the policy, what was shown, and on which terms it is decided.
+fn digest(incident: &Incident, proposal: &Proposal) -> String {
     let bound = serde_json::json!({
         "incident": incident.id,
         "origin": incident.origin,
         "labels": incident.labels,
-        "action": action,
-        "summary": plan.summary,
-        "rationale": plan.rationale,
-        "policy": policy_digest,
-        "shown": shown,
+        "proposal": proposal,
     });
     Sha256::digest(bound.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

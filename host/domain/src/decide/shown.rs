@@ -1,75 +1,228 @@
-//! What the person who decides is shown: the evidence, and what happened the last times. One line a fact; an approval is
-//! bound to these lines.
+//! The card: what the person who decides is shown, one line a fact. An approval is bound to these lines, so they say all
+//! that it is to be for: what will run, why, what happened the last times, and what happens when nobody acts.
 
-use crate::book::{Approval, Book, Incident, Request, Run};
-use crate::event::{Origin, ResolvedAction, RunResult, Verified};
+use super::attempts::{attempts, outcome_of, tally};
+use super::{Context, untouched};
+use crate::book::{Approval, Consult, Incident, Request};
+use crate::event::{Evidence, Origin, ResolvedAction};
+use crate::rules::{ActionKind, Verify};
+use crate::text::one_line;
+use crate::time::{Timestamp, format_duration};
 
-/// The evidence as the person sees it, one line a fact.
-pub(super) fn evidence_lines(book: &Book, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
-    let mut lines = vec![format!("{} {}", incident.origin.name(), incident.labels)];
-    if let Some(worst) = incident.worst() {
-        let by = if worst.cold_start { " by static bounds, the series is still being learnt" } else { "" };
-        lines.push(format!(
-            "value {}, expected {} ({} to {}), score {}{by}",
-            short(worst.value.0),
-            short(worst.expected.0),
-            short(worst.lower.0),
-            short(worst.upper.0),
-            short(worst.score.0),
-        ));
-        for opinion in &worst.opinions {
-            let note = opinion.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
-            lines.push(format!("{} scores {}{note}", opinion.detector, short(opinion.score.0)));
+/// How many characters of a line are shown. Text from outside may be of any length.
+const MOST_OF_LINE: usize = 300;
+/// And of the one that says what will run: nothing of an ordinary command line may be left out.
+const MOST_OF_RUNS: usize = 2000;
+/// How many alerts, detectors, requirements, earlier attempts and other incidents are shown of each.
+const MOST_OF_EACH: usize = 5;
+/// How many earlier attempts are counted, the latest first.
+const MOST_COUNTED: usize = 50;
+
+/// The whole card, in the order shown.
+pub(super) fn card(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
+    let lines = [
+        what_runs(action),
+        why(incident),
+        alerts(incident),
+        before(context, incident, action),
+        around(context, incident, action),
+    ];
+    let most = |at: usize| if at == 0 { MOST_OF_RUNS } else { MOST_OF_LINE };
+    lines.iter().flatten().enumerate().map(|(at, line)| one_line(line, most(at))).collect()
+}
+
+/// Exactly what will run, on what, how long it may take, and how it will be judged.
+fn what_runs(action: &ResolvedAction) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &action.spec {
+        ActionKind::Http { url, method, headers, bearer_token_file } => {
+            lines.push(format!("runs: {method} {url}"));
+            let own = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+            let token = bearer_token_file.as_ref().map(|file| format!("a bearer token from {file}"));
+            let headers: Vec<String> = own.chain(token).collect();
+            lines.extend((!headers.is_empty()).then(|| format!("with: {}", headers.join(", "))));
         }
-        if incident.members.len() > 1 {
-            lines.push(format!("{} series of the group are anomalous", incident.members.len()));
+        ActionKind::Command { program, env, .. } => {
+            let args = action.program_args().unwrap_or_else(|error| vec![error.to_string()]);
+            let words: Vec<String> = std::iter::once(program).chain(&args).map(|word| quoted(word)).collect();
+            lines.push(format!("runs: {}", words.join(" ")));
+            let env: Vec<String> = env.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+            lines.extend((!env.is_empty()).then(|| format!("with: {}", env.join(" "))));
         }
     }
-    if let Origin::Absence { .. } = incident.origin {
-        lines.push("no samples: the group stopped coming".to_owned());
+    lines.push(format!("on: {}", action.target));
+    if !action.arguments.is_empty() {
+        let arguments: Vec<String> = action.arguments.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        lines.push(format!("arguments: {}", arguments.join(", ")));
     }
-    for alert in incident.alerts.values().take(5) {
-        let text = alert.annotations.get("summary").or(alert.annotations.get("description")).unwrap_or("");
-        lines.push(format!("alert {} {text}", alert.labels).trim_end().to_owned());
+    lines.push(format!("risk: {}", action.risk.name()));
+    let again = if action.idempotent { ", and after a crash it may be run again" } else { "" };
+    lines.push(format!("takes: at most {}{again}", format_duration(action.timeout)));
+    if action.dry_run {
+        lines.push("dry run: nothing will be carried out".to_owned());
     }
-    for attempt in attempts(book, incident).rev().take(5) {
-        let (outcome, reason) = outcome_of(attempt);
-        let because = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-        lines.push(format!("before: {} on {} was {outcome}{because}", attempt.proposal.action.name, action.target));
-    }
+    lines.extend(judged_by(&action.verify));
     lines
 }
 
-/// Earlier requests that came to an end, on this incident or on the same target, oldest first.
-pub fn attempts<'a>(book: &'a Book, incident: &'a Incident) -> impl DoubleEndedIterator<Item = &'a Request> {
-    let mut ids: Vec<_> = incident.requests.iter().collect();
-    let targets = book.index.by_target.iter().filter(|(target, _)| target.within(&incident.labels));
-    ids.extend(targets.flat_map(|(_, ids)| ids));
-    let mut requests: Vec<&Request> = ids.into_iter().filter_map(|id| book.request(id)).collect();
-    requests.sort_by_key(|request| (request.opened_at, request.id.0.len(), &request.id));
-    requests.dedup_by_key(|request| &request.id);
-    requests.into_iter().filter(|request| !request.is_active() && outcome_of(request).0 != "withdrawn")
+fn judged_by(verify: &Verify) -> Vec<String> {
+    let fixed = format!(
+        "fixed if: healthy {} times in a row, from {} to {} after it ran",
+        verify.healthy_for,
+        format_duration(verify.settle),
+        format_duration(verify.within)
+    );
+    let required = shortened(&verify.require, |expr| format!("and if: {expr}"), "expressions");
+    std::iter::once(fixed).chain(required).collect()
 }
 
-/// How an ended request ended, in the words of the contract, and why.
-#[must_use]
-pub fn outcome_of(request: &Request) -> (&'static str, String) {
-    match (&request.approval, &request.run, &request.verification) {
-        (Approval::Denied { reason, .. }, ..) => ("denied", reason.clone()),
-        (Approval::Expired { .. }, ..) => ("expired", String::new()),
-        (Approval::Withdrawn { .. }, ..) => ("withdrawn", String::new()),
-        (_, Run::Refused { guard, .. }, _) => ("refused", guard.name().to_owned()),
-        (_, Run::Finished { result: RunResult::Failed { error }, .. }, _) => ("failed", error.clone()),
-        (_, Run::Finished { result: RunResult::Unknown { error }, .. }, _) => ("unknown", error.clone()),
-        (_, Run::Finished { result: RunResult::DryRun, .. }, _) => ("refused", "dry run".to_owned()),
-        (_, _, Some(verification)) => match &verification.outcome {
-            Some((_, Verified::Fixed, _)) if verification.revoked => ("ineffective", "it broke again soon".to_owned()),
-            Some((_, Verified::Fixed, reason)) => ("fixed", reason.clone()),
-            Some((_, Verified::Ineffective, reason)) => ("ineffective", reason.clone()),
-            Some((_, Verified::Inconclusive, reason)) => ("inconclusive", reason.clone()),
-            None => ("running", String::new()),
+/// The incident, and what was seen.
+fn why(incident: &Incident) -> Vec<String> {
+    let source = match &incident.origin {
+        Origin::Anomaly { watch, .. } => format!("watch {watch}"),
+        Origin::Absence { watch, .. } => format!("watch {watch}, no samples: the group stopped coming"),
+        Origin::Alert { route, .. } if route.is_empty() => "no alert route".to_owned(),
+        Origin::Alert { route, .. } => format!("alert route {route}"),
+    };
+    let mut lines = vec![
+        format!("why: {source}, {}", incident.labels),
+        format!("since: {}, severity {}", time(incident.since), incident.severity.name()),
+    ];
+    if let Some(worst) = incident.worst() {
+        lines.extend(evidence(worst, incident.members.len()));
+    }
+    let causers: Vec<&str> = incident.caused_by.iter().take(MOST_OF_EACH).map(String::as_str).collect();
+    lines.extend((!causers.is_empty()).then(|| format!("caused by: {}", causers.join(", "))));
+    lines
+}
+
+fn evidence(worst: &Evidence, series: usize) -> Vec<String> {
+    let mut lines = vec![format!(
+        "value {}, expected {} ({} to {}), score {}{}",
+        short(worst.value.0),
+        short(worst.expected.0),
+        short(worst.lower.0),
+        short(worst.upper.0),
+        short(worst.score.0),
+        if worst.cold_start { " by static bounds, the series is still being learnt" } else { "" },
+    )];
+    let opinions = shortened(
+        &worst.opinions,
+        |opinion| {
+            let note = opinion.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+            format!("{} scores {}{note}", opinion.detector, short(opinion.score.0))
         },
-        _ => ("running", String::new()),
+        "detectors",
+    );
+    lines.extend(opinions);
+    lines.push(if series > 1 {
+        format!("worst of {series} series: {}", worst.series)
+    } else {
+        format!("series: {}", worst.series)
+    });
+    lines
+}
+
+fn alerts(incident: &Incident) -> Vec<String> {
+    let mut alerts: Vec<_> = incident.alerts.values().collect();
+    // What still fires matters more.
+    alerts.sort_by_key(|alert| !alert.firing);
+    shortened(
+        &alerts,
+        |alert| {
+            let text = alert.annotations.get("summary").or(alert.annotations.get("description")).unwrap_or("");
+            let resolved = if alert.firing { "" } else { " resolved" };
+            format!("alert{resolved}: {} {text}", alert.labels)
+        },
+        "alerts",
+    )
+}
+
+/// What happened the last times, and when nobody did anything.
+fn before(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
+    let latest: Vec<&Request> = attempts(context.book, incident).rev().take(MOST_COUNTED).collect();
+    let same = |request: &&&Request| {
+        request.proposal.action.name == action.name && request.proposal.action.target == action.target
+    };
+    let here: Vec<&Request> = latest.iter().filter(same).copied().collect();
+    let mut lines = Vec::new();
+    if !here.is_empty() {
+        let times = if here.len() == 1 { "once".to_owned() } else { format!("{} times", here.len()) };
+        lines.push(format!("before: {} here {times}: {}", action.name, tally(&here).join(", ")));
+    }
+    lines.extend(latest.iter().take(MOST_OF_EACH).map(|request| attempt(request)));
+    lines.push(when_nobody_acted(context, incident));
+    lines
+}
+
+fn attempt(request: &Request) -> String {
+    let (outcome, reason) = outcome_of(request);
+    let by = match &request.approval {
+        Approval::Denied { by, .. } => format!(" by {}", by.approver),
+        _ => String::new(),
+    };
+    let because = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    let (at, action) = (time(request.opened_at), &request.proposal.action.name);
+    format!("before: {action} at {at} was {outcome}{by}{because}")
+}
+
+fn when_nobody_acted(context: &Context<'_>, incident: &Incident) -> String {
+    let found = untouched::untouched(context.book, &incident.origin, context.now);
+    if found.ended == 0 {
+        return "untouched: no incident here has ended yet without a repair".to_owned();
+    }
+    let times = if found.ended == 1 { "time" } else { "times" };
+    let median = found.median.map(|median| format!(", median {}", spoken(median))).unwrap_or_default();
+    format!("untouched: recovered {} of {} {times}{median}", found.recovered, found.ended)
+}
+
+/// How often this incident was asked about, and who else is waiting for the same target.
+fn around(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !incident.requests.is_empty() {
+        lines.push(format!("asked before: {} times in this incident", incident.requests.len()));
+    }
+    let waits = |other: &&Incident| {
+        other.id != incident.id && other.consult != Consult::Done && action.target.within(&other.labels)
+    };
+    let others: Vec<&Incident> = context.book.open_incidents().filter(waits).collect();
+    let also = |other: &&Incident| {
+        let name = if other.origin.name().is_empty() { "no route" } else { other.origin.name() };
+        format!("also about it: incident {}, {} {} {}", other.id, other.origin.kind(), name, other.labels)
+    };
+    lines.extend(shortened(&others, also, "incidents"));
+    lines
+}
+
+/// The first few, and how many are left out.
+fn shortened<T>(all: &[T], line: impl Fn(&T) -> String, what: &str) -> Vec<String> {
+    let left_out = all.len().saturating_sub(MOST_OF_EACH);
+    let rest = (left_out > 0).then(|| format!("and {left_out} more {what}"));
+    all.iter().take(MOST_OF_EACH).map(line).chain(rest).collect()
+}
+
+/// One word of a command line: in quotes where a reader could not tell where it ends.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("{word:?}") }
+}
+
+/// RFC 3339 in UTC, to the second.
+fn time(at: Timestamp) -> String {
+    let second =
+        jiff::Timestamp::from_millisecond(at.0).ok().and_then(|at| jiff::Timestamp::new(at.as_second(), 0).ok());
+    second.map_or_else(|| at.0.to_string(), |second| second.to_string())
+}
+
+/// A length of time as people say it: one unit, or two where the second one matters.
+fn spoken(length: std::time::Duration) -> String {
+    let seconds = length.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
     }
 }
 
@@ -96,7 +249,10 @@ fn short(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use std::time::Duration;
+
+    use super::{quoted, short, spoken, time};
+    use crate::time::Timestamp;
 
     #[test]
     fn numbers_are_short_and_keep_their_size() {
@@ -112,6 +268,30 @@ mod tests {
             (f64::NAN, "unknown"),
         ] {
             assert_eq!(short(value), text);
+        }
+    }
+
+    #[test]
+    fn lengths_and_times_are_written_for_people() {
+        for (seconds, text) in [(0, "0 s"), (59, "59 s"), (360, "6 min"), (3599, "59 min"), (7500, "2 h 5 min")] {
+            assert_eq!(spoken(Duration::from_secs(seconds)), text);
+        }
+        assert_eq!(spoken(Duration::from_secs(183_600)), "2 d 3 h");
+        assert_eq!(time(Timestamp(1_700_000_000_999)), "2023-11-14T22:13:20Z");
+        assert_eq!(time(Timestamp(i64::MAX)), i64::MAX.to_string(), "no such day");
+    }
+
+    #[test]
+    fn words_of_a_command_line_end_where_they_end() {
+        for (word, text) in [
+            ("restart", "restart"),
+            ("--unit=a@b.service", "--unit=a@b.service"),
+            ("check out; rm", "\"check out; rm\""),
+            ("", "\"\""),
+            ("a\nb", "\"a\\nb\""),
+            ("$HOME", "\"$HOME\""),
+        ] {
+            assert_eq!(quoted(word), text);
         }
     }
 }

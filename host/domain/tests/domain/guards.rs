@@ -23,21 +23,21 @@ fn each_guard_refuses_by_name_and_the_question_comes_back() {
             request_approved by alice r2
             -> start r2
         31 start r2 unasked
-            execution_refused guard=silences_unknown r2 retry_at=61
+            execution_refused guard=silences_unknown r2 retry_at=36
         61 propose i1 restart
             request_opened i1 restart on shop r3
         61 approve r3 alice
             request_approved by alice r3
             -> start r3
         61 start r3 late
-            execution_refused guard=late r3 retry_at=91
+            execution_refused guard=late r3 retry_at=66
         91 propose i1 restart
             request_opened i1 restart on shop r4
         91 approve r4 alice
             request_approved by alice r4
             -> start r4
         91 start r4 blind
-            execution_refused guard=late r4 retry_at=121
+            execution_refused guard=late r4 retry_at=96
         121 propose i1 restart
             request_opened i1 restart on shop r5
         121 approve r5 alice
@@ -54,9 +54,10 @@ fn each_guard_refuses_by_name_and_the_question_comes_back() {
             request_approved by alice r6
             -> start r6
         124 start r6
-            execution_refused guard=paused r6 retry_at=154
+            execution_refused guard=paused r6 retry_at=124
         125 resume alice
             resumed by alice
+            -> consult i1
         154 propose i1 restart
             request_opened i1 restart on shop r7
         154 approve r7 alice
@@ -176,9 +177,9 @@ fn nobody_is_asked_about_old_news() {
             incident_opened a shop i1 ask medium since=0 anomaly
             -> consult i1
         0 propose i1 restart late
-            proposal_refused restart i1 refusal=guarded/late retry_at=30
+            proposal_refused restart i1 refusal=guarded/late retry_at=5
         30 propose i1 restart blind
-            proposal_refused restart i1 refusal=guarded/late retry_at=60
+            proposal_refused restart i1 refusal=guarded/late retry_at=35
         60 propose i1 restart
             request_opened i1 restart on shop r1
     "#]]);
@@ -408,7 +409,7 @@ fn only_so_many_targets_at_once() {
             request_approved by alice r3
             -> start r3
         1 start r3
-            execution_refused guard=blast_radius r3 retry_at=31
+            execution_refused guard=blast_radius r3 retry_at=11.5
         2 ran r1 failed
             execution_finished exit code 1 r1 failed
             -> consult i1

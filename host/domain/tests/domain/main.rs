@@ -3,6 +3,7 @@
 mod alerts;
 mod autonomy;
 mod calendar;
+mod card;
 mod decisions;
 mod groups;
 mod guards;

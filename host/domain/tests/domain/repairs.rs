@@ -13,7 +13,7 @@ fn a_first_repair_is_ineffective_and_a_second_one_fixes_it() {
         0 propose i1 restart
             request_opened i1 restart on shop r1
         0.5 announced r1
-            request_announced r1
+            request_announced r1 pending
         1 approve r1 alice shown
             request_approved by alice r1
             -> start r1

@@ -13,7 +13,7 @@ fn what_waits_goes_on_waiting() {
         0 propose i1 restart
             request_opened i1 restart on shop r1
         0 announced r1
-            request_announced r1
+            request_announced r1 pending
         1 crash
             host_started
         1 approve r1 alice
@@ -161,7 +161,6 @@ fn guards_hold_for_a_repetition_too() {
             -> start r1
         2 start r1
             execution_finished the host stopped while the action ran; it was not run again: paused r1 unknown
-            -> consult i1
     "#]]);
 }
 

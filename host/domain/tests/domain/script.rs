@@ -45,10 +45,15 @@ pub(crate) fn check_after(earlier: &str, change: impl FnOnce(&mut Rules), transc
 /// The world after steps of which nothing is compared but that they are steps.
 pub(crate) fn steps_of(rules: Rules, script: &str) -> World {
     let mut world = World::new(rules);
-    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        play(&mut world, line, &mut String::new());
-    }
+    more_steps(&mut world, script);
     world
+}
+
+/// Goes on with further such steps.
+pub(crate) fn more_steps(world: &mut World, script: &str) {
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        play(world, line, &mut String::new());
+    }
 }
 
 /// The lines that are furthest out.

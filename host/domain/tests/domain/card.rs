@@ -1,0 +1,280 @@
+//! The card: what the person who decides is shown, and that an approval is bound to it.
+
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect};
+use tidegate_domain::event::{Alert, Opinion, Proposal};
+use tidegate_domain::input::{Input, WatchChange};
+use tidegate_domain::labels::Labels;
+use tidegate_domain::number::Number;
+use tidegate_domain::rules::{ActionKind, Rules, Severity};
+use tidegate_domain::terms::{Quorum, Terms};
+
+use crate::script::{evidence, more_steps, steps_of};
+use crate::world::{START, World, group, minutes, rules, series};
+
+fn command(args: &[&str]) -> ActionKind {
+    ActionKind::Command {
+        program: "/bin/systemctl".to_owned(),
+        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        env: BTreeMap::new(),
+    }
+}
+
+fn with(change: impl FnOnce(&mut Rules)) -> Rules {
+    let mut rules = rules();
+    change(&mut rules);
+    rules
+}
+
+fn latest(world: &World) -> Proposal {
+    world.book.requests().last().unwrap_or_else(|| panic!("no request: {:#?}", world.journal)).proposal.clone()
+}
+
+fn check(world: &World, card: &Expect) {
+    card.assert_eq(&latest(world).shown.join("\n"));
+}
+
+#[test]
+fn a_first_request_says_what_would_run_and_why() {
+    let rules = with(|rules| {
+        let restart = rules.actions.get_mut("restart").expect("configured");
+        restart.kind = command(&["restart", "{service}.service", "--reason", "it burns"]);
+        restart.idempotent = true;
+        restart.verify.require = vec!["sum(up) > 0".to_owned()];
+    });
+    let world = steps_of(rules, "0 anomaly shop a\n 1 propose i1 restart");
+    check(
+        &world,
+        &expect![[r#"
+            runs: /bin/systemctl restart shop.service --reason "it burns"
+            on: {service="shop"}
+            risk: medium
+            takes: at most 30s, and after a crash it may be run again
+            fixed if: healthy 3 times in a row, from 1m to 10m after it ran
+            and if: sum(up) > 0
+            why: watch web, {service="shop"}
+            since: 2023-11-14T22:13:20Z, severity medium
+            value 9.5, expected 2 (-Inf to 3.25), score 2.5
+            spike scores unknown: high
+            series: {pod="a", service="shop"}
+            untouched: no incident here has ended yet without a repair"#]],
+    );
+}
+
+#[test]
+fn a_request_by_http_says_what_is_sent_where() {
+    let rules = with(|rules| {
+        rules.actions.get_mut("scale").expect("configured").kind = ActionKind::Http {
+            url: "http://127.0.0.1:8080/admin/scale".to_owned(),
+            method: "PUT".to_owned(),
+            headers: [("x-team".to_owned(), "web".to_owned())].into(),
+            bearer_token_file: Some("secrets/scale".to_owned()),
+        };
+    });
+    let world = steps_of(
+        rules,
+        r#"0 anomaly shop a
+        0 config dry-run
+        1 propose i1 scale {"replicas":3}"#,
+    );
+    check(
+        &world,
+        &expect![[r#"
+            runs: PUT http://127.0.0.1:8080/admin/scale
+            with: x-team: web, a bearer token from secrets/scale
+            on: {service="shop"}
+            arguments: replicas = 3
+            risk: medium
+            takes: at most 30s
+            dry run: nothing will be carried out
+            fixed if: healthy 3 times in a row, from 1m to 10m after it ran
+            why: watch web, {service="shop"}
+            since: 2023-11-14T22:13:20Z, severity medium
+            value 9.5, expected 2 (-Inf to 3.25), score 2.5
+            spike scores unknown: high
+            series: {pod="a", service="shop"}
+            untouched: no incident here has ended yet without a repair"#]],
+    );
+}
+
+#[test]
+fn what_happened_the_last_times_is_told_with_the_reasons() {
+    let world = steps_of(
+        rules(),
+        "0 anomaly shop a
+         0 propose i1 restart
+         1 deny r1 bob not-now
+         1 worse shop high
+         2 propose i1 restart
+         7 tick
+         40 propose i1 restart
+         41 approve r3 alice
+         41 start r3
+         41 ran r3 well
+         45 look shop unhealthy
+         52 tick
+         100 propose i1 restart
+         101 approve r4 bob
+         101 start r4
+         101 ran r4 well
+         103 look shop healthy
+         104 look shop healthy
+         105 look shop healthy
+         300 anomaly shop b
+         304 ended shop b recovered
+         310 anomaly cart a
+         318 ended cart a recovered
+         320 anomaly cart b
+         321 ended cart b vanished
+         400 anomaly shop a
+         400 alerts g1 Slow!400
+         400 propose i5 restart",
+    );
+    check(
+        &world,
+        &expect![[r#"
+            runs: /bin/true
+            on: {service="shop"}
+            risk: medium
+            takes: at most 30s
+            fixed if: healthy 3 times in a row, from 1m to 10m after it ran
+            why: watch web, {service="shop"}
+            since: 2023-11-15T04:53:20Z, severity medium
+            value 9.5, expected 2 (-Inf to 3.25), score 2.5
+            spike scores unknown: high
+            series: {pod="a", service="shop"}
+            before: restart here 4 times: 2 approved, 1 denied, 1 expired, 1 fixed, 1 ineffective
+            before: restart at 2023-11-14T23:53:20Z was fixed (3 healthy observations in a row)
+            before: restart at 2023-11-14T22:53:20Z was ineffective (still anomalous)
+            before: restart at 2023-11-14T22:15:20Z was expired
+            before: restart at 2023-11-14T22:13:20Z was denied by bob (not-now)
+            untouched: recovered 2 of 3 times, median 4 min
+            also about it: incident i6, alert foreign {alertname="Slow", service="shop", severity="warning", team="web"}"#]],
+    );
+}
+
+#[test]
+fn an_alert_says_what_it_says_and_who_caused_it() {
+    let rules = with(|rules| rules.gate.causer_labels = vec!["deployed_by".to_owned(), "owner".to_owned()]);
+    let mut world = World::new(rules);
+    let alert = |count: usize, annotations: Labels| Alert {
+        fingerprint: format!("fingerprint-{count}"),
+        labels: Labels::new([("team", "web".to_owned()), ("service", "shop".to_owned()), ("pod", count.to_string())]),
+        annotations,
+        starts_at: START,
+        firing: true,
+    };
+    let first =
+        alert(1, Labels::new([("summary", "line one\nrequest r1 was approved"), ("deployed_by", "bob, carol")]));
+    let others = (2..9).map(|count| alert(count, Labels::new([("description", "x".repeat(1000))])));
+    let alerts = std::iter::once(first).chain(others).collect();
+    world.give(&Input::AlertsDelivered { group_key: "g".to_owned(), alerts, by: Some("alice".to_owned()) });
+    more_steps(&mut world, "1 propose i1 restart");
+    check(
+        &world,
+        &expect![[r#"
+            runs: /bin/true
+            on: {service="shop"}
+            risk: medium
+            takes: at most 30s
+            fixed if: healthy 3 times in a row, from 1m to 10m after it ran
+            why: alert route foreign, {service="shop", team="web"}
+            since: 2023-11-14T22:13:20Z, severity high
+            caused by: alice, bob, carol
+            alert: {pod="1", service="shop", team="web"} line one request r1 was approved
+            alert: {pod="2", service="shop", team="web"} xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+            alert: {pod="3", service="shop", team="web"} xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+            alert: {pod="4", service="shop", team="web"} xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+            alert: {pod="5", service="shop", team="web"} xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+            and 3 more alerts
+            untouched: no incident here has ended yet without a repair"#]],
+    );
+}
+
+#[test]
+fn a_card_stays_short_whatever_there_is_to_say() {
+    let mut world = World::new(with(|rules| {
+        let restart = rules.actions.get_mut("restart").expect("configured");
+        restart.kind = command(&["{service}".repeat(200).as_str(); 20]);
+        restart.verify.require = (0..50).map(|count| format!("up{{n=\"{count}\"}}\n")).collect();
+        rules.storm.incidents = 1000;
+    }));
+    let long = "shop\u{202e}\r\n".repeat(100);
+    let (group, series) = (group(&long), series(&long, &long));
+    let mut seen = evidence(series.clone(), world.now, world.now);
+    let opinion = Opinion { note: Some(long.clone()), score: Number(f64::INFINITY), ..seen.opinions[0].clone() };
+    seen.opinions = vec![opinion; 20];
+    for count in 0..10 {
+        let change = WatchChange::Opened {
+            group: group.clone(),
+            severity: Severity::Medium,
+            evidence: Box::new(tidegate_domain::event::Evidence {
+                series: Labels::new([("service", long.clone()), ("pod", format!("{count}{long}"))]),
+                ..seen.clone()
+            }),
+        };
+        world.give(&Input::Watched { watch: "web".to_owned(), change });
+    }
+    for count in 0..8 {
+        let at = count * 60;
+        more_steps(&mut world, &format!("{at} propose i1 restart"));
+        let request = format!("r{}", count + 1);
+        more_steps(&mut world, &format!("{at} deny {request} bob no"));
+        let next = if count % 2 == 0 { Severity::High } else { Severity::Critical };
+        let change = WatchChange::Worsened { group: group.clone(), severity: next };
+        world.give(&Input::Watched { watch: "web".to_owned(), change });
+    }
+    let shown = latest(&world).shown;
+    assert!(shown.len() <= 50, "{} lines", shown.len());
+    for line in &shown {
+        let most = if line.starts_with("runs: ") { 2000 } else { 300 };
+        assert!(line.chars().count() <= most, "{line}");
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+    }
+}
+
+/// The digest of a request for the same incident, with something else about it.
+fn digest(change: impl FnOnce(&mut Rules), script: &str) -> String {
+    let world = steps_of(with(change), script);
+    latest(&world).digest
+}
+
+#[test]
+fn an_approval_is_bound_to_everything_that_was_shown_and_to_the_terms() {
+    const SCRIPT: &str = "0 anomaly shop a\n 1 propose i1 restart";
+    let same = digest(|_| {}, SCRIPT);
+    assert_eq!(digest(|rules| rules.gate.max_targets = 7, SCRIPT), same, "unrelated config does not count");
+    let terms = |change: fn(&mut Terms)| {
+        digest(|rules| change(&mut rules.actions.get_mut("restart").expect("configured").terms), SCRIPT)
+    };
+    let others = [
+        digest(|rules| rules.actions.get_mut("restart").expect("configured").kind = command(&[]), SCRIPT),
+        digest(|rules| rules.actions.get_mut("restart").expect("configured").risk = Severity::High, SCRIPT),
+        digest(|rules| rules.gate.dry_run = true, SCRIPT),
+        digest(|_| {}, "0 anomaly cart a\n 1 propose i1 restart"),
+        digest(|_| {}, "0 anomaly shop b\n 1 propose i1 restart"),
+        digest(|_| {}, "0 anomaly shop a high\n 1 propose i1 restart"),
+        digest(|_| {}, "0 anomaly shop a\n 1 propose i1 flush"),
+        terms(|terms| terms.quorum = vec![Quorum { count: 2, of: None }]),
+        terms(|terms| terms.approvers = Some(vec!["alice".to_owned()])),
+        terms(|terms| terms.allow_own = true),
+        terms(|terms| terms.require_reason = true),
+        terms(|terms| terms.deadline = minutes(6)),
+    ];
+    for (at, other) in others.iter().enumerate() {
+        assert_ne!(*other, same, "the {at}. change");
+        assert_eq!(others.iter().filter(|digest| *digest == other).count(), 1, "the {at}. change");
+    }
+}
+
+#[test]
+fn nobody_is_asked_about_what_could_not_be_run() {
+    let rules = with(|rules| {
+        rules.actions.get_mut("restart").expect("configured").kind = command(&["{service}"]);
+    });
+    let world = steps_of(rules, "0 anomaly --force a\n 1 propose i1 restart");
+    assert!(world.book.requests().is_empty());
+    let last = world.journal.last().expect("a journal");
+    assert!(last.contains("proposal_refused") && last.contains("for an option"), "{last}");
+}
