@@ -8,7 +8,7 @@ use crate::script::check_after;
 use crate::world::minutes;
 
 /// Mode `auto`, where two fixes in a row earn it up to medium. Nothing passes otherwise.
-fn earning(mode: Mode) -> impl FnOnce(&mut Rules) {
+pub(crate) fn earning(mode: Mode) -> impl FnOnce(&mut Rules) {
     move |rules| {
         rules.watches.get_mut("web").expect("configured").mode = mode;
         rules.gate.relapse_within = minutes(10);
@@ -22,7 +22,7 @@ fn earning(mode: Mode) -> impl FnOnce(&mut Rules) {
 }
 
 /// What is played before each scenario: nobody did anything for an hour, then somebody approved two repairs that helped.
-const PROVEN: &str = "
+pub(crate) const PROVEN: &str = "
     0 anomaly old a
     60 ended old a recovered
     100 anomaly a x

@@ -6,12 +6,12 @@ use std::time::Duration;
 use expect_test::expect;
 use serde_json::json;
 use tidegate_domain::event::{
-    Alert, Asked, CloseReason, Event, Fact, Guard, Health, IncidentId, MemberEnd, Origin, Proposal, Question, Refusal,
-    Reply, RequestId, ResolvedAction, RunResult, Sample, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, Event, Fact, Guard, Health, IncidentId, MemberEnd, Message, Origin, Proposal, Question,
+    Refusal, Reply, RequestId, ResolvedAction, RunResult, Sample, TracePoint, Verified, WithdrawReason,
 };
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
-use tidegate_domain::terms::AskedTerms;
+use tidegate_domain::terms::{AskedTerms, Escalation, Quorum};
 use tidegate_domain::time::Timestamp;
 
 use crate::script::{by, evidence};
@@ -96,6 +96,35 @@ fn opened(origin: Origin) -> Fact {
     }
 }
 
+fn terms() -> AskedTerms {
+    AskedTerms {
+        approvers: Some(vec!["alice".to_owned(), "payments".to_owned()]),
+        quorum: vec![Quorum { count: 2, of: None }, Quorum { count: 1, of: Some("payments".to_owned()) }],
+        require_reason: true,
+        allow_own: false,
+        remind_at: Some(START),
+        escalate: Some(Escalation { at: START, to: vec!["leads".to_owned()] }),
+    }
+}
+
+fn message() -> Message {
+    Message { channel: "C0PAY".to_owned(), ts: "1700000000.000100".to_owned() }
+}
+
+fn point() -> TracePoint {
+    let (at, value) = (START, 0.1.into());
+    let nothing = f64::NAN.into();
+    TracePoint {
+        at,
+        value,
+        expected: nothing,
+        lower: nothing,
+        upper: f64::INFINITY.into(),
+        score: nothing,
+        anomalous: true,
+    }
+}
+
 fn guards() -> Vec<Guard> {
     let until = START;
     vec![
@@ -109,6 +138,10 @@ fn guards() -> Vec<Guard> {
         Guard::Cooldown { until },
         Guard::Rate { until },
         Guard::BlastRadius { targets: 3, label: None },
+        Guard::BlastRadius { targets: 2, label: Some("zone".to_owned()) },
+        Guard::BlastRadiusUnknown { error: "no answer".to_owned() },
+        Guard::Maintenance { window: "upgrades".to_owned(), until },
+        Guard::CircuitOpen { runs: 3, until },
         Guard::Paused { by: "bob".to_owned() },
         Guard::Storm,
     ]
@@ -148,6 +181,7 @@ fn facts() -> Vec<Fact> {
             alerts: vec![alert(), Alert { firing: false, ..alert() }],
             caused_by: [].into(),
         },
+        Fact::AlertsChanged { incident: incident(), alerts: vec![], caused_by: ["bob@example.com".to_owned()].into() },
         Fact::SeverityRaised { incident: incident(), severity: Severity::Low },
         Fact::PolicyAsked { incident: incident(), policy_digest: "77aa".to_owned(), asked: asked() },
         Fact::PolicyAsked {
@@ -160,9 +194,33 @@ fn facts() -> Vec<Fact> {
         Fact::ProposalObserved { incident: incident(), proposal: proposal(http()) },
         Fact::IncidentJoined { incident: incident(), request: request() },
         Fact::RequestOpened { request: request(), incident: incident(), proposal: proposal(command()) },
+        Fact::RequestOpened {
+            request: request(),
+            incident: incident(),
+            proposal: Box::new(Proposal { terms: terms(), ..*proposal(http()) }),
+        },
         Fact::RequestAnnounced { request: request(), via: "slack".to_owned(), message: None, stage: None },
+        Fact::RequestAnnounced {
+            request: request(),
+            via: "slack:C0PAY".to_owned(),
+            message: Some(message()),
+            stage: Some("pending".to_owned()),
+        },
+        Fact::RequestTold { request: request(), via: "slack:C0PAY".to_owned(), stage: "pending_1".to_owned() },
+        Fact::RequestReminded { request: request() },
+        Fact::RequestEscalated { request: request(), to: vec!["leads".to_owned()] },
+        Fact::ApprovalGiven {
+            request: request(),
+            by: by("alice"),
+            digest: "d".repeat(64),
+            reason: Some("known bug".to_owned()),
+            missing: terms().quorum,
+        },
+        Fact::RosterChanged { group: "oncall".to_owned(), members: ["alice".to_owned(), "bob".to_owned()].into() },
+        Fact::SeriesTraced { incident: incident(), series: series("shop", "a"), points: vec![point()] },
         Fact::RequestApproved { request: request(), by: by("alice"), digest: "d".repeat(64), reason: None },
         Fact::RequestAutoApproved { request: request(), level: Severity::Low, limit: Severity::Medium, earned: None },
+        Fact::RequestAutoApproved { request: request(), level: Severity::High, limit: Severity::High, earned: Some(5) },
         Fact::RequestDenied { request: request(), by: by("bob"), digest: String::new(), reason },
         Fact::RequestExpired { request: request(), retry_at: START },
         Fact::RequestWithdrawn { request: request(), reason: WithdrawReason::IncidentClosed },
@@ -246,6 +304,7 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"alert","route":"","group_key":"{}:{alertname=\"Slow\"}","labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
         {"at":1700000000000,"kind":"member_joined","incident":"i7","evidence":{"series":{"pod":"b","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]}}
         {"at":1700000000000,"kind":"alerts_changed","incident":"i7","alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true},{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":false}]}
+        {"at":1700000000000,"kind":"alerts_changed","incident":"i7","alerts":[],"caused_by":["bob@example.com"]}
         {"at":1700000000000,"kind":"severity_raised","incident":"i7","severity":"low"}
         {"at":1700000000000,"kind":"policy_asked","incident":"i7","policy_digest":"77aa","questions":[{"expr":"up == 0","reply":"answered","samples":[{"labels":{"pod":"a"},"at":1700000000000,"value":0.1},{"labels":{"pod":"a"},"at":1700000000000,"value":"NaN"},{"labels":{"pod":"a"},"at":1700000000000,"value":"+Inf"}]},{"expr":"up == 1","reply":"answered","samples":[]},{"expr":"nonsense(","reply":"failed","error":"bad_data"},{"expr":"sum(","cut_from":5000,"reply":"refused","reason":"too long"}],"unlisted":3}
         {"at":1700000000000,"kind":"policy_asked","incident":"i7","policy_digest":"77aa","questions":[{"expr":"up == 0","reply":"answered","samples":[{"labels":{"pod":"a"},"at":1700000000000,"value":0.1},{"labels":{"pod":"a"},"at":1700000000000,"value":"NaN"},{"labels":{"pod":"a"},"at":1700000000000,"value":"+Inf"}]},{"expr":"up == 1","reply":"answered","samples":[]},{"expr":"nonsense(","reply":"failed","error":"bad_data"},{"expr":"sum(","cut_from":5000,"reply":"refused","reason":"too long"}]}
@@ -254,9 +313,18 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"proposal_observed","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"http","url":"http://127.0.0.1:8080/admin","method":"POST","headers":{"x-kind":"kind"},"bearer_token_file":null},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2,"terms":{"approvers":null,"quorum":[{"count":1,"of":null}],"require_reason":false,"allow_own":true,"remind_at":null,"escalate":null}}}
         {"at":1700000000000,"kind":"incident_joined","incident":"i7","request":"r12-9f3a"}
         {"at":1700000000000,"kind":"request_opened","request":"r12-9f3a","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"command","program":"/usr/bin/kubectl","args":["restart","{service}"],"env":{"LANG":"C"}},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2,"terms":{"approvers":null,"quorum":[{"count":1,"of":null}],"require_reason":false,"allow_own":true,"remind_at":null,"escalate":null}}}
+        {"at":1700000000000,"kind":"request_opened","request":"r12-9f3a","incident":"i7","proposal":{"action":{"name":"scale","spec":{"kind":"http","url":"http://127.0.0.1:8080/admin","method":"POST","headers":{"x-kind":"kind"},"bearer_token_file":null},"target":{"service":"shop"},"arguments":{"fast":true,"replicas":3,"share":0.1,"zone":"a"},"risk":"high","timeout":30000,"idempotent":true,"dry_run":false,"verify":{"settle":60000,"within":600000,"healthy_for":3,"require":["up == 1"]}},"summary":"scale the shop","rationale":"\"quotes\", größer & <b>","policy_digest":"77aa","shown":["web {service=\"shop\"}"],"digest":"9f3a00","deadline":1700000300000,"start_within":120500,"earlier":2,"terms":{"approvers":["alice","payments"],"quorum":[{"count":2,"of":null},{"count":1,"of":"payments"}],"require_reason":true,"allow_own":false,"remind_at":1700000000000,"escalate":{"at":1700000000000,"to":["leads"]}}}}
         {"at":1700000000000,"kind":"request_announced","request":"r12-9f3a","via":"slack"}
-        {"at":1700000000000,"kind":"request_approved","request":"r12-9f3a","by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"}}
+        {"at":1700000000000,"kind":"request_announced","request":"r12-9f3a","via":"slack:C0PAY","message":{"channel":"C0PAY","ts":"1700000000.000100"},"stage":"pending"}
+        {"at":1700000000000,"kind":"request_told","request":"r12-9f3a","via":"slack:C0PAY","stage":"pending_1"}
+        {"at":1700000000000,"kind":"request_reminded","request":"r12-9f3a"}
+        {"at":1700000000000,"kind":"request_escalated","request":"r12-9f3a","to":["leads"]}
+        {"at":1700000000000,"kind":"approval_given","request":"r12-9f3a","by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"},"digest":"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd","reason":"known bug","missing":[{"count":2,"of":null},{"count":1,"of":"payments"}]}
+        {"at":1700000000000,"kind":"roster_changed","group":"oncall","members":["alice","bob"]}
+        {"at":1700000000000,"kind":"series_traced","incident":"i7","series":{"pod":"a","service":"shop"},"points":[{"at":1700000000000,"value":0.1,"expected":"NaN","lower":"NaN","upper":"+Inf","score":"NaN","anomalous":true}]}
+        {"at":1700000000000,"kind":"request_approved","request":"r12-9f3a","by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"},"digest":"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"}
         {"at":1700000000000,"kind":"request_auto_approved","request":"r12-9f3a","level":"low","limit":"medium"}
+        {"at":1700000000000,"kind":"request_auto_approved","request":"r12-9f3a","level":"high","limit":"high","earned":5}
         {"at":1700000000000,"kind":"request_denied","request":"r12-9f3a","by":{"approver":"bob","surface":"http","address":"10.0.0.1:9"},"reason":"because"}
         {"at":1700000000000,"kind":"request_expired","request":"r12-9f3a","retry_at":1700000000000}
         {"at":1700000000000,"kind":"request_withdrawn","request":"r12-9f3a","reason":"incident_closed"}
@@ -291,6 +359,10 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"cooldown","until":1700000000000}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"rate","until":1700000000000}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"blast_radius","targets":3}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"blast_radius","targets":2,"label":"zone"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"blast_radius_unknown","error":"no answer"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"maintenance","window":"upgrades","until":1700000000000}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"circuit_open","runs":3,"until":1700000000000}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"paused","by":"bob"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"storm"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"not_active"},"retry_at":1700000000000}
@@ -303,6 +375,10 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"cooldown","until":1700000000000},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"rate","until":1700000000000},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"blast_radius","targets":3},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"blast_radius","targets":2,"label":"zone"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"blast_radius_unknown","error":"no answer"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"maintenance","window":"upgrades","until":1700000000000},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"circuit_open","runs":3,"until":1700000000000},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"paused","by":"bob"},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"storm"},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_finished","request":"r12-9f3a","result":"succeeded","output":"line\n\u001b[0m"}
@@ -316,6 +392,29 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"verification_finished","request":"r12-9f3a","outcome":"ineffective","reason":"seen"}
         {"at":1700000000000,"kind":"verification_finished","request":"r12-9f3a","outcome":"inconclusive","reason":"seen"}
     "#]].assert_eq(&(lines.join("\n") + "\n"));
+}
+
+/// What was stored before requests had terms, people groups, and messages a stage.
+const WITHOUT_TERMS: &str = include_str!("journals/without-terms.jsonl");
+
+#[test]
+fn old_lines_are_still_read_and_mean_what_they_meant() {
+    let mut book = tidegate_domain::book::Book::default();
+    let rules = crate::world::rules();
+    for line in WITHOUT_TERMS.lines() {
+        let event: Event = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        book.apply(&event);
+        if let Fact::RequestOpened { .. } = event.fact {
+            // It goes on waiting for one yes, of anybody who may decide now.
+            let deciders = tidegate_domain::decide::deciders(&book, &rules, &request());
+            assert_eq!(deciders, ["alice", "bob"]);
+            assert_eq!(tidegate_domain::decide::missing(&book, &rules, &request()), [Quorum::default()]);
+            assert_eq!(tidegate_domain::owed::next_deadline(&book, &rules, START), Some(proposal(http()).deadline));
+        }
+    }
+    let request = book.request(&request()).expect("it was opened");
+    assert_eq!(request.proposal.terms, AskedTerms::default());
+    assert_eq!(book.untold_requests().count(), 0, "nobody is told news of long ago");
 }
 
 #[test]

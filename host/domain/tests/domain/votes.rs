@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_domain::book::Request;
-use tidegate_domain::event::{Event, Fact, Proposal, RequestId};
+use tidegate_domain::event::{Event, Fact, Proposal, RequestId, RunResult, Verified};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::people::{People, Role};
 use tidegate_domain::terms::Quorum;
@@ -74,6 +74,35 @@ pub(crate) fn check(before: &World, events: &[Event]) {
             let again = request.yeses.iter().any(|yes| yes.by.approver == *who);
             let counted = again && admitted(before, request, who).0;
             assert!(!counted, "{who} was counted twice for {id}");
+        }
+    }
+}
+
+/// Holds what passed because it had proved itself against what had been found of earlier repairs.
+pub(crate) fn check_earned(events: &[Event]) {
+    let (mut trades, mut rows) = (BTreeMap::new(), BTreeMap::<_, u32>::new());
+    let mut incidents = BTreeMap::new();
+    for Event { fact, .. } in events {
+        match fact {
+            Fact::IncidentOpened { incident, origin, .. } => {
+                incidents.insert(incident, (origin.kind(), origin.name()));
+            }
+            Fact::RequestOpened { request, incident, proposal } => {
+                trades.insert(request, (&proposal.action.name, incidents[incident]));
+            }
+            Fact::VerificationFinished { request, outcome: Verified::Fixed, .. } => {
+                *rows.entry(trades[request]).or_default() += 1;
+            }
+            Fact::VerificationFinished { request, .. } | Fact::FixRevoked { request, .. } => {
+                rows.remove(&trades[request]);
+            }
+            Fact::ExecutionFinished { request, result: RunResult::Failed { .. } | RunResult::Unknown { .. } } => {
+                rows.remove(&trades[request]);
+            }
+            Fact::RequestAutoApproved { request, earned: Some(earned), .. } => {
+                assert_eq!(rows.get(&trades[request]), Some(earned), "{request}");
+            }
+            _ => {}
         }
     }
 }
