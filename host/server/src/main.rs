@@ -31,6 +31,7 @@ mod prometheus;
 mod pulse;
 mod questions;
 mod reload;
+mod roster;
 mod sandboxing;
 mod series_store;
 mod serve;

@@ -28,8 +28,10 @@ macro_rules! labels {
 
 // Below the macro, which it uses.
 mod guests;
+mod slack;
 
 pub(crate) use guests::GuestMetrics;
+pub(crate) use slack::SlackMetrics;
 
 labels! {
     Kind { kind }
@@ -51,6 +53,8 @@ pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     /// All that is about single guests.
     pub(crate) guests: GuestMetrics,
+    /// All that is about Slack.
+    pub(crate) slack: SlackMetrics,
     config_ok: Gauge,
     config_at: Gauge<f64, AtomicU64>,
     events: Family<Kind, Counter>,
@@ -75,6 +79,7 @@ pub(crate) struct Metrics {
     untraced: Counter,
     incidents_open: Gauge,
     approvals_pending: Gauge,
+    requests_undelivered: Gauge,
     paused: Gauge,
     storm: Gauge,
 }
@@ -85,6 +90,7 @@ impl Metrics {
         let metrics = Metrics {
             registry: Mutex::new(Registry::with_prefix("tidegate")),
             guests: GuestMetrics::default(),
+            slack: SlackMetrics::default(),
             config_ok: Gauge::default(),
             config_at: Gauge::default(),
             events: Family::default(),
@@ -109,6 +115,7 @@ impl Metrics {
             untraced: Counter::default(),
             incidents_open: Gauge::default(),
             approvals_pending: Gauge::default(),
+            requests_undelivered: Gauge::default(),
             paused: Gauge::default(),
             storm: Gauge::default(),
         };
@@ -147,6 +154,7 @@ impl Metrics {
         r.register("absent_groups", "Groups that stopped coming", self.absent.clone());
         r.register("swap_duration_seconds", "Giving a watch other detectors or rules", self.swap_seconds.clone());
         self.guests.register(r);
+        self.slack.register(r);
         r.register("notifications", "Messages and alerts sent, by result", self.notifications.clone());
         r.register("webhook_deliveries", "Deliveries from Alertmanager, by result", self.webhooks.clone());
         r.register("refused_credentials", "Requests with a wrong or missing token", self.refused_logins.clone());
@@ -154,6 +162,11 @@ impl Metrics {
         r.register("incidents_untraced", "Incidents of which there is no chart for now", self.untraced.clone());
         r.register("incidents_open", "Incidents open now", self.incidents_open.clone());
         r.register("approvals_pending", "Requests that wait for a person", self.approvals_pending.clone());
+        r.register(
+            "requests_undelivered",
+            "Requests that wait for a person, and nobody could be told",
+            self.requests_undelivered.clone(),
+        );
         r.register("paused", "1 while somebody has paused all repairs", self.paused.clone());
         r.register("storm", "1 while a storm holds every proposal", self.storm.clone());
     }
@@ -279,6 +292,11 @@ impl Metrics {
     /// There was no room to trace one more incident.
     pub(crate) fn count_untraced(&self) {
         self.untraced.inc();
+    }
+
+    /// How many requests nobody could be told of.
+    pub(crate) fn undelivered(&self, requests: usize) {
+        self.requests_undelivered.set(i64::try_from(requests).unwrap_or(i64::MAX));
     }
 
     /// Alertmanager delivered something.

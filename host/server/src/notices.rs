@@ -1,6 +1,9 @@
-//! The host's own alerts in Alertmanager: one for each anomaly that is an incident, as long as it lasts.
+//! The host's own alerts in Alertmanager: one for each anomaly that is an incident, as long as it lasts, and one for each
+//! request that reaches nobody.
 //!
 //! Computed from the book, so a restart goes on where it was. An alert that came from Alertmanager is not sent back.
+
+mod undelivered;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +18,7 @@ use crate::alertmanager::{AlertBoard, Client, OutgoingAlert, fingerprint};
 use crate::clock;
 use crate::host::Host;
 use crate::setup::Setup;
+use undelivered::Undelivered;
 
 /// How often the book is compared with what stands in Alertmanager; a minute is when alerts are repeated.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +28,7 @@ const LATELY: Duration = Duration::from_secs(15 * 60);
 /// Runs until the host stops. Open incidents' alerts are left standing: they lapse by themselves.
 pub(crate) async fn run(host: Arc<Host>) {
     let mut board = AlertBoard::default();
+    let mut undelivered = Undelivered::default();
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut told = None;
@@ -33,9 +38,11 @@ pub(crate) async fn run(host: Arc<Host>) {
             _ = ticks.tick() => {}
         }
         let setup = host.setup();
+        undelivered.compare(&host, &setup);
         let Some(alertmanager) = &setup.alertmanager else { continue };
         compare(&host, &setup, &mut board);
         let failed = send(&host, alertmanager, &mut board).await;
+        let failed = failed.or(send(&host, alertmanager, undelivered.board()).await);
         match (&failed, &told) {
             (Some(error), _) if failed != told => {
                 tracing::error!(error, "alerts could not be sent to Alertmanager; trying again");
@@ -47,7 +54,7 @@ pub(crate) async fn run(host: Arc<Host>) {
     }
 }
 
-fn compare(host: &Host, setup: &Setup, board: &mut AlertBoard) {
+fn compare(host: &Host, setup: &Setup, board: &mut AlertBoard<IncidentId>) {
     let now = clock::now();
     let book = host.keeper.book();
     for incident in book.incidents() {
@@ -70,9 +77,9 @@ fn compare(host: &Host, setup: &Setup, board: &mut AlertBoard) {
 }
 
 /// Returns what went wrong, for the log.
-async fn send(host: &Host, alertmanager: &Client, board: &mut AlertBoard) -> Option<String> {
+async fn send<Id: Clone + PartialEq>(host: &Host, alertmanager: &Client, board: &mut AlertBoard<Id>) -> Option<String> {
     let now = clock::now();
-    let (incidents, alerts): (Vec<IncidentId>, Vec<OutgoingAlert>) = board.due(now).into_iter().unzip();
+    let (about, alerts): (Vec<Id>, Vec<OutgoingAlert>) = board.due(now).into_iter().unzip();
     if alerts.is_empty() {
         return None;
     }
@@ -81,7 +88,7 @@ async fn send(host: &Host, alertmanager: &Client, board: &mut AlertBoard) -> Opt
     match answer {
         Ok(refused) => {
             // A refused alert would be refused again; it comes back with the next repetition.
-            board.sent(&incidents, now);
+            board.sent(&about, now);
             refused.first().map(|(alert, error)| format!("{} was refused: {error}", alert.labels))
         }
         Err(error) => Some(error.to_string()),

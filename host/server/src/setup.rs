@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::config::{self, Config, SlackPosting};
+use crate::config::Config;
 use crate::consult::Policies;
 use crate::guest_folder::LoadedGuests;
-use crate::http_client::{HttpClientOptions, HttpOptionsError};
+use crate::http_client::HttpOptionsError;
 use crate::{alertmanager, prometheus, slack};
 
 /// A config with all that was made of it. Cheap to clone.
@@ -23,7 +23,7 @@ pub(crate) struct Setup {
     pub(crate) policies: Arc<Policies>,
     pub(crate) prometheus: Arc<prometheus::Client>,
     pub(crate) alertmanager: Option<Arc<alertmanager::Client>>,
-    pub(crate) slack: Option<Arc<slack::IncomingWebhook>>,
+    pub(crate) slack: Option<Arc<slack::Workspace>>,
     /// What the listener proves itself with; None where it speaks plain HTTP.
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
@@ -49,11 +49,8 @@ impl Setup {
             None => None,
         };
         let slack = match &config.slack {
-            Some(config::Slack { posting: SlackPosting::Webhook(url), .. }) => {
-                let http = HttpClientOptions::default().build()?;
-                Some(Arc::new(slack::IncomingWebhook::new(http, url.expose().clone())))
-            }
-            _ => None,
+            Some(slack) => Some(Arc::new(slack::Workspace::new(slack)?)),
+            None => None,
         };
         Ok(Setup {
             config: Arc::new(config),

@@ -1,110 +1,121 @@
-//! Slack by an incoming webhook: one message for each request. Its URL is a secret as a whole, and never logged.
+//! Slack: where people are told of requests, and where they decide about them.
+//!
+//! Outwards there are two ways: a bot, which can change what it has posted, and a plain incoming webhook, which cannot.
+//! Inwards there are two as well: signed requests to this host ([`routes`]), and a WebSocket that this host opens
+//! ([`socket`]). What comes in either way is read by [`inbound`] and carried out by [`deciding`].
 
+mod answer;
+mod api;
+mod command;
+mod deciding;
+mod inbound;
 mod message;
+mod modal;
+mod routes;
+mod signature;
+mod socket;
+mod spark;
+mod text;
+mod webhook;
 
-use std::fmt;
-use std::time::Duration;
-
-use reqwest::{Method, Url};
+use reqwest::Url;
 use serde_json::Value;
+use tidegate_domain::event::Message;
 
-pub(crate) use message::request_message;
+use crate::config::{self, SlackPosting};
+use crate::http_client::{HttpClientOptions, HttpOptionsError, Secret};
 
-use crate::http_client::{HttpClient, SecretError, TransportError, read_start};
+pub(crate) use api::{Api, SlackError};
+pub(crate) use message::Card;
+pub(crate) use routes::router;
+pub(crate) use socket::run;
+pub(crate) use text::{code, date, line};
 
-/// How long Slack may take. A message is tried again, so waiting longer gains nothing.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Slack's errors are single words.
-const MOST_ERROR: usize = 200;
+use answer::Answers;
+use webhook::IncomingWebhook;
 
-/// Why a message did not arrive.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SlackError {
-    /// It could not be sent, or nobody knows whether it arrived.
-    #[error("the message could not be sent to Slack: {0}")]
-    Transport(#[from] TransportError),
-    /// A header of it could not be read.
-    #[error("the message to Slack could not be made: {0}")]
-    Secret(#[from] SecretError),
-    /// Slack did not take it.
-    #[error("Slack answered {status}: {said}; see the webhook's URL and its channel")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The beginning of the answer, such as `invalid_blocks` or `no_service`.
-        said: String,
-    },
+/// What buttons and dialogs call themselves.
+mod action_id {
+    pub(super) const APPROVE: &str = "approve";
+    pub(super) const DENY: &str = "deny";
 }
 
-/// A channel of Slack that can be posted to.
-pub(crate) struct IncomingWebhook {
-    http: HttpClient,
-    url: Url,
+/// One workspace, as the config has it.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) api: Api,
+    posting: Posting,
+    answers: Answers,
+    signing_secret: Option<Secret>,
+    team_id: Option<String>,
+    app_token: Option<Secret>,
 }
 
-impl IncomingWebhook {
-    /// Posts to `url`.
-    pub(crate) fn new(http: HttpClient, url: Url) -> IncomingWebhook {
-        IncomingWebhook { http, url }
-    }
-
-    /// Posts one message.
-    pub(crate) async fn post(&self, message: &Value) -> Result<(), SlackError> {
-        let request = self.http.request(Method::POST, self.url.clone())?.timeout(TIMEOUT).json(message);
-        let response = request.send().await.map_err(TransportError::from)?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let said = read_start(response, MOST_ERROR).await?.trim().to_owned();
-        Err(SlackError::Refused { status: status.as_u16(), said })
-    }
+#[derive(Debug)]
+enum Posting {
+    Webhook(IncomingWebhook),
+    Bot { token: Secret, channel: String },
 }
 
-impl fmt::Debug for IncomingWebhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IncomingWebhook(<secret>)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::StatusCode;
-    use axum::routing::post;
-    use axum::{Json, Router};
-    use serde_json::json;
-
-    use super::*;
-    use crate::http_client::HttpClientOptions;
-    use crate::http_client::tests::{refused, serve, serve_raw};
-
-    fn webhook(base: &str) -> IncomingWebhook {
-        let url = Url::parse(&format!("{base}/services/T0/B0/verysecret")).unwrap();
-        IncomingWebhook::new(HttpClientOptions::default().build().unwrap(), url)
-    }
-
-    #[tokio::test]
-    async fn messages_arrive_as_json() {
-        let take = |Json(message): Json<Value>| async move {
-            if message == json!({ "text": "ü" }) { (StatusCode::OK, "ok") } else { (StatusCode::BAD_REQUEST, "other") }
+impl Workspace {
+    /// Makes what the config asks for.
+    pub(crate) fn new(config: &config::Slack) -> Result<Workspace, HttpOptionsError> {
+        // Whoever redirects elsewhere would be given what is meant for Slack.
+        let http = HttpClientOptions { follow_redirects: false, ..HttpClientOptions::default() }.build()?;
+        let posting = match &config.posting {
+            SlackPosting::Webhook(url) => Posting::Webhook(IncomingWebhook::new(http.clone(), url.expose().clone())),
+            SlackPosting::Bot { token, channel } => Posting::Bot { token: token.clone(), channel: channel.clone() },
         };
-        let base = serve(Router::new().route("/services/T0/B0/verysecret", post(take))).await;
-        webhook(&base).post(&json!({ "text": "ü" })).await.unwrap();
+        Ok(Workspace {
+            answers: Answers::new(http.clone(), config.response_hosts.clone()),
+            api: Api::new(http, config.api_url.clone()),
+            posting,
+            signing_secret: config.signing_secret.clone(),
+            team_id: config.team_id.clone(),
+            app_token: config.app_token.clone(),
+        })
     }
 
-    #[tokio::test]
-    async fn no_error_holds_the_url() {
-        let gone = serve(Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "no_service\n") })).await;
-        for (base, said) in [
-            (gone, "Slack answered 404: no_service;".to_owned()),
-            (refused().await, "cannot connect".to_owned()),
-            (serve_raw(Vec::new()).await, "the connection broke".to_owned()),
-        ] {
-            let webhook = webhook(&base);
-            let error = webhook.post(&json!({})).await.unwrap_err();
-            let shown = format!("{error} {error:?} {webhook:?}");
-            assert!(shown.contains(&said), "{shown}");
-            assert!(!shown.contains("verysecret"), "{shown}");
+    /// The bot's token, where there is a bot.
+    pub(crate) fn bot(&self) -> Option<&Secret> {
+        match &self.posting {
+            Posting::Bot { token, .. } => Some(token),
+            Posting::Webhook(_) => None,
         }
     }
+
+    /// The channel that is told of everything; None where only Slack knows which one that is.
+    pub(crate) fn channel(&self) -> Option<&str> {
+        match &self.posting {
+            Posting::Bot { channel, .. } => Some(channel),
+            Posting::Webhook(_) => None,
+        }
+    }
+
+    /// True where Slack can reach this host, one way or the other.
+    pub(crate) fn is_answerable(&self) -> bool {
+        self.team_id.is_some() && (self.signing_secret.is_some() || self.app_token.is_some())
+    }
+
+    /// Posts a message: into `channel`, or where the webhook leads; below `thread` where there is one. Returned is what it
+    /// can be changed by.
+    pub(crate) async fn post(
+        &self,
+        channel: Option<&str>,
+        message: &Value,
+        thread: Option<&str>,
+    ) -> Result<Option<Message>, SlackError> {
+        match &self.posting {
+            Posting::Webhook(webhook) => webhook.post(message).await.map(|()| None),
+            Posting::Bot { token, channel: main } => {
+                self.api.post(token, channel.unwrap_or(main), message, thread).await.map(Some)
+            }
+        }
+    }
+}
+
+/// True for a URL that may be called without TLS: it does not leave this machine.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidegate_domain::event::IncidentId;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
@@ -16,18 +15,24 @@ const STANDS: Duration = Duration::from_secs(4 * 60);
 /// A resolved alert goes on being sent for this long, for an Alertmanager that was away.
 const KEEP_RESOLVED: Duration = Duration::from_secs(15 * 60);
 
-/// The alerts of this host's own incidents.
+/// The alerts about this host's own affairs: incidents, requests.
 ///
 /// Kept by labels, which are an alert's identity: when a group breaks again while its last incident is still being
 /// resolved, the two would otherwise take turns in Alertmanager.
-#[derive(Debug, Default)]
-pub(crate) struct AlertBoard {
-    alerts: BTreeMap<Labels, Posted>,
+#[derive(Debug)]
+pub(crate) struct AlertBoard<Id> {
+    alerts: BTreeMap<Labels, Posted<Id>>,
+}
+
+impl<Id> Default for AlertBoard<Id> {
+    fn default() -> AlertBoard<Id> {
+        AlertBoard { alerts: BTreeMap::new() }
+    }
 }
 
 #[derive(Debug)]
-struct Posted {
-    incident: IncidentId,
+struct Posted<Id> {
+    about: Id,
     alert: OutgoingAlert,
     state: State,
     sent_at: Option<Timestamp>,
@@ -41,12 +46,12 @@ enum State {
     Resolved(Timestamp),
 }
 
-impl AlertBoard {
-    /// An incident is open. With other labels than before, because its severity rose for example, it is another alert,
+impl<Id: Clone + PartialEq> AlertBoard<Id> {
+    /// An incident, or what else it is about, is open. With other labels than before, because its severity rose for example, it is another alert,
     /// and the one before is resolved.
-    pub(crate) fn raise(&mut self, incident: &IncidentId, alert: OutgoingAlert) {
+    pub(crate) fn raise(&mut self, about: &Id, alert: OutgoingAlert) {
         if let Some(standing) = self.alerts.get(&alert.labels) {
-            let same = standing.incident == *incident;
+            let same = standing.about == *about;
             let firing = standing.state == State::Firing;
             let said = same && firing && standing.alert.annotations == alert.annotations;
             let (theirs, ours) = (standing.alert.starts_at, alert.starts_at);
@@ -55,19 +60,19 @@ impl AlertBoard {
                 return;
             }
         }
-        for posted in self.alerts.values_mut().filter(|posted| posted.incident == *incident) {
+        for posted in self.alerts.values_mut().filter(|posted| posted.about == *about) {
             if posted.state == State::Firing && posted.alert.labels != alert.labels {
                 posted.state = State::Replaced;
                 posted.sent_at = None;
             }
         }
-        let posted = Posted { incident: incident.clone(), alert, state: State::Firing, sent_at: None };
+        let posted = Posted { about: about.clone(), alert, state: State::Firing, sent_at: None };
         self.alerts.insert(posted.alert.labels.clone(), posted);
     }
 
-    /// An incident is closed, at this time. Unknown ones are none of ours, or long forgotten.
-    pub(crate) fn resolve(&mut self, incident: &IncidentId, at: Timestamp) {
-        for posted in self.alerts.values_mut().filter(|posted| posted.incident == *incident) {
+    /// It is over, since this time. Unknown ones are none of ours, or long forgotten.
+    pub(crate) fn resolve(&mut self, about: &Id, at: Timestamp) {
+        for posted in self.alerts.values_mut().filter(|posted| posted.about == *about) {
             if !matches!(posted.state, State::Resolved(_)) {
                 posted.state = State::Resolved(at);
                 posted.sent_at = None;
@@ -75,13 +80,13 @@ impl AlertBoard {
         }
     }
 
-    /// Is an alert of this incident on the board?
-    pub(crate) fn knows(&self, incident: &IncidentId) -> bool {
-        self.alerts.values().any(|posted| posted.incident == *incident)
+    /// Is an alert about this on the board?
+    pub(crate) fn knows(&self, about: &Id) -> bool {
+        self.alerts.values().any(|posted| posted.about == *about)
     }
 
     /// What is to be sent now, with the time until which it stands.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(IncidentId, OutgoingAlert)> {
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<(Id, OutgoingAlert)> {
         for posted in self.alerts.values_mut().filter(|posted| posted.state == State::Replaced) {
             posted.state = State::Resolved(now);
         }
@@ -89,21 +94,24 @@ impl AlertBoard {
             State::Resolved(at) => now.since(at) < KEEP_RESOLVED,
             State::Firing | State::Replaced => true,
         });
-        let rested = |posted: &&Posted| posted.sent_at.is_none_or(|sent| now.since(sent) >= RESEND);
+        let rested = |posted: &&Posted<Id>| posted.sent_at.is_none_or(|sent| now.since(sent) >= RESEND);
         let due = self.alerts.values().filter(rested).map(|posted| {
             let ends_at = match posted.state {
                 State::Resolved(at) => at,
                 State::Firing | State::Replaced => now.plus(STANDS),
             };
-            (posted.incident.clone(), OutgoingAlert { ends_at, ..posted.alert.clone() })
+            (posted.about.clone(), OutgoingAlert { ends_at, ..posted.alert.clone() })
         });
         due.collect()
     }
 
-    /// The alerts of these incidents that were due were sent.
-    pub(crate) fn sent<'a>(&mut self, incidents: impl IntoIterator<Item = &'a IncidentId>, now: Timestamp) {
-        for incident in incidents {
-            for posted in self.alerts.values_mut().filter(|posted| posted.incident == *incident) {
+    /// The alerts about these that were due were sent.
+    pub(crate) fn sent<'a>(&mut self, all: impl IntoIterator<Item = &'a Id>, now: Timestamp)
+    where
+        Id: 'a,
+    {
+        for about in all {
+            for posted in self.alerts.values_mut().filter(|posted| posted.about == *about) {
                 if posted.sent_at.is_none_or(|sent| now.since(sent) >= RESEND) {
                     posted.sent_at = Some(now);
                 }
@@ -114,6 +122,8 @@ impl AlertBoard {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_domain::event::IncidentId;
+
     use super::*;
 
     const SECOND: i64 = 1000;
@@ -133,7 +143,7 @@ mod tests {
     }
 
     /// Everything due, as (incident, severity, ends at), and marks it as sent.
-    fn send(board: &mut AlertBoard, now: Timestamp) -> Vec<(String, String, Timestamp)> {
+    fn send(board: &mut AlertBoard<IncidentId>, now: Timestamp) -> Vec<(String, String, Timestamp)> {
         let due = board.due(now);
         board.sent(due.iter().map(|(incident, _)| incident), now);
         let short = |(incident, alert): (IncidentId, OutgoingAlert)| {

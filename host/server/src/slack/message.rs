@@ -1,226 +1,278 @@
-//! What a request looks like in Slack.
+//! What a request looks like in Slack, at every stage of its life.
 //!
 //! Whoever decides must be able to trust the layout: what the host says and what a policy or a label says are kept
-//! apart, and no text from outside can begin a line of its own, mention a channel or leave its place.
+//! apart; see [`text`](super::text).
 
 use serde_json::{Value, json};
-use tidegate_domain::book::{Incident, Request};
-use tidegate_domain::time::Timestamp;
+use tidegate_domain::book::{Approval, Incident, Request, Run};
+use tidegate_domain::event::{DecidedBy, RunResult};
+use tidegate_domain::terms::{Quorum, more};
 
-use crate::clock;
+use super::action_id;
+use super::spark::sparkline;
+use super::text::{MOST_TEXT, code, cut, date, line, plain};
+use crate::story;
 
-/// Slack refuses a text of a section with more than 3,000 characters; an entity of five is one of them.
-const MOST_TEXT: usize = 2_900;
-/// Each line from outside is cut here, so that a long one does not push the others out.
-const MOST_LINE: usize = 600;
 /// Enough to compare with what the command line shows.
 const DIGEST: usize = 12;
+/// So many sections of evidence; Slack takes 50 blocks, and nobody reads more.
+const MOST_SECTIONS: usize = 4;
+/// Slack refuses a confirmation whose text is longer than 300 characters.
+const MOST_CONFIRM: usize = 290;
 
-/// The message of a request: what exactly would run, why, how bad it is, until when, and how to answer.
-pub(crate) fn request_message(request: &Request, incident: &Incident) -> Value {
-    let proposal = &request.proposal;
-    let action = &proposal.action;
-    let id = escape(&request.id.0);
-    let dry_run = if action.dry_run { " (dry run: nothing is carried out)" } else { "" };
-    let what = format!(
-        "*What:* {} on {}, arguments {}\n*Severity:* {}, risk {}\n*Until:* {}",
-        code(&action.name),
-        code(&action.target.to_string()),
-        code(&Value::Object(action.arguments.clone()).to_string()),
-        incident.severity.name(),
-        action.risk.name(),
-        date(proposal.deadline),
-    );
-    let why = format!("*Why, says the policy:*\n> {}\n> {}", line(&proposal.summary), line(&proposal.rationale));
-    let evidence: Vec<String> = proposal.shown.iter().map(|shown| format!("• {}", line(shown))).collect();
-    let how = format!(
-        "`tidegate approve {id}` or `tidegate deny {id} --reason \"...\"`, everything by `tidegate approval show {id}` \
-         · incident {} · digest `{}`",
-        line(&incident.id.0),
-        line(&proposal.digest.chars().take(DIGEST).collect::<String>()),
-    );
-    let mut blocks = vec![section(&format!("*{id}* waits for your decision{dry_run}")), section(&what), section(&why)];
-    // Slack refuses a section without text.
-    if !evidence.is_empty() {
-        blocks.push(section(&evidence.join("\n")));
-    }
-    blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": cut(&how, MOST_TEXT) }] }));
-    json!({
-        // What notifications show, and screen readers read.
-        "text": cut(&format!("{id} waits for your decision{dry_run}: {}", line(&proposal.summary)), MOST_TEXT),
-        "blocks": blocks,
-    })
+/// What a message is made from.
+pub(crate) struct Card<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) incident: &'a Incident,
+    /// Whose yes is missing, as long as it waits.
+    pub(crate) missing: Vec<Quorum>,
+    /// True where Slack can reach this host, so that buttons and commands do something.
+    pub(crate) answerable: bool,
+    /// Where people find this host.
+    pub(crate) page: Option<String>,
 }
 
-fn section(text: &str) -> Value {
+impl Card<'_> {
+    /// The message of a request: what exactly would run, why, how bad it is, until when, and how to answer; later what
+    /// became of it.
+    pub(crate) fn message(&self) -> Value {
+        let (request, waits) = (self.request, self.request.approval == Approval::Pending);
+        let mut blocks = vec![section(&headline(request, true))];
+        let trail = self.trail();
+        if !trail.is_empty() {
+            blocks.push(section(&trail.join("\n")));
+        }
+        blocks.push(section(&self.what()));
+        let proposal = &request.proposal;
+        blocks.push(section(&format!(
+            "*Why, says the policy:*\n> {}\n> {}",
+            line(&proposal.summary),
+            line(&proposal.rationale)
+        )));
+        blocks.extend(self.evidence().iter().map(|text| section(text)));
+        if waits && self.answerable {
+            blocks.push(self.buttons());
+        }
+        blocks.push(
+            json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": cut(&self.how(), MOST_TEXT) }] }),
+        );
+        json!({ "text": self.notification(), "blocks": blocks })
+    }
+
+    /// What notifications show and screen readers read.
+    fn notification(&self) -> String {
+        cut(&format!("{}: {}", headline(self.request, false), line(&self.request.proposal.summary)), MOST_TEXT)
+    }
+
+    /// For where what was posted cannot be changed: the latest news of a request in one line. None where it is not worth
+    /// another message.
+    pub(crate) fn news(&self) -> Option<Value> {
+        let over = match (&self.request.approval, &self.request.run) {
+            (Approval::Pending, _) => self.request.escalated.is_some() && self.request.yeses.is_empty(),
+            (_, Run::Running { .. } | Run::Lost { .. }) => false,
+            _ => !self.request.is_verifying(),
+        };
+        let mut lines = vec![headline(self.request, true)];
+        lines.extend(self.trail().pop());
+        over.then(|| json!({ "text": self.notification(), "blocks": [section(&lines.join("\n"))] }))
+    }
+
+    /// What would run, how bad it is, and who decides until when.
+    fn what(&self) -> String {
+        let (proposal, action) = (&self.request.proposal, &self.request.proposal.action);
+        let mut lines = vec![
+            format!(
+                "*What:* {} on {}, arguments {}",
+                code(&action.name),
+                code(&action.target.to_string()),
+                code(&Value::Object(action.arguments.clone()).to_string()),
+            ),
+            format!("*Severity:* {}, risk {}", self.incident.severity.name(), action.risk.name()),
+        ];
+        if let Some(approvers) = &proposal.terms.approvers {
+            lines.push(format!("*Asked:* {}", line(&approvers.join(", "))));
+        }
+        if self.request.approval == Approval::Pending {
+            if proposal.terms.quorum != [Quorum::default()] {
+                let needed: Vec<String> = proposal.terms.quorum.iter().map(story::needed).collect();
+                lines.push(format!("*Needs a yes of:* {}", line(&needed.join(", "))));
+            }
+            lines.push(format!("*Until:* {}", date(proposal.deadline)));
+        }
+        lines.join("\n")
+    }
+
+    /// What happened to it so far, oldest first.
+    fn trail(&self) -> Vec<String> {
+        let request = self.request;
+        let mut lines = Vec::new();
+        for yes in &request.yeses {
+            lines.push(format!("*Yes* of {}, {}{}", who(&yes.by), date(yes.at), because(yes.reason.as_deref())));
+        }
+        match &request.approval {
+            Approval::Pending => {
+                if !request.yeses.is_empty() {
+                    lines.push(format!("*Still needed:* {}", line(&more(&self.missing))));
+                }
+                if let Some((at, to)) = &request.escalated {
+                    lines.push(format!("*Escalated* {}: {} may decide as well", date(*at), line(&to.join(", "))));
+                }
+            }
+            Approval::Approved { by: Some(_), .. } => {}
+            Approval::Approved { at, by: None } => {
+                lines.push(format!("*Passed by itself* {}, as the config allows", date(*at)));
+            }
+            Approval::Denied { at, by, reason } => {
+                lines.push(format!("*No* of {}, {}{}", who(by), date(*at), because(Some(reason))));
+            }
+            Approval::Expired { at } => lines.push(format!("*Expired* {}: no answer in time means no", date(*at))),
+            Approval::Withdrawn { at, .. } => {
+                lines.push(format!("*Withdrawn* {}: the incident ended by itself", date(*at)));
+            }
+        }
+        lines.extend(self.run());
+        if let Some(verification) = &request.verification {
+            lines.push(match &verification.outcome {
+                Some((at, _, reason)) => format!("*Watched* until {}: {}", date(*at), line(reason)),
+                None => format!("*Watched* until {}, whether it helped", date(verification.until)),
+            });
+            if verification.revoked {
+                lines.push("*Not fixed after all:* the same trouble came back".to_owned());
+            }
+        }
+        lines
+    }
+
+    fn run(&self) -> Option<String> {
+        Some(match &self.request.run {
+            Run::NotStarted => return None,
+            Run::Refused { at, guard } => format!("*Not carried out* {}: {}", date(*at), line(&story::guarded(guard))),
+            Run::Running { at, .. } => format!("*Started* {}", date(*at)),
+            Run::Lost { .. } => "*Lost from sight* when the host stopped".to_owned(),
+            Run::Finished { at, result, .. } => match result {
+                RunResult::Succeeded { .. } => format!("*Ran* {} and reported success", date(*at)),
+                RunResult::Failed { error } => format!("*Failed* {}: {}", date(*at), line(error)),
+                RunResult::Unknown { error } => {
+                    format!("*Unknown whether it worked* {}: {}", date(*at), line(error))
+                }
+                RunResult::DryRun => format!("*Dry run* {}: nothing was carried out", date(*at)),
+            },
+        })
+    }
+
+    /// What was seen, one line a fact, in as many sections as it takes: none of them is cut to make room for another.
+    fn evidence(&self) -> Vec<String> {
+        let mut facts: Vec<String> =
+            self.request.proposal.shown.iter().map(|shown| format!("• {}", line(shown))).collect();
+        facts.extend(self.incident.worst().and_then(|worst| sparkline(&worst.window)).map(|s| format!("• recent {s}")));
+        let mut sections: Vec<String> = Vec::new();
+        for (told, fact) in facts.iter().enumerate() {
+            let room = |last: &&mut String| last.chars().count() + fact.chars().count() < MOST_TEXT;
+            if let Some(last) = sections.last_mut().filter(room) {
+                last.push('\n');
+                last.push_str(fact);
+            } else if sections.len() < MOST_SECTIONS {
+                sections.push(fact.clone());
+            } else {
+                sections.push(format!("… and {} more: `tidegate approval show`", facts.len() - told));
+                break;
+            }
+        }
+        sections
+    }
+
+    /// Each carries the digest of what is shown above it: a yes to anything else does not count.
+    fn buttons(&self) -> Value {
+        let (request, action) = (self.request, &self.request.proposal.action);
+        let value = format!("{} {}", request.id, request.proposal.digest);
+        let text = |text: &str| json!({ "type": "plain_text", "text": text });
+        let mut approve = json!({
+            "type": "button", "action_id": action_id::APPROVE, "value": value, "style": "primary",
+            "text": text("Approve"),
+        });
+        // Where a reason is asked for, that dialog is the second look.
+        if !request.proposal.terms.require_reason {
+            let question = plain(&format!("Run {} on {}?", action.name, action.target), MOST_CONFIRM);
+            approve["confirm"] = json!({
+                "title": text("Are you sure?"), "text": text(&question), "confirm": text("Approve"), "deny": text("Back"),
+            });
+        }
+        let deny = json!({
+            "type": "button", "action_id": action_id::DENY, "value": value, "style": "danger", "text": text("Deny …"),
+        });
+        json!({ "type": "actions", "block_id": format!("gate:{}", request.id), "elements": [approve, deny] })
+    }
+
+    fn how(&self) -> String {
+        let (request, id) = (self.request, line(&self.request.id.0));
+        let mut parts = Vec::new();
+        if request.approval == Approval::Pending {
+            let reason = if request.proposal.terms.require_reason { " --reason \"...\"" } else { "" };
+            if self.answerable {
+                parts.push(format!("`/approve {id}` or `/deny {id} reason`"));
+            }
+            parts.push(format!("`tidegate approve {id}{reason}` or `tidegate deny {id} --reason \"...\"`"));
+        }
+        parts.push(format!("everything by `tidegate approval show {id}`"));
+        if let Some(page) = &self.page {
+            parts.push(format!("<{page}/requests/{id}|on the page>"));
+        }
+        parts.push(format!("incident {}", line(&self.incident.id.0)));
+        let digest: String = request.proposal.digest.chars().take(DIGEST).collect();
+        parts.push(format!("digest {}", code(&digest)));
+        parts.join(" · ")
+    }
+}
+
+/// How it stands, in a line.
+fn headline(request: &Request, marked: bool) -> String {
+    let dry_run = if request.proposal.action.dry_run { " (dry run: nothing is carried out)" } else { "" };
+    let (icon, words) = stands(request);
+    let id = line(&request.id.0);
+    if marked { format!("{icon} *{id}* {words}{dry_run}") } else { format!("{id} {words}{dry_run}") }
+}
+
+fn stands(request: &Request) -> (&'static str, String) {
+    let stage = request.stage();
+    let (icon, words) = match stage.as_str() {
+        "approved" => ("▶️", "is approved and about to run"),
+        "auto_approved" => ("▶️", "passed by itself and is about to run"),
+        "running" => ("▶️", "is running"),
+        "verifying" => ("👀", "has run; it is watched whether that helps"),
+        "fixed" => ("✅", "is fixed"),
+        "ineffective" => ("⚠️", "did not help"),
+        "inconclusive" => ("⚠️", "has run, and nobody can say whether it helped"),
+        "revoked" => ("⚠️", "is not fixed after all"),
+        "failed" => ("⚠️", "was carried out and failed"),
+        "unknown" => ("⚠️", "was started, and nobody knows what became of it"),
+        "dry_run" => ("✅", "was approved"),
+        "refused" => ("⛔", "was approved and not carried out"),
+        "denied" => ("⛔", "is denied"),
+        "expired" => ("⛔", "has expired"),
+        "withdrawn" => ("↩️", "is withdrawn: nobody needs to decide any more"),
+        _ => ("⏳", "waits for your decision"),
+    };
+    let words = match (request.yeses.len(), request.proposal.terms.quorum.as_slice()) {
+        (0, _) => words.to_owned(),
+        _ if request.approval != Approval::Pending => words.to_owned(),
+        (yeses, [one]) => format!("has {yeses} of {} yeses and waits for more", one.count),
+        (yeses, _) => format!("has {yeses} yeses and waits for more"),
+    };
+    (icon, words)
+}
+
+/// Who decided, and where.
+fn who(by: &DecidedBy) -> String {
+    format!("{} ({})", line(&by.approver), line(&by.surface))
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {}", line(reason))).unwrap_or_default()
+}
+
+pub(super) fn section(text: &str) -> Value {
     json!({ "type": "section", "text": { "type": "mrkdwn", "text": cut(text, MOST_TEXT) } })
 }
 
-/// A time in the reader's own time zone; the text behind the bar where that cannot be shown.
-fn date(at: Timestamp) -> String {
-    let seconds = at.0.div_euclid(1000);
-    format!("<!date^{seconds}^{{date_short_pretty}} {{time_secs}}|{}>", clock::rfc3339(at))
-}
-
-/// Text from outside on one line.
-fn line(text: &str) -> String {
-    let flat: String = text.trim().chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
-    cut(&escape(&flat), MOST_LINE)
-}
-
-/// Text from outside as code: what is a quote to Slack would end it.
-fn code(text: &str) -> String {
-    format!("`{}`", line(&text.replace('`', "'")))
-}
-
-/// Line breaks of every kind, other control characters, and those that turn the direction of reading.
-fn is_break(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// The three characters that Slack reads as markup of its own: with them a label could mention a whole channel.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-fn cut(text: &str, most: usize) -> String {
-    let Some((end, _)) = text.char_indices().nth(most) else { return text.to_owned() };
-    let mut short = text[..end].to_owned();
-    // Half an entity would be shown as it is.
-    if let Some(at) = short.rfind('&').filter(|at| !short[*at..].contains(';')) {
-        short.truncate(at);
-    }
-    short.push('…');
-    short
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    use tidegate_domain::book::Book;
-    use tidegate_domain::event::{Event, Fact, IncidentId, Origin, Proposal, RequestId, ResolvedAction};
-    use tidegate_domain::labels::Labels;
-    use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
-    use tidegate_domain::terms::AskedTerms;
-
-    use super::*;
-
-    fn proposal(summary: &str, target: &str, shown: Vec<String>) -> Proposal {
-        let spec = ActionKind::Command { program: "/bin/true".to_owned(), args: Vec::new(), env: BTreeMap::new() };
-        let action = ResolvedAction {
-            name: "restart".to_owned(),
-            spec,
-            target: Labels::new([("service", target)]),
-            arguments: json!({ "replicas": 3 }).as_object().cloned().unwrap(),
-            risk: Severity::Medium,
-            timeout: Duration::from_secs(1),
-            idempotent: false,
-            dry_run: false,
-            verify: Verify::default(),
-        };
-        Proposal {
-            action,
-            summary: summary.to_owned(),
-            rationale: "it helped\nlast time".to_owned(),
-            policy_digest: "p".repeat(64),
-            shown,
-            digest: "0123456789abcdef".repeat(4),
-            deadline: Timestamp(1_795_340_857_035),
-            start_within: Duration::from_secs(120),
-            earlier: 0,
-            terms: AskedTerms::default(),
-        }
-    }
-
-    fn message(proposal: Proposal) -> Value {
-        let (incident, request) = (IncidentId("i7".to_owned()), RequestId("r12-9f3a".to_owned()));
-        let opened = Fact::IncidentOpened {
-            incident: incident.clone(),
-            origin: Origin::Absence { watch: "w".to_owned(), group: Labels::empty() },
-            labels: Labels::empty(),
-            severity: Severity::High,
-            since: Timestamp(0),
-            mode: Mode::Ask,
-            has_policy: true,
-            dry_run: false,
-            evidence: None,
-            alerts: Vec::new(),
-            caused_by: [].into(),
-        };
-        let asked =
-            Fact::RequestOpened { request: request.clone(), incident: incident.clone(), proposal: Box::new(proposal) };
-        let mut book = Book::default();
-        for fact in [opened, asked] {
-            book.apply(&Event { at: Timestamp(0), fact });
-        }
-        request_message(book.request(&request).unwrap(), book.incident(&incident).unwrap())
-    }
-
-    fn texts(message: &Value) -> Vec<String> {
-        let of = |block: &Value| {
-            let text = if block["type"] == "context" { &block["elements"][0]["text"] } else { &block["text"]["text"] };
-            text.as_str().unwrap().to_owned()
-        };
-        message["blocks"].as_array().unwrap().iter().map(of).collect()
-    }
-
-    #[test]
-    fn a_request_says_everything_that_a_decision_needs() {
-        let message =
-            message(proposal("Restart checkout", "checkout", vec!["latency 2.1 s".into(), "since 12:00".into()]));
-        assert_eq!(message["text"], "r12-9f3a waits for your decision: Restart checkout");
-        assert_eq!(
-            texts(&message),
-            [
-                "*r12-9f3a* waits for your decision",
-                "*What:* `restart` on `{service=\"checkout\"}`, arguments `{\"replicas\":3}`\n\
-                 *Severity:* high, risk medium\n\
-                 *Until:* <!date^1795340857^{date_short_pretty} {time_secs}|2026-11-22T09:47:37.035Z>",
-                "*Why, says the policy:*\n> Restart checkout\n> it helped last time",
-                "• latency 2.1 s\n• since 12:00",
-                "`tidegate approve r12-9f3a` or `tidegate deny r12-9f3a --reason \"...\"`, everything by \
-                 `tidegate approval show r12-9f3a` · incident i7 · digest `0123456789ab`",
-            ]
-        );
-    }
-
-    #[test]
-    fn no_text_from_outside_leaves_its_place() {
-        let evil = "x\n*Severity:* low\r\u{2028}\u{202e}<!channel> & `code`";
-        let texts = texts(&message(proposal(evil, evil, vec![evil.into()])));
-        for text in &texts {
-            assert!(!text.contains("<!channel>") && !text.contains('\u{202e}') && !text.contains('\r'), "{text}");
-            assert!(!text.lines().any(|line| line.starts_with("*Severity:* low")), "{text}");
-        }
-        assert_eq!(texts[1].lines().count(), 3);
-        assert_eq!(texts[1].matches('`').count(), 6, "{}", texts[1]);
-        assert_eq!(texts[2].lines().filter(|line| line.starts_with("> ")).count(), 2);
-        assert_eq!(texts[3].lines().count(), 1);
-    }
-
-    #[test]
-    fn without_evidence_there_is_no_empty_section() {
-        assert!(texts(&message(proposal("s", "t", Vec::new()))).iter().all(|text| !text.is_empty()));
-    }
-
-    #[test]
-    fn nothing_is_longer_than_slack_takes() {
-        let long = "&".repeat(50_000);
-        let message = message(proposal(&long, &long, vec![long.clone(); 40]));
-        for text in texts(&message).iter().chain([&message["text"].as_str().unwrap().to_owned()]) {
-            assert!(text.chars().count() <= 3_000, "{}", text.chars().count());
-        }
-        // What is long does not push out what counts.
-        assert!(texts(&message)[1].contains("*Until:* <!date^1795340857"));
-    }
-
-    #[test]
-    fn long_texts_are_cut_between_characters_and_entities() {
-        assert_eq!(cut("short", 5), "short");
-        assert_eq!(cut("größer", 4), "größ…");
-        assert_eq!(cut("abc&amp;tail", 6), "abc…");
-        assert_eq!(cut("abc&amp;tail", 8), "abc&amp;…");
-    }
-}
+mod tests;
