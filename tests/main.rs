@@ -3,6 +3,7 @@
 //!
 //! Nothing sleeps until something is true: every step waits for what it needs, and says what when it does not come.
 
+mod access;
 mod actions;
 mod bad_prometheus;
 mod charts;

@@ -1,9 +1,12 @@
 //! Asking one program by HTTP. Every status is an answer; only no answer at all is a failure.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use super::PATIENCE;
 
 /// Longer than any answer on loopback takes.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -94,4 +97,23 @@ impl Client {
 fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
     let body = response.body_mut().read_to_string()?;
     Ok(Answer { status: response.status().as_u16(), body })
+}
+
+/// Sends exactly this and returns all that comes back until the other side closes: for what no client would send.
+pub(crate) fn raw(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    // Whoever refuses early may have closed before all of it was sent.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}, after {answer:?}");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The status of an answer that [`raw`] returned; 0 where there was none.
+pub(crate) fn status(answer: &str) -> u16 {
+    let code = answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    code.unwrap_or(0)
 }

@@ -2,61 +2,40 @@
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use tidegate_domain::people::Role;
 
 use crate::host::Host;
-use access::{Access, Guarded};
 
 mod access;
 mod approvals;
 mod asking;
 mod incidents;
+mod openapi;
 mod pauses;
 mod receiver;
 mod reload;
+mod routes;
 mod shapes;
-
-/// Longest body of a webhook delivery that is read: 4 MiB are some ten thousand alerts.
-const MOST_WEBHOOK_BYTES: usize = 4 << 20;
-/// Longest body of anything else: a decision and its reason.
-const MOST_BYTES: usize = 64 << 10;
 
 type Shared = State<Arc<Host>>;
 
 /// Everything that answers.
 pub(crate) fn router(host: Arc<Host>) -> Router {
-    let (view, approve, admin) = (Access::Role(Role::View), Access::Role(Role::Approve), Access::Role(Role::Admin));
-    let guarded = Guarded::new(host.clone())
-        .route(view, "/api/v1/incidents", get(incidents::list))
-        .route(view, "/api/v1/incidents/{id}", get(incidents::show))
-        .route(view, "/api/v1/approvals", get(approvals::list))
-        .route(view, "/api/v1/approvals/{id}", get(approvals::show))
-        .route(approve, "/api/v1/approvals/{id}/approve", post(approvals::approve))
-        .route(approve, "/api/v1/approvals/{id}/deny", post(approvals::deny))
-        .route(view, "/api/v1/status", get(pauses::status))
-        .route(approve, "/api/v1/pause", post(pauses::pause))
-        .route(admin, "/api/v1/resume", post(pauses::resume))
-        .route(admin, "/-/reload", post(reload::post));
-    let webhook = Guarded::new(host.clone())
-        .route(Access::Deliver, "/webhook/alertmanager", post(receiver::deliver))
-        .into_router()
-        .layer(DefaultBodyLimit::max(MOST_WEBHOOK_BYTES));
-    // What needs no login: nothing in there says anything that is not for everybody.
-    let open = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/-/healthy", get(|| async { "tidegate is healthy\n" }))
-        .route("/-/ready", get(ready));
-    open.merge(guarded.into_router())
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .merge(webhook)
+    let answers = routes::all().into_iter().fold(Router::new(), |router, route| route.add_to(router, &host));
+    answers
+        .merge(crate::page::router())
+        .merge(crate::slack::router())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing under this path") })
         .with_state(host)
+}
+
+/// The router adds which methods there are.
+async fn wrong_method(method: Method) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method:.20} means nothing here; `Allow` says what does"))
 }
 
 async fn metrics(State(host): Shared) -> impl IntoResponse {

@@ -1,4 +1,4 @@
-//! Who may come in: every route says whom it needs, and none can be added without saying it.
+//! The door in front of every route: who may come in.
 //!
 //! Only the `Authorization` header counts here, never a cookie: a browser does not send it by itself, so no page of
 //! another site can act for somebody.
@@ -6,13 +6,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tidegate_domain::event::DecidedBy;
@@ -25,39 +23,12 @@ use crate::identity::{self, Caller, Limited};
 /// Whom a route is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
+    /// Everybody; nobody is asked who they are.
+    Anybody,
     /// People with at least this role.
     Role(Role),
     /// Senders, and people who may decide.
     Deliver,
-}
-
-/// Routes that need a login, all of them.
-pub(super) struct Guarded {
-    host: Arc<Host>,
-    router: Router<Arc<Host>>,
-}
-
-impl Guarded {
-    pub(super) fn new(host: Arc<Host>) -> Guarded {
-        Guarded { host, router: Router::new() }
-    }
-
-    /// Adds a route. Wrong methods are only told to those who may use a right one.
-    pub(super) fn route(mut self, access: Access, path: &str, methods: MethodRouter<Arc<Host>>) -> Guarded {
-        let door = (self.host.clone(), access);
-        let methods = methods.fallback(wrong_method).layer(from_fn_with_state(door, let_in));
-        self.router = self.router.route(path, methods);
-        self
-    }
-
-    pub(super) fn into_router(self) -> Router<Arc<Host>> {
-        self.router
-    }
-}
-
-/// The router adds which methods there are.
-async fn wrong_method(method: Method) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method:.20} means nothing here; `Allow` says what does"))
 }
 
 /// A known person, who may do what the route does. A handler that takes one answers nobody else.
@@ -68,12 +39,16 @@ pub(super) struct Person(pub(super) DecidedBy);
 #[derive(Clone, Debug)]
 pub(super) struct Deliverer(pub(super) Caller);
 
-async fn let_in(
+/// Goes before the handler of every route.
+pub(super) async fn let_in(
     State((host, access)): State<(Arc<Host>, Access)>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    if access == Access::Anybody {
+        return next.run(request).await;
+    }
     let caller = match caller(&host, request.headers(), address.ip()) {
         Ok(caller) => caller,
         Err(refusal) => return refusal.told(&host, access, address, request.uri().path()),
@@ -100,6 +75,7 @@ impl Access {
     /// The error is a sentence for whoever asks.
     fn admits(self, caller: &Caller) -> Result<(), String> {
         let needed = match self {
+            Access::Anybody => return Ok(()),
             Access::Role(role) => role,
             Access::Deliver => Role::Approve,
         };
@@ -185,7 +161,7 @@ impl Refusal {
     fn told(self, host: &Host, access: Access, address: SocketAddr, path: &str) -> Response {
         host.metrics.count_refused_credentials();
         let how = match access {
-            Access::Role(_) => "send an approver's token as `Authorization: Bearer TOKEN`",
+            Access::Anybody | Access::Role(_) => "send an approver's token as `Authorization: Bearer TOKEN`",
             Access::Deliver => {
                 "send a sender's token as `Authorization: Bearer TOKEN`, or its name and token by basic authentication; \
                  in Alertmanager both go into `http_config`"

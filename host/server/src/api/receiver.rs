@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tidegate_domain::input::Input;
 
 use super::access::Deliverer;
+use super::routes::MOST_WEBHOOK_BYTES;
 use super::{Problem, Shared};
 use crate::identity::Caller;
 use crate::{clock, webhook};
@@ -28,8 +29,7 @@ pub(super) async fn deliver(
         Problem::new(code, why)
     };
     let body = body.map_err(|rejection| {
-        let why =
-            format!("the body could not be read ({rejection}); at most {} bytes are taken", super::MOST_WEBHOOK_BYTES);
+        let why = format!("the body could not be read ({rejection}); at most {} bytes are taken", MOST_WEBHOOK_BYTES);
         refuse(rejection.status(), why)
     })?;
     let delivery = webhook::parse(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;

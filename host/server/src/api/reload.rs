@@ -4,13 +4,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
+use super::{Problem, Shared};
 use crate::reload::{ReloadError, reload};
 
 pub(super) async fn post(State(host): Shared, headers: HeaderMap) -> Response {
     if is_from_elsewhere(&headers) {
-        let why = "refused: this request comes from a page of another site\n";
-        return (StatusCode::FORBIDDEN, why).into_response();
+        return Problem::new(StatusCode::FORBIDDEN, "this request comes from a page of another site").into_response();
     }
     match reload(&host).await {
         Ok(()) => "the config was taken\n".into_response(),
