@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use serde_json::json;
+use serde_json::{Value, json};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{Severity, Verify};
 
