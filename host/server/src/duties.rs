@@ -147,14 +147,29 @@ async fn populations(host: &Host, action: &str) -> BTreeMap<String, Result<u64, 
     let (setup, mut counted) = (host.setup(), BTreeMap::new());
     for radius in rules.actions.get(action).map_or(&[][..], |action| &action.blast_radius) {
         let Most::Share { of, .. } = &radius.most else { continue };
-        let expr = format!("count(count by ({}) ({of}))", radius.label);
+        let expr = count_values(&radius.label, of);
         let count = match setup.prometheus.query(&expr).await {
             Ok(answer) => count_of(&answer.value).ok_or_else(|| format!("{expr} gives no number")),
             Err(error) => Err(format!("{expr} could not be evaluated: {error}")),
         };
-        counted.insert(radius.label.clone(), count);
+        // Of two limits for one label the smaller population is the safe one, and not knowing is safer still.
+        let smaller = match (counted.remove(&radius.label), count) {
+            (Some(Ok(known)), Ok(count)) => Ok(count.min(known)),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (None, count) => count,
+        };
+        counted.insert(radius.label.clone(), smaller);
     }
     counted
+}
+
+/// PromQL for how many values a label has. Names beyond the classic ones are written in quotes, as Prometheus 3 reads
+/// them.
+fn count_values(label: &str, of: &str) -> String {
+    let classic = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !label.starts_with(|c: char| c.is_ascii_digit());
+    let label = if classic { label.to_owned() } else { format!("{label:?}") };
+    format!("count(count by ({label}) ({of}))")
 }
 
 /// The number that `count` gives; nothing at all is none.
@@ -234,5 +249,21 @@ async fn gone_from_prometheus(setup: &Setup, open: &Incident) -> bool {
     match setup.prometheus.alerts().await {
         Ok(firing) => !open.alerts.values().any(|alert| firing.iter().any(|labels| labels.within(&alert.labels))),
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InstantValue, count_of, count_values};
+
+    #[test]
+    fn values_are_counted_by_prometheus() {
+        assert_eq!(count_values("pod", "up{job=\"api\"}"), "count(count by (pod) (up{job=\"api\"}))");
+        assert_eq!(count_values("k8s.pod", "up"), "count(count by (\"k8s.pod\") (up))");
+        assert_eq!(count_of(&InstantValue::Vector(Vec::new())), Some(0), "nothing is counted as none");
+        assert_eq!(count_of(&InstantValue::Scalar(7.0)), Some(7));
+        for nonsense in [f64::NAN, f64::INFINITY, -1.0] {
+            assert_eq!(count_of(&InstantValue::Scalar(nonsense)), None);
+        }
     }
 }

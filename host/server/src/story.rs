@@ -100,11 +100,15 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
 /// As [`tell`], for the log: control characters are written as escapes, so that nothing that a guest, an alert or a person
 /// says can look like a line of the host's own.
 pub(crate) fn line(book: &Book, fact: &Fact) -> String {
-    let told = tell(book, fact);
-    if !told.contains(char::is_control) {
-        return told;
+    escaped(tell(book, fact))
+}
+
+/// Text with its control characters written as escapes.
+pub(crate) fn escaped(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
     }
-    told.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// One sentence. The book is the one after the fact.
