@@ -8,7 +8,9 @@ use crate::support::prometheus::Prometheus;
 use crate::support::target::Target;
 use crate::support::tidegate::Tidegate;
 
-const CONFIG: &str = r#"
+/// The series table is written often: what a crash loses is folded again from there.
+const CONFIG: &str = r#"snapshot_interval = "1s"
+
 [prometheus]
 url = "http://prometheus"
 

@@ -313,6 +313,8 @@ impl Watching {
 
     async fn snapshot(&mut self) {
         let started = Instant::now();
+        let host = self.host.clone();
+        self.tracer.keep(&host).await;
         let mut rows = 0;
         loop {
             let Some(part) = self.compute(|fold| fold.snapshot_part(SNAPSHOT_PART)).await else { return };

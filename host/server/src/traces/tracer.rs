@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::journal::Stored;
 
 /// The journal gets samples of a series by so many, and no more often than this while the incident lasts: each time is a
-/// commit, and what is lost in a crash is judged once more anyway, or is a minute of a chart.
+/// commit, and what a crash loses is judged once more.
 const CHUNK: usize = 10;
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -114,9 +114,15 @@ impl Tracer {
         }
     }
 
-    /// Gives the journal all that it does not have: the host stops, or the watch ends.
-    pub(crate) async fn end(&mut self, host: &Host) {
+    /// Gives the journal all that it does not have. To be called before the series table is written: samples that the table
+    /// knows are not judged again after a crash.
+    pub(crate) async fn keep(&mut self, host: &Host) {
         self.flush(host, |_, _| true).await;
+    }
+
+    /// The host stops, or the watch ends.
+    pub(crate) async fn end(&mut self, host: &Host) {
+        self.keep(host).await;
         for id in self.traced.keys() {
             host.traces.forget(id);
         }
