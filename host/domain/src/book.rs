@@ -14,8 +14,8 @@ use crate::rules::{Mode, Severity};
 use crate::time::Timestamp;
 
 mod apply;
+mod ends;
 mod lookup;
-mod row;
 
 use lookup::Index;
 

@@ -316,16 +316,6 @@ impl Book {
         }
     }
 
-    /// It is known whether a run helped; of one that was noted before, it is known better.
-    fn note_end(&mut self, at: Timestamp, id: &RequestId) {
-        let Some(request) = self.requests.get(id).filter(|request| !request.proposal.action.dry_run) else { return };
-        let ends = self.index.ended.entry(request.proposal.action.name.clone()).or_default();
-        match ends.iter_mut().rev().find(|(_, noted)| noted == id) {
-            Some((known, _)) if request.verification.as_ref().is_some_and(|v| v.revoked) => *known = at,
-            _ => ends.push((at, id.clone())),
-        }
-    }
-
     /// A request came to its end: its target is free, its incident goes on as `next` says, and the incidents that
     /// joined it as `joined` says.
     fn release(&mut self, request: &RequestId, next: Consult, joined: Consult) {

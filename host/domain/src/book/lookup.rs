@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::row::Trade;
+use super::ends::Trade;
 use super::{Book, Incident, Request, Run, Storm, Streak};
 use crate::event::{DecidedBy, Event, IncidentId, Origin, RequestId};
 use crate::labels::Labels;
@@ -164,13 +164,6 @@ impl Book {
     pub fn unmet<'a>(&'a self, incident: &'a Incident) -> Option<&'a Request> {
         let mut verified = self.requests_of(incident).rev().filter(|request| request.verification.is_some());
         verified.find(|request| incident.unmet && !request.is_verifying())
-    }
-
-    /// The runs of an action that ended fixed, ineffective, failed or unknown, with when that was known, the latest
-    /// first. Dry runs and inconclusive ones say nothing about it.
-    pub fn ends_of(&self, action: &str) -> impl Iterator<Item = (Timestamp, &Request)> {
-        let ends = self.index.ended.get(action).map_or(&[][..], Vec::as_slice);
-        ends.iter().rev().filter_map(|(at, id)| Some((*at, self.requests.get(id)?)))
     }
 
     /// Every request for exactly this target, oldest first.

@@ -8,33 +8,65 @@ use std::time::Duration;
 use super::{Context, untouched};
 use crate::book::{Book, Incident, Request, Run};
 use crate::event::ResolvedAction;
+use crate::rules::Mode;
 use crate::terms::Autonomy;
 
-/// How many verified fixes in a row the action has, where that is enough to pass by itself.
-pub(super) fn earned(
+/// How far an action has come.
+pub(super) struct Standing {
+    /// How many verified fixes in a row it has.
+    pub(super) fixes: u32,
+    /// Whether the latest of them were sooner than waiting. None where they are too few, and where no incident was left
+    /// to itself for long enough to say: not knowing is not a yes.
+    beats_waiting: Option<bool>,
+}
+
+impl Standing {
+    /// Is that enough to pass by itself?
+    pub(super) fn is_earned(&self) -> bool {
+        self.beats_waiting == Some(true)
+    }
+}
+
+/// How far this action has come for incidents like this one.
+pub(super) fn standing(
     context: &Context<'_>,
     incident: &Incident,
     action: &ResolvedAction,
     autonomy: &Autonomy,
-) -> Option<u32> {
+) -> Standing {
     let fixes = context.book.fixes_in_a_row(&action.name, &incident.origin).rev();
     // What is run by that name now must be what has proved itself.
     let same: Vec<&Request> = fixes.take_while(|fix| fix.proposal.action.spec == action.spec).collect();
-    let count = u32::try_from(same.len()).unwrap_or(u32::MAX);
-    let latest = same.get(..usize::try_from(autonomy.after.max(1)).unwrap_or(usize::MAX))?;
-    beats_waiting(context, incident, latest).then_some(count)
+    let latest = same.get(..usize::try_from(autonomy.after.max(1)).unwrap_or(usize::MAX));
+    Standing {
+        fixes: u32::try_from(same.len()).unwrap_or(u32::MAX),
+        beats_waiting: latest.and_then(|latest| beats_waiting(context, incident, latest)),
+    }
+}
+
+/// For whoever is asked, or sees what passed: how far it has come, where that is what counts.
+pub(super) fn line(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Option<String> {
+    let autonomy = context.rules.actions.get(&action.name)?.terms.autonomy.as_ref()?;
+    if incident.mode != Mode::Auto || incident.severity.max(action.risk) > autonomy.up_to {
+        return None;
+    }
+    let Standing { fixes, beats_waiting } = standing(context, incident, action, autonomy);
+    let found = match beats_waiting {
+        _ if fixes < autonomy.after => format!("of the {} that it takes to pass by itself", autonomy.after),
+        None => "but no incident was left alone for long enough to say that waiting is worse".to_owned(),
+        Some(false) => "but incidents recover as soon by themselves".to_owned(),
+        Some(true) => "sooner than by waiting".to_owned(),
+    };
+    Some(format!("autonomy: {fixes} verified fixes in a row, {found}"))
 }
 
 /// Would more than half of the incidents that had lasted as long as these when they were repaired have gone on for longer
-/// than the repairs took? Where no incident was left to itself for long enough to say, that is not known, and not
-/// knowing is not a yes.
-fn beats_waiting(context: &Context<'_>, incident: &Incident, fixes: &[&Request]) -> bool {
-    let times = |time: &dyn Fn(&Request) -> Option<Duration>| fixes.iter().map(|fix| time(fix)).collect();
-    let waited = times(&|fix| waited(context.book, fix));
-    let took = times(&took);
-    let (Some(waited), Some(took)) = (median(waited), median(took)) else { return false };
+/// than the repairs took?
+fn beats_waiting(context: &Context<'_>, incident: &Incident, fixes: &[&Request]) -> Option<bool> {
+    let waited = median(fixes.iter().map(|fix| waited(context.book, fix)).collect())?;
+    let took = median(fixes.iter().map(|fix| took(fix)).collect())?;
     let known = untouched::untouched(context.book, &incident.origin, context.now);
-    known.chance(waited, waited.saturating_add(took)).is_some_and(|chance| chance < 0.5)
+    known.chance(waited, waited.saturating_add(took)).map(|chance| chance < 0.5)
 }
 
 /// How long its incident had been open when it was started.

@@ -37,6 +37,6 @@ pub(super) fn by_itself(
         return Some(Pass { level, limit: terms.auto_approve, earned: None });
     }
     let autonomy = terms.autonomy.as_ref().filter(|autonomy| level <= autonomy.up_to)?;
-    let earned = autonomy::earned(context, incident, action, autonomy)?;
-    Some(Pass { level, limit: autonomy.up_to, earned: Some(earned) })
+    let standing = autonomy::standing(context, incident, action, autonomy);
+    standing.is_earned().then_some(Pass { level, limit: autonomy.up_to, earned: Some(standing.fixes) })
 }

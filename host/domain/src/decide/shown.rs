@@ -2,7 +2,7 @@
 //! that it is to be for: what will run, why, what happened the last times, and what happens when nobody acts.
 
 use super::attempts::{attempts, outcome_of, tally};
-use super::{Context, untouched};
+use super::{Context, autonomy, untouched};
 use crate::book::{Approval, Consult, Incident, Request};
 use crate::event::{Evidence, Origin, ResolvedAction};
 use crate::rules::{ActionKind, Verify};
@@ -25,6 +25,7 @@ pub(super) fn card(context: &Context<'_>, incident: &Incident, action: &Resolved
         why(incident),
         alerts(incident),
         before(context, incident, action),
+        autonomy::line(context, incident, action).into_iter().collect(),
         around(context, incident, action),
     ];
     let most = |at: usize| if at == 0 { MOST_OF_RUNS } else { MOST_OF_LINE };

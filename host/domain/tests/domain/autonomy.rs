@@ -4,7 +4,7 @@ use expect_test::expect;
 use tidegate_domain::rules::{Mode, Rules, Severity};
 use tidegate_domain::terms::Autonomy;
 
-use crate::script::check_after;
+use crate::script::{check_after, more_steps, steps_of};
 use crate::world::minutes;
 
 /// Mode `auto`, where two fixes in a row earn it up to medium. Nothing passes otherwise.
@@ -157,9 +157,9 @@ fn it_ends_at_its_level() {
 
 #[test]
 fn where_nobody_ever_waited_nothing_is_known_to_be_better_than_waiting() {
-    // The one that was left alone was over before the others could have been.
+    // The one that was left alone was over before the others were repaired.
     check_after(
-        &PROVEN.replace("60 ended old a recovered", "2.5 ended old a recovered"),
+        &PROVEN.replace("60 ended old a recovered", "0.5 ended old a recovered"),
         earning(Mode::Auto),
         expect![[r#"
             200 anomaly c x
@@ -475,4 +475,36 @@ fn a_crash_takes_nothing_of_it() {
                 -> start r3
         "#]],
     );
+}
+
+#[test]
+fn the_card_says_how_far_it_has_come() {
+    let over_after = |minutes: &str| PROVEN.replace("60 ended old", &format!("{minutes} ended old"));
+    for (earlier, severity, said) in [
+        (PROVEN, "medium", Some("autonomy: 2 verified fixes in a row, sooner than by waiting")),
+        (PROVEN, "high", None),
+        ("0 tick", "medium", Some("autonomy: 0 verified fixes in a row, of the 2 that it takes to pass by itself")),
+        (
+            &over_after("0.5"),
+            "medium",
+            Some(
+                "autonomy: 2 verified fixes in a row, but no incident was left alone for long enough to say that waiting \
+                 is worse",
+            ),
+        ),
+        (
+            &over_after("3"),
+            "medium",
+            Some("autonomy: 2 verified fixes in a row, but incidents recover as soon by themselves"),
+        ),
+    ] {
+        let mut rules = crate::world::rules();
+        earning(Mode::Auto)(&mut rules);
+        let mut world = steps_of(rules, &format!("{earlier}\n200 anomaly c x {severity}"));
+        let incident = world.book.open_incidents().next().expect("one is open").id.clone();
+        more_steps(&mut world, &format!("200 propose {incident} restart"));
+        let shown = &world.book.requests().last().expect("it was asked").proposal.shown;
+        let lines: Vec<&str> = shown.iter().map(String::as_str).filter(|line| line.starts_with("autonomy")).collect();
+        assert_eq!(lines, Vec::from_iter(said), "after {earlier}");
+    }
 }

@@ -1,7 +1,8 @@
-//! Repairs that helped, in a row: what an action has to show for itself on one watch or route.
+//! How runs ended: which helped, which did not, and how many helped in a row.
 
 use super::{Book, Request};
 use crate::event::{Origin, RequestId};
+use crate::time::Timestamp;
 
 /// An action by name, and the kind and the name of what its incidents come from.
 pub(crate) type Trade = (String, &'static str, String);
@@ -15,6 +16,13 @@ impl Book {
         ids.iter().filter_map(|id| self.requests.get(id))
     }
 
+    /// The runs of an action that ended fixed, ineffective, failed or unknown, with when that was known, the latest
+    /// first. Dry runs and inconclusive ones say nothing about it.
+    pub fn ends_of(&self, action: &str) -> impl Iterator<Item = (Timestamp, &Request)> {
+        let ends = self.index.ended.get(action).map_or(&[][..], Vec::as_slice);
+        ends.iter().rev().filter_map(|(at, id)| Some((*at, self.requests.get(id)?)))
+    }
+
     /// A repair came to its end, or what had been found of it was taken back.
     pub(super) fn judge(&mut self, id: &RequestId, fixed: bool) {
         let Some(request) = self.requests.get(id) else { return };
@@ -25,6 +33,19 @@ impl Book {
             self.index.rows.entry(trade).or_default().push(id.clone());
         } else {
             self.index.rows.remove(&trade);
+        }
+    }
+
+    /// It is known whether a run helped; of one that was noted before, it is known better.
+    pub(super) fn note_end(&mut self, at: Timestamp, id: &RequestId) {
+        let Some(request) = self.requests.get(id).filter(|request| !request.proposal.action.dry_run) else { return };
+        let ends = self.index.ended.entry(request.proposal.action.name.clone()).or_default();
+        // Only what is taken back has been noted before, and not long ago.
+        let revoked = request.verification.as_ref().is_some_and(|verification| verification.revoked);
+        let noted = if revoked { ends.iter_mut().rev().find(|(_, noted)| noted == id) } else { None };
+        match noted {
+            Some((known, _)) => *known = at,
+            None => ends.push((at, id.clone())),
         }
     }
 }
