@@ -35,6 +35,8 @@ const THINNED: usize = crate::traces::DENSE;
 pub(crate) enum Shape {
     /// A desk: from some 640 pixels on.
     Wide,
+    /// A column of a page on a desk, some 600 pixels wide.
+    Column,
     /// A phone: readable at 360 pixels.
     Narrow,
 }
@@ -116,14 +118,16 @@ pub(crate) fn svg(traced: &Traced, series: &Labels, shape: Shape) -> Option<Stri
     let chart = Chart { title: &title, subtitle: &subtitle, points: &drawn, step_ms: step(points) };
     let size = match shape {
         Shape::Wide => Size { width: 960, height: 340 },
+        Shape::Column => Size { width: 600, height: 290 },
         Shape::Narrow => Size { width: 360, height: 300 },
     };
     Some(plot::inline(&chart, &moments, size))
 }
 
-/// The chart of one series for screens of any width: both shapes, of which [`css`] shows the one that fits.
-pub(crate) fn figure(traced: &Traced, series: &Labels) -> Option<String> {
-    let (wide, narrow) = (svg(traced, series, Shape::Wide)?, svg(traced, series, Shape::Narrow)?);
+/// The chart of one series for screens of any width: that for a desk and that for a phone, of which [`css`] shows the one
+/// that fits.
+pub(crate) fn figure(traced: &Traced, series: &Labels, desk: Shape) -> Option<String> {
+    let (wide, narrow) = (svg(traced, series, desk)?, svg(traced, series, Shape::Narrow)?);
     Some(format!(
         "<div class=\"tg-figure\"><div class=\"tg-wide\">{wide}</div><div class=\"tg-narrow\">{narrow}</div></div>\n"
     ))

@@ -139,7 +139,7 @@ fn a_journal_from_before_there_were_traces_has_charts_of_its_evidence() {
 fn alerts_have_no_chart() {
     let traced = Journal::opened(20, None).charts(Vec::new());
     assert_eq!(traced.series().count(), 0);
-    assert_eq!(figure(&traced, &queue("a")), None);
+    assert_eq!(figure(&traced, &queue("a"), Shape::Wide), None);
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn what_comes_from_outside_stays_text_and_no_number_breaks_the_picture() {
     journal.trace(40, &hostile, points.collect());
     for points in [vec![], vec![bare(50, 7.0)], (50..90).map(|minute| sample(minute, 7.0, false)).collect()] {
         journal.trace(90, &hostile, points);
-        let figure = figure(&journal.charts(Vec::new()), &hostile).expect("a chart");
+        let figure = figure(&journal.charts(Vec::new()), &hostile, Shape::Wide).expect("a chart");
         for nonsense in ["NaN", "inf", "<script", "style=", "<style", "\u{202e}"] {
             assert!(!figure.contains(nonsense), "{nonsense} in {figure}");
         }

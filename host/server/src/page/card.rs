@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 use tidegate_domain::book::{Approval, Book, Incident, Request};
 use tidegate_domain::decide::{DecisionError, LONGEST_REASON, check_decision, may_decide, missing};
-use tidegate_domain::event::{Origin, ResolvedAction};
+use tidegate_domain::event::Origin;
 use tidegate_domain::input::Verdict;
-use tidegate_domain::rules::{ActionKind, Rules};
+use tidegate_domain::rules::Rules;
 
 use super::frame::Frame;
-use super::said::{self, said, verbatim};
+use super::said::{self, said};
 use super::{standing, when};
 use crate::story;
 
@@ -38,10 +38,7 @@ impl Card<'_> {
                     }
                 }
                 (self.marks())
-                div.body {
-                    (self.why())
-                    div.side { (self.will_run()) (self.forms()) }
-                }
+                (self.body())
             }
         }
     }
@@ -69,7 +66,8 @@ impl Card<'_> {
                 @if !incident.caused_by.is_empty() {
                     li { "Caused or requested by " (said(&incident.caused_by.iter().cloned().collect::<Vec<_>>().join(", "))) }
                 }
-                li.id { "Request " code { (request.id) } }
+                li { "Request " code { (request.id) } }
+                li { "Digest " (said::digest(&request.proposal.digest)) }
             }
         }
     }
@@ -84,51 +82,36 @@ impl Card<'_> {
         html! { (said(&missing.iter().map(story::needed).collect::<Vec<_>>().join(", "))) }
     }
 
-    /// What was seen, what the policy says, and what happened the last times: the lines that an approval is bound to.
-    pub(super) fn why(&self) -> Markup {
-        let proposal = &self.request.proposal;
-        let is_history = |line: &&String| line.starts_with("before: ") || line.starts_with("untouched");
-        let (history, evidence): (Vec<_>, Vec<_>) = proposal.shown.iter().partition(is_history);
+    /// All that is known for and against it, and the forms. The lines are those that an approval is bound to.
+    pub(super) fn body(&self) -> Markup {
+        let (proposal, id) = (&self.request.proposal, &self.request.id);
+        let shown = Shown::of(&proposal.shown);
         html! {
-            section.why {
-                h4 { "Why" }
-                p.summary { (said(&proposal.summary)) }
-                @if !proposal.rationale.trim().is_empty() { p { (said(&proposal.rationale)) } }
-                @if let Some(chart) = &self.chart { (chart) }
-                ul.shown { @for line in &evidence { li { (said(line)) } } }
-                h4 { "The last times" }
-                @if history.is_empty() {
-                    p.quiet { "Nothing was tried here before." }
-                } @else {
-                    ul.shown { @for line in &history { li { (said(line)) } } }
-                }
-            }
-        }
-    }
-
-    /// Exactly what is started, with everything filled in.
-    pub(super) fn will_run(&self) -> Markup {
-        let (proposal, action) = (&self.request.proposal, &self.request.proposal.action);
-        let verify = &action.verify;
-        html! {
-            section.run {
-                h4 { @if action.dry_run { "What would run" } @else { "What will run" } }
-                (order(action))
-                details id={ "terms-" (self.request.id) } {
-                    summary { "How it is run and judged" }
-                    dl.facts {
-                    dt { "Time limit" } dd { (when::exact(action.timeout)) }
-                    dt { "Twice" } dd { @if action.idempotent { "does no more than once" } @else { "never by itself: started at most once" } }
-                    dt { "Started" } dd { "within " (when::exact(proposal.start_within)) " of the approval, or not at all" }
-                    dt { "Fixed" } dd {
-                        "when healthy " (verify.healthy_for) " times in a row, looked at from " (when::exact(verify.settle))
-                        " and until " (when::exact(verify.within)) " after it"
-                        @for expr in &verify.require { ", and " code { (said(expr)) } " holds" }
-                    }
-                    dt { "Digest" } dd { code { (said::plain(&proposal.digest)) } " of action and evidence: an approval is bound to it" }
-                    dt { "Policy" } dd { (said::digest(&proposal.policy_digest)) }
+            div.body {
+                section.run {
+                    h4 { @if proposal.action.dry_run { "What would run" } @else { "What will run" } }
+                    (lines(shown.run))
+                    details id={ "bound-" (id) } {
+                        summary { "What an approval is bound to" }
+                        p.quiet {
+                            "All that is shown here. It counts for as long as action and policy stay as they are, and where it "
+                            "is not started within " (when::exact(proposal.start_within)) " somebody is asked again."
+                        }
+                        dl.facts {
+                            dt { "digest" } dd { code { (said::plain(&proposal.digest)) } }
+                            dt { "policy" } dd { code { (said::plain(&proposal.policy_digest)) } }
+                        }
                     }
                 }
+                section.why {
+                    h4 { "Why" }
+                    p.summary { (said(&proposal.summary)) }
+                    @if !proposal.rationale.trim().is_empty() { p { (said(&proposal.rationale)) } }
+                    @if let Some(chart) = &self.chart { (chart) }
+                    (lines(shown.why))
+                    @if !shown.times.is_empty() { h4 { "The last times" } (lines(shown.times)) }
+                }
+                div.side { (self.forms()) }
             }
         }
     }
@@ -200,32 +183,39 @@ impl Card<'_> {
     }
 }
 
-/// The order itself: an HTTP request or a command line.
-fn order(action: &ResolvedAction) -> Markup {
-    match &action.spec {
-        ActionKind::Http { url, method, headers, bearer_token_file } => {
-            let body = serde_json::json!({ "target": action.target, "arguments": action.arguments });
-            let body = serde_json::to_string_pretty(&body).unwrap_or_default();
-            html! {
-                p.order { b { (said(method)) } " " code { (said(url)) } }
-                @for (name, value) in headers { p.order { code { (said(name)) ": " (said(value)) } } }
-                @if let Some(file) = bearer_token_file { p.quiet { "with the bearer token in " code { (said(file)) } } }
-                (verbatim(&body))
-            }
-        }
-        ActionKind::Command { program, env, .. } => html! {
-            p.order {
-                code.word { (said(program)) }
-                @match action.program_args() {
-                    Ok(args) => { @for arg in &args { " " code.word { (said(arg)) } } },
-                    Err(why) => { " " code.word.bad { (said(&why.to_string())) } },
+/// The lines of a request by what they are about. They come in this order.
+struct Shown<'a> {
+    run: &'a [String],
+    why: &'a [String],
+    times: &'a [String],
+}
+
+impl Shown<'_> {
+    fn of(lines: &[String]) -> Shown<'_> {
+        let starts = |names: &[&str]| lines.iter().position(|line| names.iter().any(|name| line.starts_with(name)));
+        // Where there are none of these words they are the lines of an older version, which said why.
+        let why = starts(&["why: "]).unwrap_or(0);
+        let times = starts(&["before: ", "untouched: "]).unwrap_or(lines.len()).max(why);
+        Shown { run: &lines[..why], why: &lines[why..times], times: &lines[times..] }
+    }
+}
+
+/// Lines such as `risk: low`, their first words in a column of their own.
+fn lines(lines: &[String]) -> Markup {
+    let word = |line: &str| {
+        let (word, rest) = line.split_once(": ")?;
+        let is_word = word.len() <= 16 && word.chars().all(|c| c.is_ascii_lowercase() || c == ' ');
+        is_word.then(|| (word.to_owned(), rest.to_owned()))
+    };
+    html! {
+        dl.facts {
+            @for line in lines {
+                @match word(line) {
+                    Some((word, rest)) => { dt { (word) } dd.runs[word == "runs"] { (said(&rest)) } },
+                    None => { dt {} dd { (said(line)) } },
                 }
             }
-            @for (name, value) in env { p.quiet { "with " code { (said(name)) "=" (said(value)) } } }
-            @if !action.arguments.is_empty() {
-                (verbatim(&serde_json::to_string_pretty(&action.arguments).unwrap_or_default()))
-            }
-        },
+        }
     }
 }
 

@@ -108,7 +108,7 @@ fn asked_one(nth: usize, stored: &Stored, question: &Question, now: Timestamp) -
             summary { code { (said(&question.expr)) @if question.cut_from.is_some() { "…" } } " " span.quiet { (reply(&question.reply)) ", " (when::moment(stored.event.at, now)) } }
             @match &question.reply {
                 Reply::Answered { samples } => {
-                    ul.shown {
+                    ul {
                         @for sample in samples.iter().take(MOST_SAMPLES) {
                             li { (said::labels(&sample.labels)) " " b { (said::number(sample.value.0)) } }
                         }

@@ -113,7 +113,7 @@ impl Frame {
     fn pause(&self) -> Markup {
         html! {
             details.pause #pause {
-                summary { "Pause" span.wide { " repairs" } "…" }
+                summary { "Pause…" }
                 form method="post" action="/pause" {
                     (self.hidden())
                     p { "Nothing more is run until an admin resumes. What runs already goes on to its end." }

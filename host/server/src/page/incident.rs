@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use tidegate_domain::book::{Book, Consult, Incident};
+use tidegate_domain::book::{Approval, Book, Consult, Incident};
 use tidegate_domain::event::{Fact, IncidentId};
 
 use super::card::{self, Card};
@@ -15,7 +15,7 @@ use super::paths::Place;
 use super::said::{self, said};
 use super::viewer::Viewer;
 use super::{course, evidence, standing, timeline, when};
-use crate::chart::{self, Traced};
+use crate::chart::{self, Shape, Traced};
 use crate::host::Host;
 use crate::journal::{JournalError, Stored};
 
@@ -32,7 +32,7 @@ pub(super) async fn chart(host: &Host, id: &IncidentId) -> Option<Markup> {
 }
 
 fn first(traced: &Traced) -> Option<Markup> {
-    traced.series().next().and_then(|series| chart::figure(traced, series)).map(said::drawn)
+    traced.series().next().and_then(|series| chart::figure(traced, series, Shape::Column)).map(said::drawn)
 }
 
 /// What to answer where the journal cannot be read.
@@ -65,12 +65,7 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
                     (standing::of_request(request))
                 }
                 (course::course(request, frame.now))
-                details id={ "more-" (request.id) } {
-                    summary { "What was asked" }
-                    (card.marks())
-                    div.body { (card.why()) div.side { (card.will_run()) } }
-                }
-                (card.forms())
+                details id={ "more-" (request.id) } open[request.approval == Approval::Pending] { summary { "What was asked" } (card.marks()) (card.body()) }
             }
         }
     });
@@ -78,7 +73,7 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
         (head(&frame, incident))
         section #charts aria-label="Charts" {
             @for (nth, series) in traced.series().enumerate() {
-                @if let Some(figure) = chart::figure(&traced, series) {
+                @if let Some(figure) = chart::figure(&traced, series, Shape::Wide) {
                     @if nth == 0 { (said::drawn(figure)) } @else {
                         details id={ "series-" (nth) } { summary { (said::labels(series)) } (said::drawn(figure)) }
                     }

@@ -42,14 +42,8 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
                 }
             }
             (card.marks())
-            div.body {
-                (card.why())
-                div.side {
-                    (card.will_run())
-                    (card.forms())
-                    section { h2 { "So far" } (course::course(request, frame.now)) }
-                }
-            }
+            (card.body())
+            section { h4 { "So far" } (course::course(request, frame.now)) }
         }
     };
     frame.page(&book, &format!("Request {id}"), &main)
