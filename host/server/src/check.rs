@@ -12,6 +12,7 @@ use crate::{sandboxing, tls};
 
 mod deciding;
 mod endpoints;
+mod workspace;
 
 /// Why a config did not pass.
 #[derive(Debug, thiserror::Error)]

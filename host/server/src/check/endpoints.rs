@@ -8,7 +8,7 @@ use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Most;
 use tidegate_domain::time::Timestamp;
 
-use super::{CheckError, say};
+use super::{CheckError, say, workspace};
 use crate::clock;
 use crate::config::{Config, Findings, Spot, WatchConfig};
 use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, TransportError, read_start};
@@ -17,8 +17,8 @@ use crate::prometheus::{Client, InstantAnswer, InstantValue, QueryError, QueryLi
 /// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
 const CHURN_WINDOW: Duration = Duration::from_secs(60 * 60);
 
-/// Asks Prometheus every expression and Alertmanager whether it is ready. Every endpoint is asked, whatever the others
-/// say.
+/// Asks Prometheus every expression, Alertmanager whether it is ready, and Slack who the bot is. Every endpoint is asked,
+/// whatever the others say.
 pub(super) async fn ask(config: &Config) -> Result<(), CheckError> {
     let findings = Findings::default();
     let mut unreachable = Vec::new();
@@ -38,6 +38,12 @@ pub(super) async fn ask(config: &Config) -> Result<(), CheckError> {
     if let Some(alertmanager) = &config.alertmanager {
         match client(&alertmanager.http) {
             Ok(http) => unreachable.extend(ready(&http, &alertmanager.url, alertmanager.timeout).await.err()),
+            Err(error) => unreachable.push(error),
+        }
+    }
+    if let Some(slack) = &config.slack {
+        match client(&HttpClientOptions::default()) {
+            Ok(http) => unreachable.extend(workspace::ask(config, slack, http, &findings).await.err()),
             Err(error) => unreachable.push(error),
         }
     }
