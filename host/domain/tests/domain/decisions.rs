@@ -205,7 +205,7 @@ fn auto_does_not_overrule_a_persons_no() {
 }
 
 #[test]
-fn pausing_needs_an_approver_too() {
+fn whoever_may_decide_may_pause_and_an_admin_lets_it_go_on() {
     check(expect![[r#"
         0 pause mallory
             refused: "mallory" is not an approver: pausing takes the role approve or admin in the config
@@ -218,6 +218,16 @@ fn pausing_needs_an_approver_too() {
         2 resume bob
             refused: "bob" is not an admin: whoever may decide may pause, and only the role admin may resume; ask an admin
         2 resume bob
+            refused: "bob" is not an admin: whoever may decide may pause, and only the role admin may resume; ask an admin
+        3 resume alice
+            resumed by alice
+        4 resume alice
+            refused: repairs are not paused; nothing was changed
+        4 pause bob
+            paused by bob
+        5 crash
+            host_started
+        5 resume bob
             refused: "bob" is not an admin: whoever may decide may pause, and only the role admin may resume; ask an admin
     "#]]);
 }
