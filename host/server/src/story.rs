@@ -311,7 +311,8 @@ pub(crate) fn guarded(guard: &Guard) -> String {
             format!("the maintenance window {window} is open until {}", at(until))
         }
         Guard::CircuitOpen { runs, until } => {
-            format!("{runs} runs of it in a row did not help; one more is let through from {}", at(until))
+            let times = if *runs == 1 { "run" } else { "runs" };
+            format!("{runs} {times} of it in a row did not help; one more is let through from {}", at(until))
         }
         Guard::Paused { by } => format!("{by} paused all repairs"),
         Guard::Storm => "many things are breaking at once".to_owned(),

@@ -4,6 +4,7 @@ mod alerts;
 mod autonomy;
 mod calendar;
 mod card;
+mod causers;
 mod decisions;
 mod groups;
 mod guards;
