@@ -7,7 +7,7 @@ use tidegate_domain::rules::{ColdStart, Watch};
 use crate::scorer::Scorer;
 use crate::tests::data::{at, minute, pod};
 use crate::tests::host::{Host, minutes, watch};
-use crate::tests::scripted::{Scripted, ZScore};
+use crate::tests::scripted::ZScore;
 use crate::trace::{Trace, Wanted};
 
 fn trace_of(host: &Host, series: &Labels, place: &Labels, after: u64) -> Trace {

@@ -232,6 +232,7 @@ fn a_failed_call_costs_one_instance_and_the_next_call_works() {
     one(&detector).expect("an answer");
     let stats = stats(&sandbox);
     assert_eq!((stats.calls, errors(&stats, "trapped")), (9, 4));
+    assert_eq!(stats.scores, 5, "samples without a verdict do not count");
     // One for `describe`, one for `open`, one after each trap.
     assert_eq!((stats.instances_made, stats.instances), (6, 1));
     assert!(!stats.quarantined);
@@ -279,6 +280,11 @@ fn many_traps_quarantine_the_digest_under_every_name_and_no_other() {
     let quarantined: Vec<_> = sandbox.stats().into_iter().map(|guest| (guest.guest, guest.quarantined)).collect();
     assert!(quarantined.contains(&("twin".to_owned(), true)));
     assert!(quarantined.contains(&("forged".to_owned(), false)));
+    for stats in sandbox.stats() {
+        let pause = stats.quarantined_for;
+        assert_eq!(pause.is_some(), stats.quarantined, "{stats:?}");
+        assert!(pause.is_none_or(|pause| pause <= Duration::from_secs(60)), "{stats:?}");
+    }
 }
 
 #[test]
