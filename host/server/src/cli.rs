@@ -90,8 +90,14 @@ enum Command {
     Approve {
         /// The approval, as `approval list` shows it
         id: String,
+        /// Why; some actions need a reason
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Do not ask on a terminal whether you mean it
+        #[arg(long, short)]
+        yes: bool,
         #[command(flatten)]
-        host: Host,
+        view: View,
     },
     /// Say no to an action
     Deny {
@@ -101,17 +107,17 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: String,
         #[command(flatten)]
-        host: Host,
+        view: View,
     },
     /// Start no action until `resume`; detecting, alerting and asking go on
     Pause {
         #[command(flatten)]
-        host: Host,
+        view: View,
     },
-    /// Start actions again
+    /// Start actions again; takes the role admin
     Resume {
         #[command(flatten)]
-        host: Host,
+        view: View,
     },
     /// Work on the journal of this machine, or on a copy of one
     #[command(subcommand)]
@@ -128,8 +134,14 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Incident {
-    /// All incidents that the host knows, latest first
+    /// The latest incidents, the newest first
     List {
+        /// Every incident that the host knows
+        #[arg(long)]
+        all: bool,
+        /// Only those that are open, or closed
+        #[arg(long, value_enum)]
+        status: Option<IncidentStatus>,
         #[command(flatten)]
         view: View,
     },
@@ -144,8 +156,14 @@ enum Incident {
 
 #[derive(Debug, Subcommand)]
 enum Approval {
-    /// All approvals that the host knows, latest first
+    /// What waits for a decision, the most urgent first, then the latest that was decided
     List {
+        /// Every approval that the host knows
+        #[arg(long)]
+        all: bool,
+        /// Only those of this status
+        #[arg(long, value_enum)]
+        status: Option<ApprovalStatus>,
         #[command(flatten)]
         view: View,
     },
@@ -158,15 +176,43 @@ enum Approval {
     },
 }
 
+/// How an incident stands.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum IncidentStatus {
+    Open,
+    Closed,
+}
+
+/// How an approval stands.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum ApprovalStatus {
+    Pending,
+    Approved,
+    AutoApproved,
+    Denied,
+    Expired,
+    Withdrawn,
+}
+
 /// Which host to talk to, and as whom.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 struct Host {
-    /// The host's URL; without it, `listen` of the config says where it is
+    /// The host's URL; without it, `[server]` of the config says where it is
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// File with the approver's token; without it, the environment variable TIDEGATE_TOKEN holds the token
+    /// File with your token; without it, the environment variable TIDEGATE_TOKEN holds the token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// PEM file of the authorities that may have signed the host's certificate, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// PEM file of the certificate to show to a host that wants one
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+    /// PEM file of its key
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -208,14 +254,20 @@ fn dispatch(cli: Cli, serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -
             check::run(file, connect).map_err(Failure::from)
         }
         Command::Guest(guest) => guest::run(&guest, || log::start(cli.log_format, &cli.log_level)),
-        Command::Incident(Incident::List { view }) => show::incidents(&view.client(&cli.config)?, view.output),
+        Command::Incident(Incident::List { all, status, view }) => {
+            show::incidents(&view.client(file)?, all, status, view.output)
+        }
         Command::Incident(Incident::Show { id, view }) => show::incident(&view.client(&cli.config)?, &id, view.output),
-        Command::Approval(Approval::List { view }) => show::approvals(&view.client(&cli.config)?, view.output),
+        Command::Approval(Approval::List { all, status, view }) => {
+            show::approvals(&view.client(file)?, all, status, view.output)
+        }
         Command::Approval(Approval::Show { id, view }) => show::approval(&view.client(&cli.config)?, &id, view.output),
-        Command::Approve { id, host } => decide::approve(&host.client(file)?, &id),
-        Command::Deny { id, reason, host } => decide::deny(&host.client(file)?, &id, &reason),
-        Command::Pause { host } => decide::pause(&host.client(file)?),
-        Command::Resume { host } => decide::resume(&host.client(file)?),
+        Command::Approve { id, reason, yes, view } => {
+            decide::approve(&view.client(file)?, &id, reason.as_deref(), yes, view.output)
+        }
+        Command::Deny { id, reason, view } => decide::deny(&view.client(file)?, &id, &reason, view.output),
+        Command::Pause { view } => decide::pause(&view.client(file)?, view.output),
+        Command::Resume { view } => decide::resume(&view.client(file)?, view.output),
         Command::Journal(command) => journal::run(&command, file),
         Command::CompileGuest(args) => compile::run(&args),
         Command::Completions { shell } => {
@@ -227,7 +279,7 @@ fn dispatch(cli: Cli, serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -
 
 impl Host {
     fn client(&self, config: &Path) -> Result<Client, Failure> {
-        Client::new(self.url.as_deref(), self.token_file.as_deref(), config)
+        Client::new(self, config)
     }
 }
 

@@ -13,7 +13,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Method, RequestBuilder, Url};
 
-pub(crate) use options::{HttpClientOptions, HttpOptionsError};
+pub(crate) use options::{HttpClientOptions, HttpOptionsError, TlsConfig};
 pub(crate) use secret::{Secret, SecretError, SecretSource};
 pub(crate) use transport::{TransportError, read_capped, read_start};
 

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Host;
 use super::exit::Failure;
 use super::table::plain;
 use crate::config;
-use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, Secret, SecretSource, TransportError, read_capped};
+use crate::http_client::{
+    BaseUrl, HttpClient, HttpClientOptions, Secret, SecretSource, TlsConfig, TransportError, read_capped,
+};
 
 /// The variable that holds an approver's token.
 const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
@@ -18,6 +21,13 @@ const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Thousands of incidents.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// How many of a list are shown where nobody wants all: what a person looks at.
+const USUAL_IN_A_LIST: usize = 50;
+/// As many as the host gives at once.
+const MOST_IN_A_PAGE: usize = 1000;
+/// A million of a kind.
+const MOST_PAGES: usize = 1000;
 
 /// A host to talk to.
 pub(super) struct Client {
@@ -37,22 +47,52 @@ struct Refusal {
 impl Client {
     /// Finds out where the host is and who is asking. Reads no more of the config than it needs: the tokens of others
     /// are nothing that an approver could read.
-    pub(super) fn new(url: Option<&str>, token_file: Option<&Path>, config: &Path) -> Result<Client, Failure> {
+    pub(super) fn new(asked: &Host, config: &Path) -> Result<Client, Failure> {
         let failed = |what: String| move |error: &dyn std::fmt::Display| Failure::Failed(format!("{what}: {error}"));
-        let base = match url {
+        let base = match &asked.url {
             Some(url) => BaseUrl::parse(url).map_err(|error| Failure::Usage(format!("--url: {error}")))?,
             None => base_from(config)?,
         };
-        let http = HttpClientOptions::default().build();
-        let http = http.map_err(|error| failed("cannot set up HTTP".to_owned())(&error))?;
+        let (ca_file, cert_file, key_file) = (asked.ca_file.clone(), asked.cert_file.clone(), asked.key_file.clone());
+        let tls_config = TlsConfig { ca_file, cert_file, key_file, insecure_skip_verify: false };
+        let http = HttpClientOptions { tls_config, ..HttpClientOptions::default() }.build();
+        let http = http.map_err(|error| Failure::Usage(format!("cannot set up HTTP: {error}")))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| failed("cannot start".to_owned())(&error))?;
-        Ok(Client { http, base, token: token(token_file)?, runtime })
+        Ok(Client { http, base, token: token(asked.token_file.as_deref())?, runtime })
     }
 
     /// Asks for something.
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.call(Method::GET, path, None)
+        self.call(Method::GET, self.base.at(path), None)
+    }
+
+    fn get_with(&self, path: &str, query: &str) -> Result<Value, Failure> {
+        let mut url = self.base.at(path);
+        url.set_query(Some(query));
+        self.call(Method::GET, url, None)
+    }
+
+    /// Asks for a list, the newest first: one page of it or all of them, as one list.
+    pub(super) fn list(&self, kind: &str, status: Option<&str>, all: bool) -> Result<Value, Failure> {
+        let status = status.map(|status| format!("&status={status}")).unwrap_or_default();
+        let mut things = Vec::new();
+        let mut before = String::new();
+        // A host that gives the same page again and again must not keep this going for ever.
+        for _ in 0..MOST_PAGES {
+            let limit = if all { MOST_IN_A_PAGE } else { USUAL_IN_A_LIST };
+            let mut page = self.get_with(&format!("/api/v1/{kind}"), &format!("limit={limit}{status}{before}"))?;
+            let Some(listed) = page.get_mut(kind).and_then(Value::as_array_mut) else {
+                let text = format!("the host's answer is not what this program expects, it holds no list of {kind}");
+                return Err(Failure::Failed(text + "; are they of the same version?"));
+            };
+            things.append(listed);
+            match page["next"].as_str().filter(|_| all) {
+                Some(next) => before = format!("&before={}", checked(next)?),
+                None => return Ok(json!({ kind: things, "more": page["next"].is_string() })),
+            }
+        }
+        Err(Failure::Failed(format!("the list of {kind} has no end: is this a tidegate host?")))
     }
 
     /// Asks for one thing by its id.
@@ -68,14 +108,13 @@ impl Client {
     /// Changes something, which needs a token.
     pub(super) fn post(&self, path: &str, body: Value) -> Result<Value, Failure> {
         if self.token.is_none() {
-            let text = format!("a decision needs an approver's token: give --token-file FILE or set {TOKEN_VARIABLE}");
+            let text = format!("this needs the token of an approver: give --token-file FILE or set {TOKEN_VARIABLE}");
             return Err(Failure::Usage(text));
         }
-        self.call(Method::POST, path, Some(body))
+        self.call(Method::POST, self.base.at(path), Some(body))
     }
 
-    fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
-        let url = self.base.at(path);
+    fn call(&self, method: Method, url: Url, body: Option<Value>) -> Result<Value, Failure> {
         let asked = format!("{method} {url}");
         let request = self.http.request(method, url);
         let mut request = request.map_err(|error| Failure::Failed(error.to_string()))?;
@@ -94,16 +133,30 @@ impl Client {
         match answer {
             Ok((status, body)) if status.is_success() => understand(&asked, &body),
             Ok((status, body)) => Err(refused(&asked, status, &body)),
-            Err(error @ TransportError::NotConnected(_)) => Err(Failure::Failed(format!(
-                "{asked}: {error}\n    start the host with `tidegate run`, or name it with --url"
-            ))),
+            Err(error @ TransportError::NotConnected(_)) => {
+                let tls = error.to_string().contains("certificate");
+                let hint = match tls {
+                    true => {
+                        "--ca-file names the authority that signed the host's certificate, --cert-file and --key-file \
+                             what to show to a host that asks for one"
+                    }
+                    false => "start the host with `tidegate run`, or name it with --url",
+                };
+                Err(Failure::Failed(format!("{asked}: {error}\n    {hint}")))
+            }
             Err(error) => Err(Failure::Failed(format!("{asked}: {error}"))),
         }
     }
 }
 
 fn base_from(config: &Path) -> Result<BaseUrl, Failure> {
-    let mut listen = config::server(config)?.listen;
+    let server = config::server(config)?;
+    // The name in its certificate is that by which people know it.
+    if let Some(url) = server.external_url.filter(|url| server.tls.is_some() && url.at("/").scheme() == "https") {
+        return Ok(url);
+    }
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    let mut listen = server.listen;
     if listen.ip().is_unspecified() {
         listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
@@ -111,7 +164,7 @@ fn base_from(config: &Path) -> Result<BaseUrl, Failure> {
         let text = format!("{} lets the system choose the port: name the host with --url", config.display());
         return Err(Failure::Usage(text));
     }
-    BaseUrl::parse(&format!("http://{listen}")).map_err(|error| Failure::Failed(error.to_string()))
+    BaseUrl::parse(&format!("{scheme}://{listen}")).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn token(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
@@ -152,7 +205,11 @@ fn refused(asked: &str, status: StatusCode, body: &[u8]) -> Failure {
         StatusCode::UNAUTHORIZED => Failure::Refused(format!(
             "{text}\n    give the token of an approver: --token-file FILE or {TOKEN_VARIABLE}"
         )),
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::CONFLICT => Failure::Refused(text),
+        StatusCode::BAD_REQUEST
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::CONFLICT
+        | StatusCode::TOO_MANY_REQUESTS => Failure::Refused(text),
         _ => Failure::Failed(text),
     }
 }
@@ -165,7 +222,9 @@ mod tests {
     fn refusals_and_failures_have_their_own_exit_codes() {
         for (status, body, code, said) in [
             (401, r#"{"error": "no such token"}"#, 3, "no such token\n    give the token"),
+            (400, r#"{"error": "a denial needs a reason"}"#, 3, "a denial needs a reason"),
             (404, r#"{"error": "no such approval"}"#, 3, "404 Not Found: no such approval"),
+            (429, r#"{"error": "too many wrong tokens"}"#, 3, "too many wrong tokens"),
             (409, r#"{"error": "decided", "status": "denied"}"#, 3, "decided (it is denied)"),
             (500, "out of \u{1b}[31mcheese", 1, "out of ?[31mcheese"),
             (502, "", 1, "502 Bad Gateway"),

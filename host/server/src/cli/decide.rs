@@ -1,42 +1,109 @@
 //! `approve`, `deny`, `pause`, `resume`: what changes something on the host.
 
-use serde_json::json;
+use std::io::{IsTerminal as _, Write as _};
 
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tidegate_domain::terms::more;
+
+use super::Output;
 use super::client::Client;
 use super::exit::Failure;
-use super::show::{describe_approval, say, understood};
+use super::show::{as_json, describe_approval, say, understood};
 use super::table::plain;
 use super::wire::Approval;
 
 /// Shows what will run, then approves exactly that: should it have changed meanwhile, the digest no longer fits and the
-/// host refuses.
-pub(super) fn approve(client: &Client, id: &str) -> Result<(), Failure> {
+/// host refuses. Asks whether it is meant where a person sits at a terminal, and waits for nobody anywhere else.
+pub(super) fn approve(
+    client: &Client,
+    id: &str,
+    reason: Option<&str>,
+    sure: bool,
+    output: Output,
+) -> Result<(), Failure> {
     let approval: Approval = understood(client.get_one("approvals", id)?)?;
-    say(&describe_approval(&approval))?;
+    if output == Output::Text {
+        say(&describe_approval(&approval))?;
+    }
     if approval.status != "pending" {
         let text = format!("approval {id} waits for no decision any more: it is {}", plain(&approval.status));
         return Err(Failure::Refused(text));
     }
-    client.decide("approvals", id, "approve", json!({ "digest": approval.digest }))?;
-    say(&format!("\napproved; `tidegate approval show {id}` tells what became of it\n"))
+    if output == Output::Text && !sure && std::io::stdin().is_terminal() && !is_meant(id)? {
+        return Err(Failure::Failed(format!("nothing was changed: {id} still waits for a decision")));
+    }
+    let mut body = json!({ "digest": approval.digest });
+    if let Some(reason) = reason {
+        body["reason"] = reason.into();
+    }
+    let answer = client.decide("approvals", id, "approve", body)?;
+    told(output, &answer, |answer| Ok(stands_after_a_yes(id, &understood(answer.clone())?)))
 }
 
-pub(super) fn deny(client: &Client, id: &str, reason: &str) -> Result<(), Failure> {
+/// One yes may not be enough, and somebody who reads "approved" stops looking for the second.
+pub(super) fn stands_after_a_yes(id: &str, after: &Approval) -> String {
+    match after.status.as_str() {
+        "pending" if after.missing.is_empty() => format!("\nyour yes counts; {id} still waits\n"),
+        "pending" => {
+            let asked = match after.deciders.as_slice() {
+                [] => String::new(),
+                deciders => format!(", of {}", plain(&deciders.join(", "))),
+            };
+            let missing = plain(&more(&after.missing));
+            format!("\nyour yes counts, and it is not approved yet: {id} still needs {missing}{asked}\n")
+        }
+        "approved" => format!("\napproved; `tidegate approval show {id}` tells what became of it\n"),
+        other => format!("\n{id} is {}\n", plain(other)),
+    }
+}
+
+fn is_meant(id: &str) -> Result<bool, Failure> {
+    let failed = |error: std::io::Error| Failure::Failed(format!("cannot ask on the terminal: {error}; use --yes"));
+    eprint!("\napprove {id}? [y/N] ");
+    std::io::stderr().flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+pub(super) fn deny(client: &Client, id: &str, reason: &str, output: Output) -> Result<(), Failure> {
     if reason.trim().is_empty() {
         return Err(Failure::Usage(
             "--reason is empty: say why, the policy reads it before it proposes again".to_owned(),
         ));
     }
-    client.decide("approvals", id, "deny", json!({ "reason": reason }))?;
-    say(&format!("denied {id}\n"))
+    let answer = client.decide("approvals", id, "deny", json!({ "reason": reason }))?;
+    told(output, &answer, |_| Ok(format!("denied {id}\n")))
 }
 
-pub(super) fn pause(client: &Client) -> Result<(), Failure> {
-    client.post("/api/v1/pause", json!({}))?;
-    say("paused: no action starts until `tidegate resume`\n")
+/// How the switch stands.
+#[derive(Deserialize)]
+struct Switch {
+    #[serde(default)]
+    paused: bool,
+    by: Option<String>,
 }
 
-pub(super) fn resume(client: &Client) -> Result<(), Failure> {
-    client.post("/api/v1/resume", json!({}))?;
-    say("resumed: actions start again\n")
+pub(super) fn pause(client: &Client, output: Output) -> Result<(), Failure> {
+    let answer = client.post("/api/v1/pause", json!({}))?;
+    told(output, &answer, |answer| {
+        let by = understood::<Switch>(answer.clone())?.by.map(|by| format!(" by {}", plain(&by))).unwrap_or_default();
+        Ok(format!("paused{by}: no action starts until `tidegate resume`\n"))
+    })
+}
+
+pub(super) fn resume(client: &Client, output: Output) -> Result<(), Failure> {
+    let answer = client.post("/api/v1/resume", json!({}))?;
+    told(output, &answer, |answer| match understood::<Switch>(answer.clone())?.paused {
+        false => Ok("resumed: actions start again\n".to_owned()),
+        true => Err(Failure::Failed("the host did not resume: it is still paused".to_owned())),
+    })
+}
+
+fn told(output: Output, answer: &Value, text: impl Fn(&Value) -> Result<String, Failure>) -> Result<(), Failure> {
+    match output {
+        Output::Json => say(&as_json(answer)),
+        Output::Text => say(&text(answer)?),
+    }
 }

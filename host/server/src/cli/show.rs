@@ -3,18 +3,34 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
+use clap::ValueEnum as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tidegate_domain::number::Number;
+use tidegate_domain::terms::more;
 
-use super::Output;
 use super::client::Client;
 use super::exit::Failure;
-use super::table::{columns, fields};
-use super::wire::{Approval, Approvals, Incident, Incidents, Moment, Request, Sample};
+use super::table::{columns, fields, plain_json};
+use super::wire::{Approval, Approvals, Decided, Incident, Incidents, Moment, Request, Sample};
+use super::{ApprovalStatus, IncidentStatus, Output};
 
-pub(super) fn incidents(client: &Client, output: Output) -> Result<(), Failure> {
-    print(client.get("/api/v1/incidents")?, output, |Incidents { incidents }| {
+pub(super) fn incidents(
+    client: &Client,
+    all: bool,
+    status: Option<IncidentStatus>,
+    output: Output,
+) -> Result<(), Failure> {
+    let answer = match status {
+        None => client.list("incidents", None, all)?,
+        Some(IncidentStatus::Open) => client.list("incidents", Some("open"), true)?,
+        Some(IncidentStatus::Closed) => {
+            let mut answer = client.list("incidents", None, true)?;
+            keep(&mut answer, "incidents", "closed");
+            answer
+        }
+    };
+    print(answer, output, |Incidents { incidents, more }| {
         let row = |incident: &Incident| {
             vec![
                 incident.id.clone(),
@@ -26,7 +42,7 @@ pub(super) fn incidents(client: &Client, output: Output) -> Result<(), Failure> 
             ]
         };
         let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
-        columns(&["ID", "STATUS", "SEVERITY", "WATCH", "LABELS", "SINCE"], &rows)
+        columns(&["ID", "STATUS", "SEVERITY", "WATCH", "LABELS", "SINCE"], &rows) + there_are_more(more)
     })
 }
 
@@ -34,26 +50,91 @@ pub(super) fn incident(client: &Client, id: &str, output: Output) -> Result<(), 
     print(client.get_one("incidents", id)?, output, |incident| describe_incident(&incident))
 }
 
-pub(super) fn approvals(client: &Client, output: Output) -> Result<(), Failure> {
-    print(client.get("/api/v1/approvals")?, output, |Approvals { approvals }| {
+pub(super) fn approvals(
+    client: &Client,
+    all: bool,
+    status: Option<ApprovalStatus>,
+    output: Output,
+) -> Result<(), Failure> {
+    print(listed(client, all, status)?, output, |Approvals { approvals, more }| {
         let row = |approval: &Approval| {
             vec![
                 approval.id.clone(),
-                approval.status.clone(),
+                progress(approval),
                 approval.action.risk.clone(),
                 approval.action.name.clone(),
                 selector(&approval.action.target),
                 approval.incident.clone(),
-                approval.deadline.clone().unwrap_or_default(),
+                match approval.status.as_str() {
+                    "pending" => approval.deadline.clone().unwrap_or_default(),
+                    _ => String::new(),
+                },
             ]
         };
         let rows: Vec<Vec<String>> = approvals.iter().map(row).collect();
-        columns(&["ID", "STATUS", "RISK", "ACTION", "TARGET", "INCIDENT", "DEADLINE"], &rows)
+        columns(&["ID", "STATUS", "RISK", "ACTION", "TARGET", "INCIDENT", "WAITS UNTIL"], &rows) + there_are_more(more)
     })
 }
 
 pub(super) fn approval(client: &Client, id: &str, output: Output) -> Result<(), Failure> {
     print(client.get_one("approvals", id)?, output, |approval| describe_approval(&approval))
+}
+
+/// The approvals that are asked for, in the order in which they are shown.
+pub(super) fn listed(client: &Client, all: bool, status: Option<ApprovalStatus>) -> Result<Value, Failure> {
+    let status = status.and_then(|status| status.to_possible_value()).map(|value| value.get_name().to_owned());
+    let mut answer = match status.as_deref() {
+        Some("pending") => client.list("approvals", Some("pending"), true)?,
+        Some(other) => {
+            let mut answer = client.list("approvals", None, true)?;
+            keep(&mut answer, "approvals", other);
+            answer
+        }
+        None => waiting_first(client, all)?,
+    };
+    if let Some(waiting) = answer["approvals"].as_array_mut() {
+        // The most urgent first; what waits for nobody stays in its order.
+        waiting.sort_by_key(|one| if one["status"] == "pending" { (0, urgency(one)) } else { (1, String::new()) });
+    }
+    Ok(answer)
+}
+
+/// What waits is never left out, however much has happened since.
+fn waiting_first(client: &Client, all: bool) -> Result<Value, Failure> {
+    let mut answer = client.list("approvals", None, all)?;
+    if !all {
+        let waiting = client.list("approvals", Some("pending"), true)?;
+        if let (Some(known), Some(waiting)) = (answer["approvals"].as_array_mut(), waiting["approvals"].as_array()) {
+            let missed = waiting.iter().filter(|one| !known.iter().any(|other| other["id"] == one["id"]));
+            let missed: Vec<Value> = missed.cloned().collect();
+            known.extend(missed);
+        }
+    }
+    Ok(answer)
+}
+
+fn keep(answer: &mut Value, kind: &str, status: &str) {
+    if let Some(things) = answer[kind].as_array_mut() {
+        things.retain(|thing| thing["status"] == status);
+    }
+}
+
+/// Deadlines are written so that their order is that of their texts.
+fn urgency(approval: &Value) -> String {
+    approval["deadline"].as_str().unwrap_or_default().to_owned()
+}
+
+fn there_are_more(more: bool) -> &'static str {
+    if more { "older ones are left out: --all shows them\n" } else { "" }
+}
+
+/// The status, and how many have said yes where that was not enough.
+fn progress(approval: &Approval) -> String {
+    match approval.yeses.len() {
+        0 => approval.status.clone(),
+        count if approval.status == "pending" => format!("pending, {count} yes"),
+        _ => approval.status.clone(),
+    }
 }
 
 /// Writes to standard output. A reader who has seen enough (`| head`) is no failure.
@@ -68,9 +149,14 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
 
 fn print<T: DeserializeOwned>(answer: Value, output: Output, text: impl Fn(T) -> String) -> Result<(), Failure> {
     match output {
-        Output::Json => say(&format!("{answer:#}\n")),
+        Output::Json => say(&as_json(&answer)),
         Output::Text => say(&text(understood(answer)?)),
     }
+}
+
+/// The host's own answer.
+pub(super) fn as_json(answer: &Value) -> String {
+    plain_json(&format!("{answer:#}\n"))
 }
 
 /// An answer as what it should be.
@@ -148,13 +234,18 @@ fn request(request: &Request) -> String {
 /// What a person needs to see before deciding.
 pub(super) fn describe_approval(approval: &Approval) -> String {
     let action = &approval.action;
+    let pending = approval.status == "pending";
+    let said_yes = |yes: &Decided| with_reason(&format!("{} at {}", whom(yes), yes.at), yes.reason.as_deref());
+    let needed = match (pending, approval.missing.is_empty()) {
+        (true, false) => more(&approval.missing),
+        _ => String::new(),
+    };
+    let wants_reason = pending && approval.terms.as_ref().is_some_and(|terms| terms.require_reason);
+    let escalated =
+        approval.escalated.as_ref().map(|escalated| format!("to {} at {}", escalated.to.join(", "), escalated.at));
     let arguments = action.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
     let decided = approval.decided.as_ref().map(|decided| {
-        let by = match (&decided.by, &decided.surface) {
-            (Some(by), Some(surface)) => format!("by {by} ({surface}) "),
-            (Some(by), None) => format!("by {by} "),
-            (None, _) => String::new(),
-        };
+        let by = if decided.by.is_some() { format!("by {} ", whom(decided)) } else { String::new() };
         with_reason(&format!("{by}at {}", decided.at), decided.reason.as_deref())
     });
     let execution = approval.execution.as_ref().map(|execution| {
@@ -168,8 +259,15 @@ pub(super) fn describe_approval(approval: &Approval) -> String {
     });
     fields(&[
         ("approval", approval.id.clone()),
-        ("status", approval.status.clone()),
+        (
+            "status",
+            match &approval.stage {
+                Some(stage) if !pending && *stage != approval.status => format!("{}, {stage}", approval.status),
+                _ => approval.status.clone(),
+            },
+        ),
         ("incident", approval.incident.clone()),
+        ("asked", approval.opened_at.clone()),
         ("action", if action.dry_run { format!("{} (dry run)", action.name) } else { action.name.clone() }),
         ("target", selector(&action.target)),
         ("arguments", arguments.join(" ")),
@@ -178,11 +276,25 @@ pub(super) fn describe_approval(approval: &Approval) -> String {
         ("rationale", approval.rationale.clone()),
         ("evidence", approval.shown.join("\n")),
         ("deadline", approval.deadline.clone().unwrap_or_default()),
+        ("yes", approval.yeses.iter().map(said_yes).collect::<Vec<_>>().join("\n")),
+        ("needed", if wants_reason { format!("{needed}, each with a reason") } else { needed }),
+        ("may decide", if pending { approval.deciders.join(", ") } else { String::new() }),
+        ("escalated", escalated.unwrap_or_default()),
         ("digest", approval.digest.clone()),
         ("decided", decided.unwrap_or_default()),
         ("execution", execution.unwrap_or_default()),
         ("outcome", verification.unwrap_or_default()),
     ])
+}
+
+/// Who, by which surface and from where.
+fn whom(decided: &Decided) -> String {
+    let name = decided.by.as_deref().unwrap_or("nobody");
+    match (&decided.surface, &decided.address) {
+        (Some(surface), Some(address)) => format!("{name} ({surface}, {address})"),
+        (Some(surface), None) => format!("{name} ({surface})"),
+        _ => name.to_owned(),
+    }
 }
 
 fn with_reason(what: &str, reason: Option<&str>) -> String {

@@ -6,9 +6,24 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { '?' } else { c }).collect()
 }
 
-/// Control characters, and those that reverse the order in which text is shown.
+/// JSON in which a terminal finds nothing to obey: what would be is written as an escape, which means the same.
+pub(super) fn plain_json(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) && c != '\n' {
+            plain.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// Control characters, and the invisible ones that say how the text around them is to be shown.
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Rows below a head, columns as wide as their widest cell. The last column is not padded.
@@ -55,6 +70,14 @@ mod tests {
         ];
         assert_eq!(columns(&["ID", "NAME", "LAST"], &rows), "ID  NAME    LAST\n1   größer  x\n22  b       ?[2J\n");
         assert_eq!(columns(&["ID"], &[]), "ID\n");
+    }
+
+    #[test]
+    fn json_stays_the_same_and_moves_no_cursor() {
+        let value = serde_json::json!({ "a": "x\u{9b}2J \u{202e}\u{e0041}", "b": ["größe"] });
+        let text = plain_json(&format!("{value:#}\n"));
+        assert!(text.contains(r"\u009b2J \u202e\udb40\udc41") && text.contains("größe"), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), value);
     }
 
     #[test]

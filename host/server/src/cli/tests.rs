@@ -13,7 +13,7 @@ use super::client::Client;
 use super::exit::Failure;
 use super::show::{describe_approval, describe_incident, understood};
 use super::wire::{Approval, Incident};
-use super::{Cli, CommandFactory as _, Output, decide, show};
+use super::{ApprovalStatus, Cli, CommandFactory as _, Host, Output, decide, show};
 
 #[test]
 fn the_grammar_is_sound() {
@@ -24,14 +24,28 @@ fn the_grammar_is_sound() {
         "tidegate --config x.toml --log-format json check",
         "tidegate incident list --output json --url http://127.0.0.1:1",
         "tidegate approval show r-1 --token-file t",
+        "tidegate approval list --all --status auto_approved",
+        "tidegate incident list --status open",
         "tidegate approve r-1",
+        "tidegate approve r-1 --yes --reason known --output json --ca-file ca --cert-file c --key-file k",
+        "tidegate pause --output json",
+        "tidegate journal verify --data-dir copy --key-file k --output json",
+        "tidegate journal accept",
         "tidegate deny r-1 --reason no",
         "tidegate journal verify",
         "tidegate completions fish",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
-    for line in ["tidegate", "tidegate deny r-1", "tidegate approve", "tidegate check --output json", "tidegate runn"] {
+    for line in [
+        "tidegate",
+        "tidegate deny r-1",
+        "tidegate approve",
+        "tidegate pause --cert-file c",
+        "tidegate journal verify --head 7",
+        "tidegate check --output json",
+        "tidegate runn",
+    ] {
         let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");
     }
@@ -89,15 +103,21 @@ fn approval(status: &str) -> serde_json::Value {
 fn client_of(host: &Canned, folder: &Path) -> Client {
     let token = folder.join("token");
     std::fs::write(&token, "alice-0123456789abcdef\n").expect("a file");
-    let client = Client::new(Some(&host.url), Some(&token), Path::new("nowhere.toml"));
-    client.unwrap_or_else(|failure| panic!("{failure}"))
+    let asked = Host { url: Some(host.url.clone()), token_file: Some(token), ..Host::default() };
+    Client::new(&asked, Path::new("nowhere.toml")).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+fn stranger_to(url: &str) -> Client {
+    let asked = Host { url: Some(url.to_owned()), ..Host::default() };
+    Client::new(&asked, Path::new("nowhere.toml")).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 #[test]
 fn approving_sends_the_digest_of_what_was_shown() {
     let folder = tempfile::tempdir().expect("a folder");
-    let host = canned(vec![(200, approval("pending").to_string()), (200, "{}".to_owned())]);
-    decide::approve(&client_of(&host, folder.path()), "r-1").unwrap_or_else(|failure| panic!("{failure}"));
+    let host = canned(vec![(200, approval("pending").to_string()), (200, approval("approved").to_string())]);
+    decide::approve(&client_of(&host, folder.path()), "r-1", None, true, Output::Text)
+        .unwrap_or_else(|failure| panic!("{failure}"));
     let first = host.asked.recv().expect("a question");
     assert!(first.starts_with("GET /api/v1/approvals/r-1 HTTP/1.1\r\n"), "{first}");
     let second = host.asked.recv().expect("a decision").to_ascii_lowercase();
@@ -111,24 +131,31 @@ fn approving_sends_the_digest_of_what_was_shown() {
 fn what_was_decided_is_not_decided_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = canned(vec![(200, approval("denied").to_string())]);
-    let failure = decide::approve(&client_of(&host, folder.path()), "r-1").expect_err("it is decided");
+    let failure =
+        decide::approve(&client_of(&host, folder.path()), "r-1", None, true, Output::Text).expect_err("it is decided");
     assert_eq!((failure.number(), failure.to_string().contains("it is denied")), (3, true), "{failure}");
 
     let host = canned(vec![(409, r#"{"error": "already decided", "status": "expired"}"#.to_owned())]);
-    let failure = decide::deny(&client_of(&host, folder.path()), "r-1", "no").expect_err("it is decided");
+    let failure = decide::deny(&client_of(&host, folder.path()), "r-1", "no", Output::Text).expect_err("it is decided");
     assert_eq!((failure.number(), failure.to_string().contains("it is expired")), (3, true), "{failure}");
     assert!(host.asked.recv().expect("a decision").ends_with(r#"{"reason":"no"}"#));
 }
 
 #[test]
 fn deciding_without_a_token_or_reason_asks_nobody() {
-    let without = Client::new(Some("http://127.0.0.1:1"), None, Path::new("nowhere.toml"));
-    let without = without.unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(matches!(decide::pause(&without), Err(Failure::Usage(_))));
-    assert!(matches!(decide::deny(&without, "r-1", " "), Err(Failure::Usage(_))));
+    let without = stranger_to("http://127.0.0.1:1");
+    assert!(matches!(decide::pause(&without, Output::Text), Err(Failure::Usage(_))));
+    assert!(matches!(decide::deny(&without, "r-1", " ", Output::Text), Err(Failure::Usage(_))));
     let folder = tempfile::tempdir().expect("a folder");
-    let missing = Client::new(Some("http://127.0.0.1:1"), Some(&folder.path().join("none")), Path::new("x"));
-    assert!(matches!(missing.err(), Some(Failure::Usage(_))));
+    let none = || Some(folder.path().join("none"));
+    for asked in [
+        Host { token_file: none(), ..Host::default() },
+        Host { ca_file: none(), ..Host::default() },
+        Host { cert_file: none(), key_file: none(), ..Host::default() },
+    ] {
+        let asked = Host { url: Some("http://127.0.0.1:1".to_owned()), ..asked };
+        assert!(matches!(Client::new(&asked, Path::new("x")).err(), Some(Failure::Usage(_))), "{asked:?}");
+    }
 }
 
 #[test]
@@ -137,18 +164,18 @@ fn answers_that_are_none_are_failures() {
     for (body, said) in [
         ("<html>", "not JSON"),
         ("{}", "not what this program expects"),
+        ("[1]", "not what this program expects"),
         (r#"{"incidents": [{"id": 1}]}"#, "incidents[0].id"),
     ] {
         let host = canned(vec![(200, body.to_owned())]);
-        let failure = show::incidents(&client_of(&host, folder.path()), Output::Text).expect_err(body);
+        let failure = show::incidents(&client_of(&host, folder.path()), false, None, Output::Text).expect_err(body);
         assert_eq!(failure.number(), 1);
         assert!(failure.to_string().contains(said), "{failure}");
     }
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let nobody = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let client = Client::new(Some(&nobody), None, Path::new("x")).unwrap_or_else(|failure| panic!("{failure}"));
-    let failure = show::incidents(&client, Output::Text).expect_err("nobody listens");
+    let failure = show::incidents(&stranger_to(&nobody), false, None, Output::Text).expect_err("nobody listens");
     assert!(
         failure.to_string().contains("cannot connect") && failure.to_string().contains("tidegate run"),
         "{failure}"
@@ -161,12 +188,12 @@ fn the_host_is_found_by_the_config_without_reading_its_secrets() {
     let file = folder.path().join("tidegate.toml");
     let write = |text: &str| std::fs::write(&file, text).expect("a file");
     write("server = { listen = '127.0.0.1:7' }\n[[approver]]\nname = 'a'\ntoken_file = 'not readable by us'\n");
-    assert!(Client::new(None, None, &file).is_ok());
+    assert!(Client::new(&Host::default(), &file).is_ok());
     write("server = { listen = '127.0.0.1:0' }");
-    assert!(matches!(Client::new(None, None, &file).err(), Some(Failure::Usage(_))));
+    assert!(matches!(Client::new(&Host::default(), &file).err(), Some(Failure::Usage(_))));
     write("server = { listen = 'here' }");
-    assert!(matches!(Client::new(None, None, &file).err(), Some(Failure::Config(_))));
-    assert!(matches!(Client::new(None, None, Path::new("nowhere.toml")).err(), Some(Failure::Config(_))));
+    assert!(matches!(Client::new(&Host::default(), &file).err(), Some(Failure::Config(_))));
+    assert!(matches!(Client::new(&Host::default(), Path::new("nowhere.toml")).err(), Some(Failure::Config(_))));
 }
 
 #[test]
@@ -281,4 +308,59 @@ fn an_approval_reads_well_and_moves_no_cursor() {
         digest:     abc
     "#]]
     .assert_eq(&describe_approval(&approval));
+}
+
+#[test]
+fn one_yes_of_two_is_not_called_an_approval() {
+    let mut after = approval("pending");
+    after["yeses"] = json!([{"by": "alice", "surface": "cli", "address": "127.0.0.1:9", "at": "2026-01-01T00:01:00Z"}]);
+    after["missing"] = json!([{"count": 1, "of": "payments"}]);
+    after["deciders"] = json!(["alice", "bob"]);
+    after["terms"] = json!({"require_reason": true});
+    after["escalated"] = json!({"at": "2026-01-01T00:03:00Z", "to": ["leads"]});
+    let after: Approval = understood(after).unwrap_or_else(|failure| panic!("{failure}"));
+    let said = decide::stands_after_a_yes("r-1", &after);
+    assert!(said.contains("not approved yet") && said.contains("payments") && said.contains("bob"), "{said}");
+    let text = describe_approval(&after);
+    let standing: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("deadline")).collect();
+    expect![[r#"
+        deadline:    2026-01-01T00:05:00Z
+        yes:         alice (cli, 127.0.0.1:9) at 2026-01-01T00:01:00Z
+        needed:      1 more of payments, each with a reason
+        may decide:  alice, bob
+        escalated:   to leads at 2026-01-01T00:03:00Z
+        digest:      abc"#]]
+    .assert_eq(&standing.join("\n"));
+}
+
+#[test]
+fn what_waits_stands_first_however_long_it_has_waited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |id: &str, status: &str, deadline: &str| {
+        let mut approval = approval(status);
+        approval["id"] = id.into();
+        approval["deadline"] = deadline.into();
+        approval
+    };
+    let (late, soon) = (of("r-9", "pending", "2026-01-01T00:09:00Z"), of("r-2", "pending", "2026-01-01T00:05:00Z"));
+    let latest = json!({ "approvals": [of("r-10", "denied", "2026-01-01T00:01:00Z"), late], "next": "r-9" });
+    let waiting = json!({ "approvals": [late, soon], "next": null });
+    let host = canned(vec![(200, latest.to_string()), (200, waiting.to_string())]);
+    let client = client_of(&host, folder.path());
+    let answer = show::listed(&client, false, None).unwrap_or_else(|failure| panic!("{failure}"));
+    let ids: Vec<&str> =
+        answer["approvals"].as_array().expect("a list").iter().filter_map(|a| a["id"].as_str()).collect();
+    assert_eq!((ids, &answer["more"]), (vec!["r-2", "r-9", "r-10"], &json!(true)));
+    assert!(host.asked.recv().expect("a question").starts_with("GET /api/v1/approvals?limit=50 "));
+    assert!(host.asked.recv().expect("a question").starts_with("GET /api/v1/approvals?limit=1000&status=pending "));
+
+    let first = json!({ "approvals": [of("r-3", "denied", ""), of("r-2", "expired", "")], "next": "r-2" });
+    let last = json!({ "approvals": [of("r-1", "denied", "")], "next": null });
+    let host = canned(vec![(200, first.to_string()), (200, last.to_string())]);
+    let client = client_of(&host, folder.path());
+    let answer =
+        show::listed(&client, false, Some(ApprovalStatus::Denied)).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(answer["approvals"].as_array().map(Vec::len), Some(2));
+    host.asked.recv().expect("a question");
+    assert!(host.asked.recv().expect("a question").contains("&before=r-2 "));
 }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tidegate_domain::number::Number;
+use tidegate_domain::terms::Quorum;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Incidents {
     pub(super) incidents: Vec<Incident>,
+    /// True where older ones were left out.
+    #[serde(default)]
+    pub(super) more: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,6 +82,9 @@ pub(super) struct Sample {
 #[derive(Debug, Deserialize)]
 pub(super) struct Approvals {
     pub(super) approvals: Vec<Approval>,
+    /// True where older ones were left out.
+    #[serde(default)]
+    pub(super) more: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +99,21 @@ pub(super) struct Approval {
     pub(super) shown: Vec<String>,
     pub(super) deadline: Option<String>,
     pub(super) digest: String,
+    #[serde(default)]
+    pub(super) opened_at: String,
+    /// How it stands, in a finer word than the status.
+    pub(super) stage: Option<String>,
+    /// Who has said yes so far.
+    #[serde(default)]
+    pub(super) yeses: Vec<Decided>,
+    /// Whose yes is still needed.
+    #[serde(default)]
+    pub(super) missing: Vec<Quorum>,
+    /// Who may decide now.
+    #[serde(default)]
+    pub(super) deciders: Vec<String>,
+    pub(super) terms: Option<Terms>,
+    pub(super) escalated: Option<Escalated>,
     pub(super) decided: Option<Decided>,
     pub(super) execution: Option<Execution>,
     pub(super) verification: Option<Verification>,
@@ -110,10 +132,24 @@ pub(super) struct Action {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct Terms {
+    #[serde(default)]
+    pub(super) require_reason: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Escalated {
+    pub(super) at: String,
+    #[serde(default)]
+    pub(super) to: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Decided {
     /// Nobody, where it passed by itself or nobody answered.
     pub(super) by: Option<String>,
     pub(super) surface: Option<String>,
+    pub(super) address: Option<String>,
     pub(super) at: String,
     pub(super) reason: Option<String>,
 }
