@@ -50,11 +50,11 @@ impl Workspace<'_> {
         let known = self.config.approvers.iter().filter(|person| is_member(&person.slack_user));
         let known: Vec<&str> = known.map(|person| person.name.as_str()).collect();
         if known.is_empty() {
-            let what = format!("of {} people in it now, none is the slack_user of an approver", members.len());
+            let what = format!("none of its members now ({}) is the slack_user of an approver", members.len());
             let remedy = "add an [[approver]] with slack_user for everybody who can be in it";
             self.findings.warning(&self.config.locator.spot(&path), what, remedy);
         } else {
-            say(&format!("group {group}: {} now, of {} in Slack's {usergroup}\n", known.join(", "), members.len()));
+            say(&format!("group {group}: now {}, of {} in Slack's {usergroup}\n", known.join(", "), members.len()));
         }
         Ok(())
     }
