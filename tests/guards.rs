@@ -83,7 +83,8 @@ fn a_share_is_of_what_prometheus_counts_just_before_the_run() {
     let world = world("blast_radius = [{ label = \"service\", most = \"50%\", of = \"up\" }]", "");
     trouble(&world.tidegate, "checkout");
     // A Prometheus that cannot say, and tries to write into the log.
-    let forged = r#"{"status":"error","errorType":"execution","error":"no\n2026-01-01T00:00:00Z  INFO tidegate: forged"}"#;
+    let forged =
+        r#"{"status":"error","errorType":"execution","error":"no\n2026-01-01T00:00:00Z  INFO tidegate: forged"}"#;
     world.prometheus.answer(COUNT, Reply::json(422, forged.to_owned()));
     let execution = carried_out(&world.tidegate, "checkout");
     assert_eq!(execution["guard"], "blast_radius_unknown", "{execution}");
