@@ -121,6 +121,8 @@ fn what_is_no_decision_changes_nothing() {
         ("approve", json!({ "digest": "0".repeat(64) }), 409),
         ("approve", json!({ "digset": asked.request["digest"] }), 400),
         ("approve", json!("yes"), 400),
+        ("approve", json!([asked.request["digest"]]), 400),
+        ("deny", json!(["a reason without its name"]), 400),
         ("deny", json!({}), 400),
         ("deny", json!({ "reason": "  " }), 400),
         ("maybe", json!({}), 404),

@@ -215,6 +215,14 @@ impl Tidegate {
         })
     }
 
+    /// Waits for a request about this service that waits for a decision.
+    pub(crate) fn pending_for(&self, service: &str) -> Value {
+        eventually(&format!("a request about {service} waits for a decision"), || {
+            let about = |request: &Value| request["action"]["target"]["service"] == service;
+            self.requests().into_iter().find(|request| request["status"] == "pending" && about(request))
+        })
+    }
+
     /// Waits until this request is as it should be.
     pub(crate) fn request_when(&self, request: &Value, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         eventually(what, || Some(self.request(request)).filter(&holds))

@@ -74,7 +74,8 @@ impl Listing {
 
     /// There is nothing that has this id, so nothing is older than it.
     pub(super) fn unknown(kind: &str, id: &str) -> Problem {
-        bad(format!("there is no {kind} {id:.40?}: `before` takes the `next` of the page before"))
+        let why = format!("there is no {kind} {id:.40?}: `before` takes the `next` of the page before");
+        Problem::new(StatusCode::NOT_FOUND, why)
     }
 
     /// One page of the list, and what to ask for to see the next one.
@@ -98,6 +99,10 @@ impl<T: Default + DeserializeOwned> FromRequest<Arc<Host>> for Body<T> {
         let body = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
         if body.is_empty() {
             return Ok(Body(T::default()));
+        }
+        // A list of the fields' values in their order would be read as well.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(bad("the body is not a JSON object".to_owned()));
         }
         let read = serde_json::from_slice(&body);
         read.map(Body).map_err(|error| bad(format!("the body is not what is expected: {error}")))

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use tidegate_domain::people::Role;
 
 use super::access::{Access, let_in};
-use super::{approvals, incidents, metrics, openapi, pauses, ready, receiver, reload, wrong_method};
+use super::{Problem, approvals, incidents, metrics, openapi, pauses, ready, receiver, reload};
 use crate::host::Host;
 
 /// Longest body of a webhook delivery that is read: 4 MiB are some ten thousand alerts.
@@ -26,6 +26,7 @@ const ADMIN: Access = Access::Role(Role::Admin);
 /// One thing that can be asked for.
 pub(super) struct Route {
     pub(super) access: Access,
+    /// The one that means something; for GET, HEAD does as well.
     pub(super) method: Method,
     pub(super) path: &'static str,
     most_bytes: usize,
@@ -69,7 +70,12 @@ impl Route {
 
     /// With a door in front, so that even which methods there are is only told to those who may use one.
     pub(super) fn add_to(self, router: Router<Arc<Host>>, host: &Arc<Host>) -> Router<Arc<Host>> {
-        let answers = self.answers.fallback(wrong_method).layer(DefaultBodyLimit::max(self.most_bytes));
+        let right = self.method;
+        let answers = self.answers.fallback(async move |wrong: Method| {
+            let why = format!("{wrong:.20} means nothing here; {right} does");
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, why)
+        });
+        let answers = answers.layer(DefaultBodyLimit::max(self.most_bytes));
         router.route(self.path, answers.layer(from_fn_with_state((host.clone(), self.access), let_in)))
     }
 }
