@@ -22,5 +22,6 @@ mod openapi;
 mod questions;
 mod reload;
 mod restarts;
+mod slack;
 mod support;
 mod webhook;

@@ -14,6 +14,7 @@ pub(crate) mod http;
 pub(crate) mod listener;
 mod program;
 pub(crate) mod prometheus;
+pub(crate) mod slack;
 pub(crate) mod target;
 pub(crate) mod tidegate;
 
@@ -58,9 +59,14 @@ pub(crate) fn root() -> &'static Path {
     package.ancestors().nth(2).expect("the package lies two folders below the root")
 }
 
+/// Where cargo builds, and xtask installs.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
 /// A guest by its file stem, shipped or hostile.
 pub(crate) fn guest(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir));
+    let target = target_dir();
     let folder = std::env::var_os("TIDEGATE_GUESTS_DIR").map_or_else(|| target.join("guests"), PathBuf::from);
     let places = [folder.join(format!("{name}.wasm")), target.join("guests-test").join(format!("{name}.wasm"))];
     match places.iter().find(|place| place.is_file()) {
