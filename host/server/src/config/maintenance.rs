@@ -77,9 +77,7 @@ fn span(section: &Section<'_>, zone: Option<TimeZone>) -> Option<(Timestamp, Tim
     let clock_of = |text: &At<String>| {
         calendar::parse_civil(&text.value, &zone).map_err(|error| object(section, &text.spot, &error)).ok()
     };
-    if all([from.as_ref(), until.as_ref()].into_iter().flatten().map(clock_of)).is_none() {
-        return None;
-    }
+    all([from.as_ref(), until.as_ref()].into_iter().flatten().map(clock_of))?;
     let (from, until) = (from?, until?);
     let span = calendar::parse_span(&from.value, &until.value, &zone);
     span.map_err(|error| object(section, &until.spot, &error)).ok()
