@@ -42,9 +42,13 @@ pub fn plain(text: &str, max: usize) -> String {
     shown
 }
 
+/// Controls, what turns the direction of writing, and what has no width: two names that look alike could be two.
 fn deceives(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
 }
 
 /// A number to about six digits, for tables: `0.5`, `12.3457`, `1.5e12`.
