@@ -55,7 +55,20 @@ const NODE_EXPORTER: Tool = Tool {
     package: "prometheus-node-exporter",
     source: "https://prometheus.io/download/#node_exporter",
 };
-const TOOLS: [&Tool; 5] = [&PROMETHEUS, &PROMTOOL, &ALERTMANAGER, &AMTOOL, &NODE_EXPORTER];
+const CHROMIUM: Tool = Tool {
+    names: &["chromium", "google-chrome"],
+    more: None,
+    package: "chromium",
+    source: "https://www.chromium.org/getting-involved/download-chromium/",
+};
+const CHROMEDRIVER: Tool = Tool {
+    names: &["chromedriver"],
+    more: None,
+    package: "chromium-driver",
+    source: "https://developer.chrome.com/docs/chromedriver/downloads",
+};
+const TOOLS: [&Tool; 7] =
+    [&PROMETHEUS, &PROMTOOL, &ALERTMANAGER, &AMTOOL, &NODE_EXPORTER, &CHROMIUM, &CHROMEDRIVER];
 
 const PYTHON: Tool = Tool {
     names: &["python3"],
