@@ -19,6 +19,7 @@ mod hostile_guests;
 mod isolation;
 mod main_job;
 mod openapi;
+mod page;
 mod questions;
 mod reload;
 mod restarts;

@@ -157,12 +157,18 @@ impl Card<'_> {
                     label for=(field) { @if needs_reason { "Why may it run?" } @else { "Why may it run? " span.quiet { "may stay empty" } } }
                     textarea id=(field) name="reason" rows="2" maxlength=(LONGEST_REASON) required[needs_reason] {}
                     button.approve type="submit" {
-                        @if action.dry_run { "Approve the dry run of " } @else { "Run " }
+                        @if self.others_needed() { "Say yes to " } @else if action.dry_run { "Approve the dry run of " } @else { "Run " }
                         (said(&action.name)) " on " (said::labels_text(&action.target))
                     }
                 }
             }
         }
+    }
+
+    /// True where this person's yes will not be enough.
+    fn others_needed(&self) -> bool {
+        let missing = missing(self.book, self.rules, &self.request.id);
+        missing.iter().map(|quorum| quorum.count).sum::<u32>() > 1
     }
 
     fn deny(&self) -> Markup {
@@ -215,6 +221,17 @@ fn lines(lines: &[String]) -> Markup {
                     None => { dt {} dd { (said(line)) } },
                 }
             }
+        }
+    }
+}
+
+/// A request that waits, in a line that leads to its card.
+pub(super) fn jump(frame: &Frame, request: &Request) -> Markup {
+    let action = &request.proposal.action;
+    html! {
+        li.row id={ "jump-" (request.id) } {
+            span { a href={ "#card-" (request.id) } { b.action { (said(&action.name)) } } " on " (said::labels(&action.target)) }
+            " " (when::left(request.proposal.deadline, frame.now))
         }
     }
 }

@@ -55,6 +55,10 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Query(as
                     n => { (n) " requests wait for a decision" },
                 }
             }
+            @if waiting.len() > 1 {
+                // A phone shows one card at a time: this says at once how many there are, and of what.
+                ul.rows.jump { @for request in &waiting { (card::jump(&frame, request)) } }
+            }
             @for card in cards { (card) }
         }
         @if !going.is_empty() {

@@ -143,7 +143,8 @@
         say("· signed out: load this page again to sign in", true);
         return;
       }
-      if (!answer.ok) throw new Error(String(answer.status));
+      // Nothing there is an answer as well: what is not there yet may come.
+      if (!answer.ok && answer.status !== 404) throw new Error(String(answer.status));
       show(new DOMParser().parseFromString(await answer.text(), "text/html"));
       say("· live", false);
     } catch {
