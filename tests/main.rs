@@ -7,6 +7,7 @@ mod access;
 mod actions;
 mod bad_prometheus;
 mod charts;
+mod check;
 mod compiling;
 mod config_errors;
 mod crashes;
