@@ -8,6 +8,7 @@ mod causers;
 mod decisions;
 mod groups;
 mod guards;
+mod held;
 mod history;
 mod journal;
 mod judge;

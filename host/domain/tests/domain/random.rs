@@ -19,7 +19,7 @@ use tidegate_domain::time::Timestamp;
 
 use crate::script::{by, evidence, start_of, steps_of};
 use crate::world::{START, World, group, minutes, rules, series, teams};
-use crate::{autonomy, votes};
+use crate::{autonomy, held, votes};
 
 /// Something that may happen. Numbers pick among what there is.
 #[derive(Clone, Debug)]
@@ -216,6 +216,7 @@ impl Life {
             rules.people.groups.get_mut(group).expect("configured").matchers = vec![matcher];
         }
         rules.actions.values_mut().for_each(|action| action.terms = terms.clone());
+        held::configure(&mut rules);
         rules.storm.incidents = 5;
         let web = rules.watches.get_mut("web").expect("there is one watch");
         web.mode = mode;
@@ -281,6 +282,7 @@ impl Life {
             match &event.fact {
                 Fact::ExecutionStarted { request, .. } => {
                     *self.attempts.entry(request.clone()).or_default() += 1;
+                    held::check(&self.world, request);
                     assert!(self.running.insert(request.clone()), "{request} runs twice at once");
                 }
                 Fact::ExecutionFinished { request, .. } => {
