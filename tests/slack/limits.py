@@ -85,6 +85,8 @@ def message(value):
     text = value.get("text")
     # Without it, notifications and screen readers have nothing to say.
     wrong = [] if isinstance(text, str) and 1 <= len(text) <= 4000 else ["text: 1 to 4000 characters are needed"]
+    if "reply_broadcast" in value and "thread_ts" not in value:
+        wrong.append("reply_broadcast: only in a thread")
     return wrong + (blocks(value["blocks"], 50) if "blocks" in value else [])
 
 

@@ -161,7 +161,7 @@ async fn update(host: &Arc<Host>, setup: &Setup, slack: &Workspace, step: &Step)
                 updated => updated?,
             }
             if let Some(text) = &step.thread {
-                let posted = slack.post(Some(&posted.channel), &text.message(), Some(&posted.ts)).await;
+                let posted = slack.post(Some(&posted.channel), &text.message(true), Some(&posted.ts)).await;
                 count(host, &posted, step);
                 posted?;
             }
@@ -186,7 +186,7 @@ async fn remind(host: &Arc<Host>, slack: &Workspace, step: &Step) -> Result<(), 
     let (mut reached, mut failed) = (false, None);
     for message in below {
         let (channel, thread) = (message.map(|m| m.channel.as_str()), message.map(|m| m.ts.as_str()));
-        let posted = slack.post(channel, &text.message(), thread).await;
+        let posted = slack.post(channel, &text.message(thread.is_some()), thread).await;
         count(host, &posted, step);
         match posted {
             Ok(_) => reached = true,
@@ -222,7 +222,11 @@ struct Line {
 }
 
 impl Line {
-    fn message(&self) -> Value {
-        serde_json::json!({ "text": self.text, "reply_broadcast": self.broadcast })
+    fn message(&self, in_thread: bool) -> Value {
+        let mut message = serde_json::json!({ "text": self.text });
+        if in_thread && self.broadcast {
+            message["reply_broadcast"] = true.into();
+        }
+        message
     }
 }

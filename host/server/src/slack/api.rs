@@ -282,3 +282,6 @@ fn refusal(answer: &Value) -> String {
 pub(super) fn one_line(text: &str) -> String {
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_ERROR).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! Nothing of a request is looked at before its signature has been found good over the bytes as they came.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -22,42 +23,66 @@ use crate::host::Host;
 /// Longest body that is read. A press on a button brings the whole message along, percent-encoded.
 const MOST_BYTES: usize = 256 << 10;
 
+/// Between two lines of the log about what was refused.
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
+
 type Read = fn(&[u8]) -> Result<Inbound, Unreadable>;
+
+/// What outlives a request.
+#[derive(Default)]
+struct Door {
+    seen: Seen,
+    /// When a refusal was logged last.
+    logged: Mutex<Option<Instant>>,
+}
+
+impl Door {
+    /// Anybody can be refused as often as they like; every refusal is counted, and some are logged.
+    fn may_log(&self) -> bool {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = logged.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
+        if may {
+            *logged = Some(Instant::now());
+        }
+        may
+    }
+}
 
 /// What Slack may call. It needs no login: every request proves by itself where it comes from.
 pub(crate) fn router() -> Router<Arc<Host>> {
-    let seen = Arc::new(Seen::default());
     Router::new()
         .route("/slack/commands", post(commands))
         .route("/slack/interactions", post(interactions))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .layer(Extension(seen))
+        .layer(Extension(Arc::new(Door::default())))
 }
 
 type Body = Result<Bytes, BytesRejection>;
 
 async fn commands(
     State(host): State<Arc<Host>>,
-    Extension(seen): Extension<Arc<Seen>>,
+    Extension(door): Extension<Arc<Door>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answer(&host, &seen, &headers, body, inbound::command).await
+    answer(&host, &door, &headers, body, inbound::command).await
 }
 
 async fn interactions(
     State(host): State<Arc<Host>>,
-    Extension(seen): Extension<Arc<Seen>>,
+    Extension(door): Extension<Arc<Door>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answer(&host, &seen, &headers, body, inbound::interaction).await
+    answer(&host, &door, &headers, body, inbound::interaction).await
 }
 
-async fn answer(host: &Arc<Host>, seen: &Seen, headers: &HeaderMap, body: Body, read: Read) -> Response {
+async fn answer(host: &Arc<Host>, door: &Door, headers: &HeaderMap, body: Body, read: Read) -> Response {
     let refuse = |code: StatusCode, result: &str, why: String| {
         host.metrics.slack.count_request(result);
-        tracing::warn!(why, "a request under /slack was refused");
+        if door.may_log() {
+            tracing::warn!(why, "a request under /slack was refused");
+        }
         (code, Json(json!({ "error": why }))).into_response()
     };
     let setup = host.setup();
@@ -79,7 +104,7 @@ async fn answer(host: &Arc<Host>, seen: &Seen, headers: &HeaderMap, body: Body, 
         }
         Some(Ok(signed)) => signed,
     };
-    if !seen.is_new(&signed.mac, signed.at.plus(TOLERANCE), clock::now()) {
+    if !door.seen.is_new(&signed.mac, signed.at.plus(TOLERANCE), clock::now()) {
         host.metrics.slack.count_request("replayed");
         tracing::warn!("a request from Slack came once more; nothing was done");
         return StatusCode::OK.into_response();

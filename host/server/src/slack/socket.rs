@@ -99,6 +99,13 @@ async fn keep_open(host: &Arc<Host>) {
                 let remedy = error.remedy("app_token_file in [slack]").unwrap_or_default();
                 tracing::error!(%error, remedy, "Socket Mode is not connected; trying again in {pause:?}");
             }
+            Ended::Asked(reason) if reason == "link_disabled" => {
+                let remedy = "switch Socket Mode on in the app's settings, or take app_token_file out of [slack]";
+                tracing::error!(
+                    remedy,
+                    "Slack ended the connection: Socket Mode is switched off; trying again in {pause:?}"
+                );
+            }
             error => tracing::error!(%error, "Socket Mode is not connected; trying again in {pause:?}"),
         }
         let wanted = match &ended {
