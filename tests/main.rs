@@ -26,4 +26,5 @@ mod reload;
 mod restarts;
 mod slack;
 mod support;
+mod tls;
 mod webhook;

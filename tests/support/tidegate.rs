@@ -84,13 +84,19 @@ impl Tidegate {
 
     /// Starts it and waits until it answers.
     pub(crate) fn run(&mut self) {
+        let client = self.client.clone();
+        self.run_until("tidegate answers", |_| client.try_get("/-/healthy").is_some_and(|answer| answer.status == 200));
+    }
+
+    /// Starts it and waits until `answers` says that it is there.
+    pub(crate) fn run_until(&mut self, what: &str, answers: impl Fn(SocketAddr) -> bool) {
         assert!(self.program.is_none(), "it runs already");
         self.runs += 1;
         let mut program = Program::start("tidegate", self.command(&["run"]), self.log_file());
-        eventually("tidegate answers", || {
+        eventually(what, || {
             let ended = program.ended();
             assert!(ended.is_none(), "tidegate ended by itself: {ended:?}\n{}", self.log());
-            self.client.try_get("/-/healthy").filter(|answer| answer.status == 200)
+            answers(self.address).then_some(())
         });
         self.program = Some(program);
     }
