@@ -68,12 +68,8 @@ const CHROMEDRIVER: Tool = Tool {
     source: "https://developer.chrome.com/docs/chromedriver/downloads",
 };
 const CURL: Tool = Tool { names: &["curl"], more: None, package: "curl", source: "https://curl.se/download.html" };
-const OPENSSL: Tool = Tool {
-    names: &["openssl"],
-    more: None,
-    package: "openssl",
-    source: "https://openssl-library.org/source/",
-};
+const OPENSSL: Tool =
+    Tool { names: &["openssl"], more: None, package: "openssl", source: "https://openssl-library.org/source/" };
 const TOOLS: [&Tool; 9] =
     [&PROMETHEUS, &PROMTOOL, &ALERTMANAGER, &AMTOOL, &NODE_EXPORTER, &CHROMIUM, &CHROMEDRIVER, &CURL, &OPENSSL];
 
