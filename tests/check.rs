@@ -1,8 +1,11 @@
-//! `check --connect` and Slack: who the bot is, and who is on call.
+//! What `check` knows of a config beyond its text: whether certificates can be used and, with `--connect`, what Slack says
+//! of the bot and of who is on call, and whether there is anything that a share is of.
 
 use serde_json::json;
 
+use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::free_address;
+use crate::support::listener::Reply;
 use crate::support::slack::Slack;
 use crate::support::tidegate::Tidegate;
 
@@ -72,4 +75,53 @@ fn slack_is_asked_who_the_bot_is_and_who_is_on_call() {
     assert!(said.contains("Slack at http://127.0.0.1:"), "{said}");
     assert!(slack.messages("C0OPS").is_empty(), "a check says nothing to anybody");
     slack.is_content();
+}
+
+const SHARES: &str = r#"
+[prometheus]
+url = "http://prometheus"
+
+[action.restart]
+kind = "http"
+url = "http://127.0.0.1:8080/"
+target = ["pod", "node"]
+risk = "low"
+blast_radius = [{ label = "pod", most = "10%", of = "up" }, { label = "node", most = "10%", of = "nodes" }]
+"#;
+
+#[test]
+fn a_share_of_what_is_not_there_is_told() {
+    let prometheus = FakePrometheus::start();
+    prometheus.tell("up", 3, 1.0);
+    prometheus.tell("nodes", 3, 1.0);
+    let tidegate = Tidegate::new();
+    tidegate.configure(SHARES, &[("prometheus", prometheus.address())]);
+    let check = || {
+        let output = tidegate.cli(&["check", "--connect"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = check();
+    assert_eq!(code, Some(0), "{said}");
+    // Its series have the label `pod` and no other.
+    assert!(said.contains("action.restart.blast_radius[1].of") && said.contains("\"node\""), "{said}");
+    assert!(!said.contains("blast_radius[0]"), "{said}");
+
+    let fault = json!({ "status": "error", "errorType": "bad_data", "error": "parse error: unexpected end of input" });
+    prometheus.answer("nodes", Reply::json(400, fault.to_string()));
+    let (code, said) = check();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("action.restart.blast_radius[1].of") && said.contains("parse error"), "{said}");
+}
+
+#[test]
+fn a_certificate_that_is_none_is_told_before_a_start() {
+    let tidegate = Tidegate::new();
+    tidegate.write_secret("cert.pem", "-----BEGIN NOTHING-----");
+    tidegate.write_secret("key.pem", "a-key-that-nobody-may-see");
+    tidegate.configure("tls_cert = 'cert.pem'\ntls_key = 'key.pem'\n[prometheus]\nurl = 'http://127.0.0.1:1'\n", &[]);
+    let output = tidegate.cli(&["check"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("server.tls_cert") && said.contains("cert.pem"), "{said}");
+    assert!(!said.contains("nobody-may-see"), "{said}");
 }
