@@ -1,8 +1,10 @@
 //! The page, in a real browser, and by hand where a browser would not do what an attacker does.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, ENTER, Kind, TAB};
 use crate::support::fake_prometheus::FakePrometheus;
@@ -388,21 +390,32 @@ fn a_link_on_another_site_leads_to_the_page_and_not_to_a_login() {
 }
 
 #[test]
-fn every_page_is_clean_labelled_and_fits_a_phone() {
+fn every_page_is_clean_labelled_and_fits_any_screen() {
     let house = house();
     let request = house.asked("checkout");
     house.asked("<img src=x onerror=alert(1)>");
-    let browser = house.browser(Kind { phone: true, dark: true, ..Kind::default() }, TOKEN);
-    let pages = ["/", "/guests", "/incidents/i1", "/incidents/i99", &format!("/requests/{}", id(&request))];
-    for path in pages {
-        browser.go(&house.url(path));
-        let faults = browser.run(FAULTS);
-        assert_eq!(faults, serde_json::json!([]), "{path}");
-        let mut complaints = browser.complaints();
-        // That it is not there, the browser says itself.
-        complaints.retain(|complaint| path != "/incidents/i99" || !complaint.contains("404"));
-        assert_eq!(complaints, Vec::<String>::new(), "{path}");
+    let desk = Kind::default();
+    for (name, kind) in [("desk", desk), ("phone", Kind { phone: true, dark: true, ..desk })] {
+        let browser = house.browser(kind, TOKEN);
+        let request = format!("/requests/{}", id(&request));
+        for path in ["/", "/guests", "/incidents/i1", "/incidents/i99", &request] {
+            browser.go(&house.url(path));
+            keep(&format!("{name}{}", path.replace('/', "-")), &browser.picture());
+            assert_eq!(browser.run(FAULTS), json!([]), "{name} {path}");
+            let mut complaints = browser.complaints();
+            // That it is not there, the browser says itself.
+            complaints.retain(|complaint| path != "/incidents/i99" || !complaint.contains("404"));
+            assert_eq!(complaints, Vec::<String>::new(), "{name} {path}");
+        }
     }
+}
+
+/// For people to look at: the folder is named when it cannot be written.
+fn keep(name: &str, picture: &[u8]) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    let file = folder.join(format!("{name}.png"));
+    let kept = fs::create_dir_all(&folder).and_then(|()| fs::write(&file, picture));
+    kept.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 
 /// What a reader with a screen reader, a keyboard or a small screen would stumble over.

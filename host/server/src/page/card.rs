@@ -179,7 +179,6 @@ impl Card<'_> {
                 summary { "Deny…" }
                 form method="post" action={ "/requests/" (request.id) "/deny" } {
                     (self.frame.hidden())
-                    input type="hidden" name="digest" value=(request.proposal.digest);
                     label for=(field) { "Why not? " span.quiet { "the policy is told, and whoever is asked the next time" } }
                     textarea id=(field) name="reason" rows="2" maxlength=(LONGEST_REASON) required {}
                     button.deny type="submit" { "Deny" }

@@ -23,7 +23,7 @@ pub(super) fn course(request: &Request, now: Timestamp) -> Markup {
     }
     steps.extend(decision(request));
     steps.extend(run(request));
-    steps.extend(request.verification.as_ref().and_then(|found| verified(found)));
+    steps.extend(request.verification.as_ref().and_then(verified));
     steps.sort_by_key(|(at, _)| *at);
     html! {
         ol.course {

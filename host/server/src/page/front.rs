@@ -107,7 +107,9 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
                     " "
                     span.how {
                         @if let Some(request) = last {
-                            span.quiet { (said(&request.proposal.action.name)) } " " (standing::of_request(request)) " "
+                            span.quiet { (said(&request.proposal.action.name)) } " "
+                            // What was fixed need not be told twice.
+                            @if incident.is_open() || request.stage() != "fixed" { (standing::of_request(request)) " " }
                         }
                         @if !incident.is_open() { (standing::of_incident(incident)) " " }
                         span.quiet {

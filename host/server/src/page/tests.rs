@@ -39,7 +39,8 @@ fn nothing_from_outside_is_html() {
             assert!(!rest.contains('<'), "{text:?} became {shown}");
             // What is left of the tags above is one attribute, whose quotes nothing within ends.
             assert!(rest.matches('"').count() <= 2, "{text:?} became {shown}");
-            let deceives = |c: char| (c.is_control() && c != '\n') || "\u{200b}\u{200f}\u{202e}\u{2066}\u{61c}".contains(c);
+            let deceives =
+                |c: char| (c.is_control() && c != '\n') || "\u{200b}\u{200f}\u{202e}\u{2066}\u{61c}".contains(c);
             assert!(!shown.contains(deceives), "{text:?} became {shown:?}");
         }
     }
