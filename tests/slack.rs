@@ -81,6 +81,10 @@ struct Scene {
 impl Scene {
     /// `config` is everything but the people and the route.
     fn start(config: &str) -> Scene {
+        Scene::start_with(config, ROUTE)
+    }
+
+    fn start_with(config: &str, route: &str) -> Scene {
         let mut scene = Scene {
             slack: Slack::start(),
             tidegate: Tidegate::new(),
@@ -93,19 +97,23 @@ impl Scene {
         for name in ["bob", "carol", "dora", "vera"] {
             scene.tidegate.write_secret(name, &format!("a-token-that-only-{name}-knows"));
         }
-        scene.configure(config);
+        scene.configure_with(config, route);
         scene.tidegate.run();
         scene
     }
 
     fn configure(&self, config: &str) {
+        self.configure_with(config, ROUTE);
+    }
+
+    fn configure_with(&self, config: &str, route: &str) {
         let around = [
             ("prometheus", self.prometheus.address()),
             ("target", self.target.address()),
             ("slack", self.slack.address()),
         ];
         let config = config.replace("SLACK", &self.slack.address().to_string());
-        self.tidegate.configure(&format!("{PEOPLE}{config}{ROUTE}"), &around);
+        self.tidegate.configure(&format!("{PEOPLE}{config}{route}"), &around);
     }
 
     /// A request to repair this service.

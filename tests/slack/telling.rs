@@ -124,6 +124,22 @@ fn a_plain_webhook_is_told_of_the_end_by_another_message() {
 }
 
 #[test]
+fn what_passes_by_itself_is_told_as_well() {
+    let auto = super::ROUTE.replace("[[alert_route]]", "[[alert_route]]\nmode = \"auto\"");
+    let scene = Scene::start_with(&format!("{BOT}{GATE}auto_approve = \"critical\"\n"), &auto);
+    scene.tidegate.deliver(&delivery("firing", "QueueTooLong", "checkout")).good();
+    let message = eventually("the message", || {
+        scene.slack.messages("C0OPS").into_iter().find(|message| text(message).contains("*Passed by itself*"))
+    });
+    assert_eq!(buttons(&message), Vec::<String>::new());
+    eventually("it says that it ran", || {
+        scene.slack.messages("C0OPS").into_iter().find(|message| text(message).contains("*Ran*"))
+    });
+    assert_eq!(scene.slack.messages("C0OPS").len(), 1);
+    scene.slack.is_content();
+}
+
+#[test]
 fn a_channel_that_is_not_there_is_named_by_its_key() {
     let scene = Scene::start(&format!("{}{GATE}", BOT.replace("C0OPS", "C0GONE")));
     let request = scene.asked("checkout");
