@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -63,7 +63,12 @@ pub(super) async fn let_in(
         request.extensions_mut().insert(Person(by));
     }
     request.extensions_mut().insert(Deliverer(caller));
-    next.run(request).await
+    let mut response = next.run(request).await;
+    // What is for some is not to be kept by anything in between for others.
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// Only for the record; it grants nothing.
@@ -179,7 +184,7 @@ impl Refusal {
         let mut response = Problem::new(StatusCode::UNAUTHORIZED, format!("{what}: {how}")).into_response();
         // Only where it can succeed: a browser that is offered `Basic` asks its user for a password.
         if access == Access::Deliver {
-            let basic = header::HeaderValue::from_static("Basic realm=\"tidegate\", charset=\"UTF-8\"");
+            let basic = HeaderValue::from_static("Basic realm=\"tidegate\", charset=\"UTF-8\"");
             response.headers_mut().append(header::WWW_AUTHENTICATE, basic);
         }
         response
