@@ -68,6 +68,19 @@ fn a_real_alertmanager_opens_an_incident_and_closes_it() {
 }
 
 #[test]
+fn a_real_alertmanager_may_use_its_name_and_a_password() {
+    let prometheus = FakePrometheus::start();
+    let mut tidegate = Tidegate::new();
+    let password = "basic_auth: { username: alertmanager, password_file: token }";
+    let alertmanager = Alertmanager::start_with(tidegate.address(), password);
+    tidegate.configure(CONFIG, &[("prometheus", prometheus.address()), ("target", prometheus.address())]);
+    tidegate.run();
+    alertmanager.send(&json!({ "alertname": "QueueTooLong", "service": "checkout" }), true);
+    assert_eq!(tidegate.opened("payments")["caused_by"], json!([]), "a program has asked for nothing");
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
 fn an_alert_is_repaired_when_it_has_resolved() {
     let (prometheus, target) = (FakePrometheus::start(), Target::start());
     let mut tidegate = Tidegate::new();

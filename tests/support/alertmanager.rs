@@ -24,11 +24,16 @@ pub(crate) struct Alertmanager {
 impl Alertmanager {
     /// Delivers every alert to the webhook of the tidegate that listens on `receiver`, as its sender.
     pub(crate) fn start(receiver: SocketAddr) -> Alertmanager {
+        Alertmanager::start_with(receiver, "authorization: { credentials_file: token }")
+    }
+
+    /// The same with other words for who it is; the file `token` holds the sender's token.
+    pub(crate) fn start_with(receiver: SocketAddr, http_config: &str) -> Alertmanager {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "route: {{ receiver: tidegate, group_by: [alertname, service], group_wait: 0s, group_interval: 1s, repeat_interval: 1h }}\n\
              receivers:\n- name: tidegate\n  webhook_configs:\n  - url: 'http://{receiver}/webhook/alertmanager'\n    \
-             http_config: {{ authorization: {{ credentials_file: token }} }}\n"
+             http_config: {{ {http_config} }}\n"
         );
         fs::write(folder.path().join("token"), SENDER_TOKEN).expect("a token");
         fs::write(folder.path().join("alertmanager.yml"), config).expect("a config");
