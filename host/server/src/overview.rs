@@ -265,3 +265,54 @@ fn watches(host: &Host, setup: &Setup) -> Vec<WatchOverview> {
     });
     watches.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_domain::series::Unjudged;
+
+    use super::*;
+
+    fn left(looks: &Looks, watch: &str) -> (Option<Look>, Option<(Timestamp, String)>) {
+        looks.lock().get(watch).map(|left| (left.look.clone(), left.error.clone())).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_watch_leaves_its_last_look_behind() {
+        let looks = Looks::default();
+        let hours = |hours: u64| Duration::from_secs(3_600 * hours);
+        let counts = Counts {
+            normal: 7,
+            unjudged: [(Unjudged::Learning, 3), (Unjudged::GuestFailed, 1)].into(),
+            series: 11,
+            cold: 3,
+            cold_ages: Some((hours(2), hours(31))),
+            ..Counts::default()
+        };
+        looks.judged("queue", Timestamp(60_000), Duration::from_secs(1), 12, &counts);
+        let look = left(&looks, "queue").0.expect("a look");
+        assert_eq!((look.upto, look.known, look.series, look.normal), (Timestamp(60_000), 12, 11, 7));
+        assert_eq!(look.learning, Some((3, hours(2), hours(31))));
+        assert_eq!(look.unjudged, BTreeMap::from([("guest_failed", 1), ("learning", 3)]));
+        looks.judged("queue", Timestamp(120_000), Duration::from_secs(1), 12, &Counts::default());
+        assert_eq!(left(&looks, "queue").0.expect("a look").learning, None, "what was is not how things are");
+        looks.forget("queue");
+        assert_eq!(left(&looks, "queue"), (None, None));
+    }
+
+    #[test]
+    fn an_error_is_shown_since_it_came_and_until_it_is_gone() {
+        let looks = Looks::default();
+        looks.failed("queue", "no answer");
+        let first = left(&looks, "queue").1;
+        looks.failed("queue", "no answer");
+        assert_eq!(left(&looks, "queue").1, first, "the same error is no news");
+        looks.failed("queue", "a warning");
+        assert_eq!(left(&looks, "queue").1.expect("an error").1, "a warning");
+        looks.judged("queue", Timestamp(0), Duration::ZERO, 1, &Counts::default());
+        assert!(left(&looks, "queue").1.is_some(), "a chunk of a stretch is not all of it");
+        looks.recovered("queue");
+        looks.recovered("another");
+        assert_eq!(left(&looks, "queue").1, None);
+        assert_eq!(left(&looks, "another"), (None, None));
+    }
+}
