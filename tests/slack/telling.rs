@@ -63,7 +63,7 @@ fn a_message_is_kept_up_to_date_to_the_end() {
         "what": "press", "user": "U0BOB", "action": "approve", "channel": message["channel"], "ts": message["ts"],
     });
     assert_eq!(slack.does(tidegate.address(), &press), (200, String::new()));
-    let message = slack.message("C0OPS", &request, "is fixed");
+    let message = slack.message("C0OPS", &request, "has fixed it");
     for says in ["*Yes* of bob (slack)", "*Ran*", "*Watched* until"] {
         assert!(text(&message).contains(says), "{says}: {}", text(&message));
     }
@@ -105,6 +105,20 @@ slack_channel = "C0LEADS"
     scene.slack.message("C0OPS", &request, "*Yes* of carol");
     let lines = scene.slack.state()["messages"].as_array().map_or(0, Vec::len);
     assert_eq!(lines, 4, "two messages, and below one of them a reminder and an escalation: {}", scene.slack.state());
+    scene.slack.is_content();
+}
+
+#[test]
+fn a_message_is_found_again_after_a_crash() {
+    let mut scene = Scene::start(&format!("{BOT}{GATE}"));
+    let request = scene.asked("checkout");
+    scene.slack.message("C0OPS", &request, "waits for your decision");
+    scene.tidegate.told(&scene.tidegate.incidents()[0], "request_announced");
+    scene.tidegate.kill();
+    scene.tidegate.run();
+    scene.tidegate.deny(&request, "not now").good();
+    scene.slack.message("C0OPS", &request, "*No* of alice (http)");
+    assert_eq!(scene.slack.messages("C0OPS").len(), 1);
     scene.slack.is_content();
 }
 

@@ -36,7 +36,8 @@ impl Workspace<'_> {
     async fn knows_the_bot(&self, slack: &Slack) -> Result<bool, String> {
         let Some(bot) = self.heard(self.api.whoami(self.token).await, &["slack"])? else { return Ok(false) };
         say(&format!("Slack at {}: bot {} of {} ({})\n", self.api.base(), bot.user, bot.team, bot.team_id));
-        if let Some(team) = slack.team_id.as_ref().filter(|team| **team != bot.team_id) {
+        let is_home = |team: &String| *team == bot.team_id || bot.enterprise_id.as_ref() == Some(team);
+        if let Some(team) = slack.team_id.as_ref().filter(|team| !is_home(team)) {
             let what = format!("the bot is in {} ({}), and only {team} would be let in", bot.team, bot.team_id);
             self.findings.error(&self.config.locator.spot(&["slack", "team_id"]), what, "name the bot's own workspace");
         }

@@ -133,7 +133,8 @@ impl Api {
     pub(crate) async fn whoami(&self, token: &Secret) -> Result<Identity, SlackError> {
         let answer = self.form("auth.test", token, &[]).await?;
         let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        Ok(Identity { user: text("user"), team: text("team"), team_id: text("team_id") })
+        let enterprise_id = answer["enterprise_id"].as_str().map(str::to_owned);
+        Ok(Identity { user: text("user"), team: text("team"), team_id: text("team_id"), enterprise_id })
     }
 
     /// Posts a message, as an answer in the thread of another where there is one.
@@ -256,6 +257,8 @@ pub(crate) struct Identity {
     pub(crate) team: String,
     /// Id of the workspace.
     pub(crate) team_id: String,
+    /// Id of the organisation that it is part of, where it is.
+    pub(crate) enterprise_id: Option<String>,
 }
 
 fn fields(message: &Value) -> Map<String, Value> {

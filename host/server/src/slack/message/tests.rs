@@ -181,7 +181,7 @@ fn every_stage_says_who_and_why_and_only_the_first_has_buttons() {
         (vec![approved("alice"), refused], "not carried out", "maintenance", true),
         (vec![approved("alice"), started.clone()], "is running", "*Started*", false),
         (ran(), "it is watched whether that helps", "*Watched* until", false),
-        (then(ran(), verified(Verified::Fixed, "healthy")), "is fixed", ": healthy", true),
+        (then(ran(), verified(Verified::Fixed, "healthy")), "has fixed it", ": healthy", true),
         (then(ran(), verified(Verified::Ineffective, "no")), "did not help", ": no", true),
         (then(ran(), verified(Verified::Inconclusive, "no samples")), "nobody can say", "no samples", true),
         (
