@@ -33,6 +33,8 @@ pub struct Book {
     pub(crate) paused: Option<DecidedBy>,
     /// Members of groups that come from elsewhere, by group.
     pub(crate) rosters: BTreeMap<String, BTreeSet<String>>,
+    /// Everybody who has ever been among them, by group.
+    pub(crate) rostered: BTreeMap<String, BTreeSet<String>>,
     /// Requests of which people know an older stage.
     pub(crate) untold: BTreeSet<RequestId>,
 }

@@ -98,6 +98,7 @@ impl Book {
             Fact::StormEnded {} => self.storm = None,
             Fact::RosterChanged { group, members } => {
                 self.rosters.insert(group.clone(), members.clone());
+                self.rostered.entry(group.clone()).or_default().extend(members.iter().cloned());
             }
             Fact::Paused { by } => self.paused = Some(by.clone()),
             Fact::Resumed { .. } => self.paused = None,

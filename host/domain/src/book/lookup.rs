@@ -110,6 +110,12 @@ impl Book {
         self.rosters.get(group)
     }
 
+    /// True for somebody whom a group has had from elsewhere, now or before: on a rotation, and perhaps off duty.
+    #[must_use]
+    pub fn was_rostered(&self, group: &str, name: &str) -> bool {
+        self.rostered.get(group).is_some_and(|members| members.contains(name))
+    }
+
     /// The requests of which people know an older stage than the one they are at.
     pub fn untold_requests(&self) -> impl Iterator<Item = &Request> {
         self.untold.iter().filter_map(|id| self.requests.get(id))

@@ -96,7 +96,9 @@ impl<'a> Voters<'a> {
         let named = match &self.request.proposal.terms.approvers {
             Some(approvers) => approvers.iter().any(|entry| entry == name || self.is_in(entry, name)),
             None => {
-                let mut groups = self.rules.people.groups.keys().filter(|group| self.belongs(group, name)).peekable();
+                // Whoever is off duty has a group all the same: going home must not let them decide about more.
+                let has = |group: &&String| self.belongs(group, name) || self.is_off_duty(group, name);
+                let mut groups = self.rules.people.groups.keys().filter(has).peekable();
                 groups.peek().is_none() || groups.any(|group| self.is_in(group, name))
             }
         };
@@ -112,6 +114,11 @@ impl<'a> Voters<'a> {
     fn is_in(&self, group: &str, name: &str) -> bool {
         let covers = self.rules.people.groups.get(group).is_some_and(|known| known.covers(self.labels));
         covers && self.belongs(group, name)
+    }
+
+    fn is_off_duty(&self, group: &str, name: &str) -> bool {
+        let rotates = self.rules.people.groups.get(group).is_some_and(|known| known.has_roster);
+        rotates && self.book.was_rostered(group, name)
     }
 
     fn belongs(&self, group: &str, name: &str) -> bool {

@@ -1,7 +1,8 @@
 //! Whom a request is for: groups with label matchers, names in the config, and nobody's own.
 
 use expect_test::expect;
-use tidegate_domain::people::Role;
+use tidegate_domain::labels::Matcher;
+use tidegate_domain::people::{Group, Role};
 use tidegate_domain::rules::Rules;
 
 use crate::script::check_with;
@@ -268,4 +269,33 @@ fn names_mean_a_person_before_they_are_somebody_s_alias() {
     // Where a name may mean either, it is neither's to decide about.
     assert!(people.is_called("ann", "bea") && people.is_called("bea", "bea"));
     assert!(!people.is_called("bea", "a@example.com"));
+}
+
+#[test]
+fn going_off_duty_does_not_let_anybody_decide_about_more() {
+    check_with(
+        |rules| {
+            rules.people = people(&[("alice", Role::Admin), ("bob", Role::Approve), ("carol", Role::Approve)]);
+            let matchers = vec![Matcher::parse("service=bank").expect("a matcher")];
+            let oncall = Group { has_roster: true, matchers, ..Group::default() };
+            rules.people.groups = [("oncall".to_owned(), oncall)].into();
+        },
+        expect![[r#"
+            0 anomaly shop a
+                incident_opened a shop i1 ask medium since=0 anomaly
+                -> consult i1
+            0 propose i1 restart
+                request_opened i1 restart on shop r1
+            1 roster oncall bob
+                roster_changed oncall members=bob
+            1 who r1
+                pending, asked: alice carol; needs 1 more
+            2 roster oncall carol
+                roster_changed oncall members=carol
+            2 who r1
+                pending, asked: alice; needs 1 more
+            2 approve r1 bob
+                refused: "bob" is not among those who decide about request r1: ask alice
+        "#]],
+    );
 }

@@ -11,15 +11,16 @@ use tidegate_domain::time::Timestamp;
 
 use crate::world::World;
 
-/// The groups that decide about a request in which this person is.
+/// The groups that decide about a request in which this person is, and all that they have ever had a part in.
 fn groups<'a>(world: &'a World, labels: &Labels, name: &str) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
-    let all = world.rules.people.groups.iter().filter(|(group, known)| {
-        let rotated = known.has_roster && world.book.roster(group).is_some_and(|members| members.contains(name));
-        known.members.contains(name) || rotated
-    });
-    let covers = |name: &&str| world.rules.people.groups[*name].matchers.iter().all(|matcher| matcher.matches(labels));
-    let all: BTreeSet<&str> = all.map(|(group, _)| group.as_str()).collect();
-    (all.iter().copied().filter(covers).collect(), all)
+    let groups = || world.rules.people.groups.iter();
+    let listed = groups().filter(|(_, known)| known.members.contains(name)).map(|(group, _)| group.as_str());
+    let rotates = || groups().filter(|(_, known)| known.has_roster).map(|(group, _)| group.as_str());
+    let on_duty = rotates().filter(|group| world.book.roster(group).is_some_and(|members| members.contains(name)));
+    let covers =
+        |group: &&str| world.rules.people.groups[*group].matchers.iter().all(|matcher| matcher.matches(labels));
+    let deciding = listed.clone().chain(on_duty).filter(covers).collect();
+    (deciding, listed.chain(rotates().filter(|group| world.book.was_rostered(group, name))).collect())
 }
 
 /// Whether a person may decide, and whether they stand in for groups that have not answered.
