@@ -19,7 +19,8 @@
 //! | `blast_radius_unknown`         | it is a share, and of how many is not known                   | soon                   |
 //!
 //! Just before a run all of them are looked at. Before anybody is asked those are that the book and the calendar tell,
-//! in the same order: nobody is to say yes to what would be refused anyway.
+//! in the same order: nobody is to say yes to what would be refused anyway. Whatever it was, the policy is asked again no
+//! later than after `ask_again`: by then the config may have changed, and a window may have been called off.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -132,7 +133,7 @@ pub(super) fn retry_at(context: &Context<'_>, guard: &Guard) -> Timestamp {
         Guard::Maintenance { until, .. }
         | Guard::Cooldown { until }
         | Guard::Rate { until }
-        | Guard::CircuitOpen { until, .. } => *until,
+        | Guard::CircuitOpen { until, .. } => again.min(*until),
         Guard::SilencesUnknown { .. } | Guard::BlastRadiusUnknown { .. } | Guard::Late => {
             again.min(context.now.plus(SOON))
         }

@@ -148,8 +148,7 @@ fn before(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -
     let here: Vec<&Request> = latest.iter().filter(same).copied().collect();
     let mut lines = Vec::new();
     if !here.is_empty() {
-        let times = if here.len() == 1 { "once".to_owned() } else { format!("{} times", here.len()) };
-        lines.push(format!("before: {} here {times}: {}", action.name, tally(&here).join(", ")));
+        lines.push(format!("before: {} here {}: {}", action.name, times(here.len()), tally(&here).join(", ")));
     }
     lines.extend(latest.iter().take(MOST_OF_EACH).map(|request| attempt(request)));
     lines.push(when_nobody_acted(context, incident));
@@ -164,7 +163,7 @@ fn attempt(request: &Request) -> String {
     };
     let because = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
     let (at, action) = (time(request.opened_at), &request.proposal.action.name);
-    format!("before: {action} at {at} was {outcome}{by}{because}")
+    format!("before: {action} at {at}: {outcome}{by}{because}")
 }
 
 fn when_nobody_acted(context: &Context<'_>, incident: &Incident) -> String {
@@ -181,7 +180,7 @@ fn when_nobody_acted(context: &Context<'_>, incident: &Incident) -> String {
 fn around(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
     let mut lines = Vec::new();
     if !incident.requests.is_empty() {
-        lines.push(format!("asked before: {} times in this incident", incident.requests.len()));
+        lines.push(format!("asked before: {} in this incident", times(incident.requests.len())));
     }
     let waits = |other: &&Incident| {
         other.id != incident.id && other.consult != Consult::Done && action.target.within(&other.labels)
@@ -193,6 +192,10 @@ fn around(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -
     };
     lines.extend(shortened(&others, also, "incidents"));
     lines
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// The first few, and how many are left out.

@@ -145,10 +145,10 @@ fn what_happened_the_last_times_is_told_with_the_reasons() {
             spike scores unknown: high
             series: {pod="a", service="shop"}
             before: restart here 4 times: 2 approved, 1 denied, 1 expired, 1 fixed, 1 ineffective
-            before: restart at 2023-11-14T23:53:20Z was fixed (3 healthy observations in a row)
-            before: restart at 2023-11-14T22:53:20Z was ineffective (still anomalous)
-            before: restart at 2023-11-14T22:15:20Z was expired
-            before: restart at 2023-11-14T22:13:20Z was denied by bob (not-now)
+            before: restart at 2023-11-14T23:53:20Z: fixed (3 healthy observations in a row)
+            before: restart at 2023-11-14T22:53:20Z: ineffective (still anomalous)
+            before: restart at 2023-11-14T22:15:20Z: expired
+            before: restart at 2023-11-14T22:13:20Z: denied by bob (not-now)
             untouched: recovered 2 of 3 times, median 4 min
             also about it: incident i6, alert foreign {alertname="Slow", service="shop", severity="warning", team="web"}"#]],
     );

@@ -356,7 +356,7 @@ fn an_approval_waits_for_no_cooldown() {
                 execution_finished exit code 1 r2 failed
                 -> consult i1
             4 propose i1 restart
-                proposal_refused restart i1 refusal=guarded/rate retry_at=61
+                proposal_refused restart i1 refusal=guarded/rate retry_at=34
         "#]],
     );
 }
@@ -370,7 +370,7 @@ fn an_action_with_a_rate_of_zero_never_runs() {
                 incident_opened a shop i1 ask medium since=0 anomaly
                 -> consult i1
             0 propose i1 restart
-                proposal_refused restart i1 refusal=guarded/rate retry_at=60
+                proposal_refused restart i1 refusal=guarded/rate retry_at=30
         "#]],
     );
 }

@@ -162,13 +162,13 @@ fn what_did_not_help_twice_is_not_tried_a_third_time() {
                 request_approved by alice r3
                 -> consult i1, consult i2, start r3
             3 start r3
-                execution_refused guard=circuit_open r3 retry_at=62
+                execution_refused guard=circuit_open r3 retry_at=33
                 -> consult i1, consult i2
             3 anomaly d x
                 incident_opened x d i4 ask medium since=3 anomaly
                 -> consult i1, consult i2, consult i4
             3 propose i4 restart
-                proposal_refused restart i4 refusal=guarded/circuit_open retry_at=62
+                proposal_refused restart i4 refusal=guarded/circuit_open retry_at=33
                 -> consult i1, consult i2
             3 propose i1 flush
                 request_opened i1 flush on a r4
@@ -323,7 +323,7 @@ fn a_trial_that_does_not_help_opens_the_circuit_again() {
                 execution_finished exit code 1 r3 failed
                 -> consult i1, consult i2, consult i3
             64 propose i2 restart
-                proposal_refused restart i2 refusal=guarded/circuit_open retry_at=124
+                proposal_refused restart i2 refusal=guarded/circuit_open retry_at=94
                 -> consult i1, consult i3
         "#]],
     );
@@ -380,7 +380,7 @@ fn a_fix_that_was_taken_back_did_not_help() {
                 fix_revoked i3 r2
                 -> consult i1, consult i3
             40 propose i3 restart
-                proposal_refused restart i3 refusal=guarded/circuit_open retry_at=100
+                proposal_refused restart i3 refusal=guarded/circuit_open retry_at=70
                 -> consult i1
         "#]],
     );

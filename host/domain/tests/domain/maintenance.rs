@@ -82,19 +82,19 @@ fn a_window_about_a_part_holds_back_the_repair_of_the_whole() {
                 request_approved by alice r1
                 -> start r1
             1 start r1
-                execution_refused guard=maintenance r1 retry_at=60
+                execution_refused guard=maintenance r1 retry_at=31
             2 ended shop b recovered
                 member_ended recovered i1 b
             2 anomaly cart b
                 incident_opened b cart i2 ask medium since=2 anomaly
                 -> consult i2
             2 propose i2 flush
-                proposal_refused flush i2 refusal=guarded/maintenance retry_at=60
+                proposal_refused flush i2 refusal=guarded/maintenance retry_at=32
             3 alerts g1 Slow!3 Full!3
                 incident_opened Slow! Full! i3 ask foreign medium since=3 alert
                 -> consult i3, look up i3
             3 propose i3 flush
-                proposal_refused flush i3 refusal=guarded/maintenance retry_at=60
+                proposal_refused flush i3 refusal=guarded/maintenance retry_at=33
                 -> look up i3
             4 alerts g1 Full-4
                 alerts_changed Full- i3
@@ -107,7 +107,7 @@ fn a_window_about_a_part_holds_back_the_repair_of_the_whole() {
 }
 
 #[test]
-fn a_window_that_comes_again_is_by_the_clock_of_its_zone() {
+fn a_window_that_comes_again_is_by_the_clock_of_its_zone_and_looked_at_again_meanwhile() {
     check_with(
         |rules| {
             // Every test begins at 22:13:20 UTC, which is 23:13:20 in Berlin.
@@ -128,6 +128,8 @@ fn a_window_that_comes_again_is_by_the_clock_of_its_zone() {
                 incident_opened a shop i1 ask medium since=0 anomaly
                 -> consult i1
             0 propose i1 restart
+                proposal_refused restart i1 refusal=guarded/maintenance retry_at=30
+            30 propose i1 restart
                 proposal_refused restart i1 refusal=guarded/maintenance retry_at=46.666666666666664
             47 propose i1 restart
                 request_opened i1 restart on shop r1

@@ -54,11 +54,12 @@ pub(super) async fn run(
 }
 
 fn ended(program: &str, status: ExitStatus, output: String) -> RunResult {
+    let said = if output.is_empty() { String::new() } else { format!(": {output}") };
     match status.code() {
         Some(0) => RunResult::Succeeded { output },
-        Some(_) => RunResult::Failed { error: format!("{program} ended with {status}: {output}") },
+        Some(_) => RunResult::Failed { error: format!("{program} ended with {status}{said}") },
         // Somebody killed it in the middle: what it had done by then, nobody can say.
-        None => RunResult::Unknown { error: format!("{program} was ended by {status}: {output}") },
+        None => RunResult::Unknown { error: format!("{program} was ended by {status}{said}") },
     }
 }
 
