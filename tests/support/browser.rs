@@ -76,10 +76,6 @@ impl Browser {
         self.receive("/url").as_str().expect("a URL").to_owned()
     }
 
-    pub(crate) fn reload(&self) {
-        self.send("/refresh", &json!({}));
-    }
-
     /// All that a person can read, of the first element that matches a selector.
     pub(crate) fn text(&self, selector: &str) -> String {
         self.try_text(selector).unwrap_or_else(|| panic!("there is no {selector} at {}", self.place()))
