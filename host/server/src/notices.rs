@@ -117,7 +117,7 @@ fn alert_of(host: &Host, setup: &Setup, incident: &Incident) -> Option<OutgoingA
         ("incident", incident.id.0.clone()),
     ];
     if let Some(url) = &setup.config.server.external_url {
-        annotations.push(("tidegate_url", format!("{url}/api/v1/incidents/{}", incident.id)));
+        annotations.push(("tidegate_url", format!("{url}/incidents/{}", incident.id)));
     }
     Some(OutgoingAlert {
         labels: labels_of(host, incident),
