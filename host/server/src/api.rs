@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
@@ -31,11 +31,6 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .merge(crate::slack::router())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing under this path") })
         .with_state(host)
-}
-
-/// The router adds which methods there are.
-async fn wrong_method(method: Method) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method:.20} means nothing here; `Allow` says what does"))
 }
 
 async fn metrics(State(host): Shared) -> impl IntoResponse {

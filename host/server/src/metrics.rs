@@ -158,7 +158,11 @@ impl Metrics {
         r.register("notifications", "Messages and alerts sent, by result", self.notifications.clone());
         r.register("webhook_deliveries", "Deliveries from Alertmanager, by result", self.webhooks.clone());
         r.register("refused_credentials", "Requests with a wrong or missing token", self.refused_logins.clone());
-        r.register("refused_connections", "Connections that were not held, by reason", self.refused_connections.clone());
+        r.register(
+            "refused_connections",
+            "Connections that were not held, by reason",
+            self.refused_connections.clone(),
+        );
         r.register("incidents_untraced", "Incidents of which there is no chart for now", self.untraced.clone());
         r.register("incidents_open", "Incidents open now", self.incidents_open.clone());
         r.register("approvals_pending", "Requests that wait for a person", self.approvals_pending.clone());
