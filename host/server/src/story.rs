@@ -281,6 +281,7 @@ fn at(time: &Timestamp) -> String {
     clock::rfc3339(*time)
 }
 
+/// Why a plan was refused, in words.
 pub(crate) fn refused(refusal: &Refusal) -> String {
     match refusal {
         Refusal::UnknownAction { action } => format!("no action {action:?} is offered here"),
