@@ -216,8 +216,8 @@ fn lines(lines: &[String]) -> Markup {
         dl.facts {
             @for line in lines {
                 @match word(line) {
-                    Some((word, rest)) => { dt { (word) } dd.runs[word == "runs"] { (said(&rest)) } },
-                    None => { dt {} dd { (said(line)) } },
+                    Some((word, rest)) => { dt { (word) } dd.runs[word == "runs"] { (said::bound(&rest)) } },
+                    None => { dt {} dd { (said::bound(line)) } },
                 }
             }
         }

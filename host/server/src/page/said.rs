@@ -16,7 +16,12 @@ pub(super) fn said(line: &str) -> Markup {
     html! { bdi { (text::printable(line, MOST_LINE)) } }
 }
 
-/// The same as plain text, for titles and attributes.
+/// A line that an approval is bound to: all of it. The domain has cut it to what a person reads.
+pub(super) fn bound(line: &str) -> Markup {
+    html! { bdi { (text::printable(line, MOST_TEXT)) } }
+}
+
+/// One line as plain text, for titles and attributes.
 pub(super) fn plain(line: &str) -> String {
     text::printable(line, MOST_LINE)
 }

@@ -27,6 +27,7 @@ fn nothing_from_outside_is_html() {
         let labels = Labels::new([("alertname", text), (text, "x")]);
         for shown in [
             said::said(text).into_string(),
+            said::bound(text).into_string(),
             said::verbatim(text).into_string(),
             said::labels(&labels).into_string(),
             said::digest(text).into_string(),
@@ -50,6 +51,8 @@ fn nothing_from_outside_is_html() {
 fn what_is_long_is_cut() {
     let long = "x".repeat(1 << 20);
     assert!(said::said(&long).into_string().len() < 1_000);
+    let command = "x".repeat(2_000);
+    assert!(said::bound(&command).into_string().contains(&command), "as long as the domain lets it be");
     assert!(said::verbatim(&long).into_string().len() < 20_000);
     assert!(said::labels(&Labels::new([(long.as_str(), long.as_str())])).into_string().len() < 1_000);
 }
