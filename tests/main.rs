@@ -5,6 +5,7 @@
 
 mod access;
 mod actions;
+mod audit;
 mod bad_prometheus;
 mod charts;
 mod check;
