@@ -123,9 +123,7 @@ impl Journal {
             bodies.push(serde_json::to_string(entry.event).map_err(JournalError::Unwritable)?);
         }
         let mut writer = self.writer.lock().await;
-        writer.catch_up(&self.reader).await?;
-        let writing = |cause| self.reader.failed("writing", cause);
-        let (numbers, head) = writer.append(entries, &bodies).await.map_err(writing)?;
+        let (numbers, head) = writer.append(entries, &bodies, &self.reader).await?;
         writer.head = head;
         if let Err(error) = writer.witness.note(&writer.key, &head) {
             // The events are on the disk, so they count; the next append writes the head again.
@@ -135,37 +133,41 @@ impl Journal {
     }
 }
 
-impl Writer {
-    /// Before anything is written behind it, the last row must be the one that this process knows, or such as it wrote
-    /// itself when its caller stopped waiting in the middle of a commit. A file that somebody shortened meanwhile is not
-    /// written on: the new rows would hide the gap.
-    async fn catch_up(&mut self, reader: &Reader) -> Result<(), JournalError> {
-        let reading = |cause| reader.failed("reading", cause);
-        let last = last(&mut self.db).await.map_err(reading)?.unwrap_or_default();
-        if last == self.head {
-            return Ok(());
-        }
-        let mut head = self.head;
-        loop {
-            let rows = Row::page(&mut self.db, i64::try_from(head.seq).unwrap_or(i64::MAX)).await.map_err(reading)?;
-            if rows.is_empty() {
-                break;
-            }
-            for row in &rows {
-                head = row.follows(&head, Some(&self.key)).map_err(|(seq, reason)| reader.tampered(seq, reason))?;
-            }
-        }
-        if head != last {
-            let reason = "the file was changed while the host was running".to_owned();
-            return Err(reader.tampered(self.head.seq, reason));
-        }
-        self.head = head;
-        Ok(())
+/// Before anything is written behind it, the last row must be the one that this process knows, or such as it wrote itself
+/// when its caller stopped waiting in the middle of a commit. A file that somebody shortened meanwhile is not written on:
+/// the new rows would hide the gap.
+async fn caught_up(db: &mut SqliteConnection, known: Head, key: &Key, reader: &Reader) -> Result<Head, JournalError> {
+    let reading = |cause| reader.failed("reading", cause);
+    let last = last(db).await.map_err(reading)?.unwrap_or_default();
+    if last == known {
+        return Ok(known);
     }
+    let mut head = known;
+    loop {
+        let rows = Row::page(db, i64::try_from(head.seq).unwrap_or(i64::MAX)).await.map_err(reading)?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            head = row.follows(&head, Some(key)).map_err(|(seq, reason)| reader.tampered(seq, reason))?;
+        }
+    }
+    if head != last {
+        return Err(reader.tampered(known.seq, "the file was changed while the host was running".to_owned()));
+    }
+    Ok(head)
+}
 
-    async fn append(&mut self, entries: &[Entry<'_>], bodies: &[String]) -> Result<(Vec<u64>, Head), sqlx::Error> {
-        let mut transaction = self.db.begin().await?;
-        let mut head = self.head;
+impl Writer {
+    async fn append(
+        &mut self,
+        entries: &[Entry<'_>],
+        bodies: &[String],
+        reader: &Reader,
+    ) -> Result<(Vec<u64>, Head), JournalError> {
+        let writing = |cause| reader.failed("writing", cause);
+        let mut transaction = self.db.begin().await.map_err(writing)?;
+        let mut head = caught_up(&mut transaction, self.head, &self.key, reader).await?;
         let mut numbers = Vec::with_capacity(entries.len());
         for (entry, body) in entries.iter().zip(bodies) {
             let next = head.after(body);
@@ -182,11 +184,12 @@ impl Writer {
             .bind(next.hash.as_slice())
             .bind(self.key.of_row(&next.hash, incident).as_slice())
             .execute(&mut *transaction)
-            .await?;
+            .await
+            .map_err(writing)?;
             numbers.push(next.seq);
             head = next;
         }
-        transaction.commit().await?;
+        transaction.commit().await.map_err(writing)?;
         Ok((numbers, head))
     }
 }
