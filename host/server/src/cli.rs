@@ -109,7 +109,7 @@ enum Command {
         #[command(flatten)]
         view: View,
     },
-    /// Start no action until `resume`; detecting, alerting and asking go on
+    /// Start no action, and ask about none, until `resume`; detecting and alerting go on
     Pause {
         #[command(flatten)]
         view: View,
