@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use super::{Context, untouched};
+use super::{Context, passing, untouched};
 use crate::book::{Book, Incident, Request, Run};
 use crate::event::ResolvedAction;
-use crate::rules::Mode;
 use crate::terms::Autonomy;
 
 /// How far an action has come.
@@ -47,7 +46,7 @@ pub(super) fn standing(
 /// For whoever is asked, or sees what passed: how far it has come, where that is what counts.
 pub(super) fn line(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Option<String> {
     let autonomy = context.rules.actions.get(&action.name)?.terms.autonomy.as_ref()?;
-    if incident.mode != Mode::Auto || incident.severity.max(action.risk) > autonomy.up_to {
+    if !passing::is_auto(context, incident) || incident.severity.max(action.risk) > autonomy.up_to {
         return None;
     }
     let Standing { fixes, beats_waiting } = standing(context, incident, action, autonomy);

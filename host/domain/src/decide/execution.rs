@@ -1,7 +1,7 @@
 //! Starting what was approved, at most once, and what came back.
 
 use super::guards::{Candidate, Populations};
-use super::{Context, guards, proposal};
+use super::{Context, guards, passing, proposal};
 use crate::book::{Approval, Incident, Request, Run};
 use crate::event::{Fact, Guard, RequestId, RunResult};
 use crate::input::Silence;
@@ -95,6 +95,11 @@ fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &O
     };
     // Another policy, or none, might not have proposed this.
     if outside.policy_digest.as_ref() != Some(&request.proposal.policy_digest) {
+        return Some(Guard::DigestChanged);
+    }
+    // What nobody was asked about has to be let through by what the config and the book say now.
+    let by_itself = matches!(request.approval, Approval::Approved { by: None, .. });
+    if by_itself && passing::by_itself(context, incident, &request.proposal.action, &action.terms).is_none() {
         return Some(Guard::DigestChanged);
     }
     let target = &request.proposal.action.target;

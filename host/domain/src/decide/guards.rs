@@ -12,6 +12,7 @@
 //! | `stale`                        | the approval was not started in time                          | at once                |
 //! | `late`                         | there are no fresh samples                                    | soon                   |
 //! | `digest_changed`               | the action's config or the policy is not what was shown       | at once                |
+//! |                                | or it passed by itself and would not any more                 |                        |
 //! | `target_busy`                  | another request holds the target, or a part of it             | when that must be over |
 //! | `cooldown`, `rate`             | the target was treated too lately, or too often in an hour    | when it is free        |
 //! | `circuit_open`                 | too many runs of the action in a row did not help             | when one is let through|

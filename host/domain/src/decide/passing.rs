@@ -2,7 +2,7 @@
 
 use super::{Context, autonomy};
 use crate::book::{Approval, Incident, Run};
-use crate::event::{ResolvedAction, RunResult};
+use crate::event::{Origin, ResolvedAction, RunResult};
 use crate::rules::{Mode, Severity};
 use crate::terms::Terms;
 
@@ -29,7 +29,7 @@ pub(super) fn by_itself(
         let ran = matches!(&earlier.run, Run::Finished { result, .. } if *result != RunResult::DryRun);
         ran || matches!(earlier.approval, Approval::Denied { .. })
     });
-    if incident.mode != Mode::Auto || in_doubt {
+    if !is_auto(context, incident) || in_doubt {
         return None;
     }
     let level = incident.severity.max(action.risk);
@@ -39,4 +39,16 @@ pub(super) fn by_itself(
     let autonomy = terms.autonomy.as_ref().filter(|autonomy| level <= autonomy.up_to)?;
     let standing = autonomy::standing(context, incident, action, autonomy);
     standing.is_earned().then_some(Pass { level, limit: autonomy.up_to, earned: Some(standing.fixes) })
+}
+
+/// Was it opened in mode `auto`, and does the config still say so? Whoever has taken `auto` away wants to be asked from now
+/// on, about what is open as well.
+pub(super) fn is_auto(context: &Context<'_>, incident: &Incident) -> bool {
+    let now = match &incident.origin {
+        Origin::Anomaly { watch, .. } | Origin::Absence { watch, .. } => {
+            context.rules.watches.get(watch).map(|watch| watch.mode)
+        }
+        Origin::Alert { route, .. } => context.rules.routes.iter().find(|r| r.name == *route).map(|route| route.mode),
+    };
+    incident.mode == Mode::Auto && now == Some(Mode::Auto)
 }

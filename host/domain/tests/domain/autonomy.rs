@@ -1,11 +1,13 @@
 //! Earned autonomy: what has proved itself passes by itself, and only that.
 
 use expect_test::expect;
+use tidegate_domain::book::{Approval, Run};
+use tidegate_domain::event::Guard;
 use tidegate_domain::rules::{Mode, Rules, Severity};
 use tidegate_domain::terms::Autonomy;
 
 use crate::script::{check_after, more_steps, steps_of};
-use crate::world::minutes;
+use crate::world::{World, minutes, rules};
 
 /// Mode `auto`, where two fixes in a row earn it up to medium. Nothing passes otherwise.
 pub(crate) fn earning(mode: Mode) -> impl FnOnce(&mut Rules) {
@@ -268,7 +270,7 @@ fn one_that_did_not_help_takes_it_away() {
 #[test]
 fn so_does_one_that_failed_and_one_of_which_nobody_knows() {
     for how in ["ran r3 failed", "ran r3 unknown", "crash"] {
-        let mut rules = crate::world::rules();
+        let mut rules = rules();
         earning(Mode::Auto)(&mut rules);
         let steps = format!(
             "{PROVEN}
@@ -498,7 +500,7 @@ fn the_card_says_how_far_it_has_come() {
             Some("autonomy: 2 verified fixes in a row, but incidents recover as soon by themselves"),
         ),
     ] {
-        let mut rules = crate::world::rules();
+        let mut rules = rules();
         earning(Mode::Auto)(&mut rules);
         let mut world = steps_of(rules, &format!("{earlier}\n200 anomaly c x {severity}"));
         let incident = world.book.open_incidents().next().expect("one is open").id.clone();
@@ -506,5 +508,39 @@ fn the_card_says_how_far_it_has_come() {
         let shown = &world.book.requests().last().expect("it was asked").proposal.shown;
         let lines: Vec<&str> = shown.iter().map(String::as_str).filter(|line| line.starts_with("autonomy")).collect();
         assert_eq!(lines, Vec::from_iter(said), "after {earlier}");
+    }
+}
+
+#[test]
+fn whoever_takes_auto_away_is_asked_about_what_is_open_as_well() {
+    let open = format!("{PROVEN}\n200 anomaly c x");
+    let mut rules = rules();
+    earning(Mode::Auto)(&mut rules);
+    let mut world = steps_of(rules, &open);
+    let mut still = world.clone();
+    world.rules.watches.get_mut("web").expect("configured").mode = Mode::Ask;
+    for (world, passes) in [(&mut still, true), (&mut world, false)] {
+        more_steps(world, "200 propose i4 restart");
+        let request = world.book.active_requests().next().expect("a request");
+        assert_eq!(request.approval != Approval::Pending, passes);
+    }
+}
+
+#[test]
+fn what_has_passed_is_not_started_once_it_would_not_pass_any_more() {
+    let passed = format!("{PROVEN}\n200 anomaly c x\n200 propose i4 restart");
+    let changes: [(&str, fn(&mut World)); 3] = [
+        ("mode", |world| world.rules.watches.get_mut("web").expect("configured").mode = Mode::Ask),
+        ("autonomy", |world| world.rules.actions.values_mut().for_each(|action| action.terms.autonomy = None)),
+        ("severity", |world| more_steps(world, "200 anomaly c y critical")),
+    ];
+    for (what, change) in changes {
+        let mut rules = rules();
+        earning(Mode::Auto)(&mut rules);
+        let mut world = steps_of(rules, &passed);
+        change(&mut world);
+        more_steps(&mut world, "200 start r3");
+        let run = world.book.requests().last().map(|request| request.run.clone());
+        assert!(matches!(run, Some(Run::Refused { guard: Guard::DigestChanged, .. })), "{what}: {run:?}");
     }
 }
