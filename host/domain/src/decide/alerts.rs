@@ -16,12 +16,14 @@ pub const REQUEST_UNDELIVERED: &str = "TidegateRequestUndelivered";
 
 pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert], by: Option<&str>) -> Vec<Fact> {
     let mut fresh: Vec<&Alert> = Vec::new();
+    // A delivery may hold any number of alerts: each is looked for once.
+    let mut known: BTreeSet<&str> = BTreeSet::new();
     let mut facts = Vec::new();
     for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
         match context.book.latest_with_alert(&alert.fingerprint) {
             Some(incident) if incident.is_open() => facts.extend(updated(context, incident, alert, by)),
             Some(over) if is_late_copy(context, over, alert) => {}
-            _ if alert.firing && fresh.iter().all(|other| other.fingerprint != alert.fingerprint) => fresh.push(alert),
+            _ if alert.firing && known.insert(&alert.fingerprint) => fresh.push(alert),
             _ => {}
         }
     }
