@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::labels::Labels;
 use crate::rules::Severity;
 use crate::time::Timestamp;
 
@@ -114,6 +115,10 @@ pub struct AskedTerms {
     pub remind_at: Option<Timestamp>,
     /// When which groups are asked as well.
     pub escalate: Option<Escalation>,
+    /// The labels of the incident as they were shown: a group decides only where it covers these as well as those of now.
+    /// None in a journal that was written before these were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
 }
 
 /// When which groups are asked as well.
@@ -135,6 +140,7 @@ impl Default for AskedTerms {
             allow_own: true,
             remind_at: None,
             escalate: None,
+            labels: None,
         }
     }
 }

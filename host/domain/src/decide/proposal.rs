@@ -194,13 +194,13 @@ fn propose(
         deadline: context.now.plus(terms.deadline),
         start_within: context.rules.gate.start_within,
         earlier: incident.requests.len(),
-        terms: asked_terms(terms, context.now),
+        terms: asked_terms(terms, incident, context.now),
     };
     proposal.digest = digest(incident, &proposal);
     proposal
 }
 
-fn asked_terms(terms: &Terms, now: Timestamp) -> AskedTerms {
+fn asked_terms(terms: &Terms, incident: &Incident, now: Timestamp) -> AskedTerms {
     let before = |lead: Duration| now.plus(terms.deadline.saturating_sub(lead));
     AskedTerms {
         approvers: terms.approvers.clone(),
@@ -209,6 +209,7 @@ fn asked_terms(terms: &Terms, now: Timestamp) -> AskedTerms {
         allow_own: terms.allow_own,
         remind_at: terms.remind_before.map(before),
         escalate: terms.escalate.as_ref().map(|e| Escalation { at: now.plus(e.after), to: e.to.clone() }),
+        labels: Some(incident.labels.clone()),
     }
 }
 

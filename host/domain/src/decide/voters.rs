@@ -5,7 +5,7 @@
 
 use crate::book::{Book, Request};
 use crate::labels::Labels;
-use crate::people::Role;
+use crate::people::{Group, Role};
 use crate::rules::Rules;
 use crate::terms::Quorum;
 
@@ -14,8 +14,9 @@ pub(super) struct Voters<'a> {
     book: &'a Book,
     rules: &'a Rules,
     request: &'a Request,
-    /// Of the incident: what groups go by.
-    labels: &'a Labels,
+    /// Of the incident, as they were shown and as they are now: a group goes by both. An alert that joins takes away labels:
+    /// the group that was asked decides about a part only then, and another was shown nothing that is its business.
+    labels: [&'a Labels; 2],
     /// Names of those who caused or requested it, as labels and deliveries have them.
     causers: Vec<&'a str>,
 }
@@ -36,7 +37,8 @@ impl<'a> Voters<'a> {
     pub(super) fn of(book: &'a Book, rules: &'a Rules, request: &'a Request) -> Option<Voters<'a>> {
         let incident = book.incident(&request.incident)?;
         let causers = incident.caused_by.iter().map(String::as_str).collect();
-        Some(Voters { book, rules, request, labels: &incident.labels, causers })
+        let shown = request.proposal.terms.labels.as_ref().unwrap_or(&incident.labels);
+        Some(Voters { book, rules, request, labels: [shown, &incident.labels], causers })
     }
 
     /// May this person say yes or no?
@@ -112,7 +114,8 @@ impl<'a> Voters<'a> {
 
     /// Is this person in a group that decides about the incident?
     fn is_in(&self, group: &str, name: &str) -> bool {
-        let covers = self.rules.people.groups.get(group).is_some_and(|known| known.covers(self.labels));
+        let all = |group: &Group| self.labels.iter().all(|labels| group.covers(labels));
+        let covers = self.rules.people.groups.get(group).is_some_and(all);
         covers && self.belongs(group, name)
     }
 

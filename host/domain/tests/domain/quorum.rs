@@ -1,6 +1,7 @@
 //! How many must say yes, and how long they are waited for: quorum, reasons, reminders, escalation.
 
 use expect_test::expect;
+use tidegate_domain::labels::Matcher;
 use tidegate_domain::rules::Rules;
 use tidegate_domain::terms::{Escalate, Quorum, Terms};
 
@@ -461,6 +462,38 @@ fn the_terms_are_those_of_the_day_it_was_asked() {
             1 approve r1 carol
                 request_approved by carol r1
                 -> start r1
+        "#]],
+    );
+}
+
+#[test]
+fn an_alert_that_joins_hands_the_request_to_nobody_else() {
+    let foreign = |rules: &mut Rules| {
+        rules.people = teams();
+        let others = rules.people.groups.get_mut("bank").expect("one of them");
+        others.matchers = vec![Matcher::parse("service!=\"shop\"").expect("a matcher")];
+    };
+    check_with(
+        foreign,
+        expect![[r#"
+            0 alerts g1 Slow!0
+                incident_opened Slow! i1 ask foreign medium since=0 alert
+                -> consult i1, look up i1
+            0 propose i1 restart
+                request_opened i1 restart on shop r1
+                -> look up i1
+            0 alerts g1 SlowOther!0
+                alerts_changed SlowOther! i1
+                -> look up i1
+            0 who r1
+                pending, asked: alice erin frank; needs 1 more
+                -> look up i1
+            0 approve r1 dave
+                refused: "dave" is not among those who decide about request r1: ask alice, erin or frank
+                -> look up i1
+            0 approve r1 bob
+                refused: "bob" is not among those who decide about request r1: ask alice, erin or frank
+                -> look up i1
         "#]],
     );
 }

@@ -12,21 +12,28 @@ use tidegate_domain::time::Timestamp;
 use crate::world::World;
 
 /// The groups that decide about a request in which this person is, and all that they have ever had a part in.
-fn groups<'a>(world: &'a World, labels: &Labels, name: &str) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
+fn groups<'a>(world: &'a World, labels: [&Labels; 2], name: &str) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
     let groups = || world.rules.people.groups.iter();
     let listed = groups().filter(|(_, known)| known.members.contains(name)).map(|(group, _)| group.as_str());
     let rotates = || groups().filter(|(_, known)| known.has_roster).map(|(group, _)| group.as_str());
     let on_duty = rotates().filter(|group| world.book.roster(group).is_some_and(|members| members.contains(name)));
     let covers =
-        |group: &&str| world.rules.people.groups[*group].matchers.iter().all(|matcher| matcher.matches(labels));
+        |group: &&str| world.rules.people.groups[*group].matchers.iter().all(|m| labels.iter().all(|l| m.matches(l)));
     let deciding = listed.clone().chain(on_duty).filter(covers).collect();
     (deciding, listed.chain(rotates().filter(|group| world.book.was_rostered(group, name))).collect())
+}
+
+/// The labels by which groups decide about a request: as they were shown, and as they are.
+fn labels<'a>(world: &'a World, request: &'a Request) -> [&'a Labels; 2] {
+    let incident = world.book.incident(&request.incident).expect("a request is for an incident");
+    let shown = request.proposal.terms.labels.as_ref().expect("every request has those it was asked with");
+    [shown, &incident.labels]
 }
 
 /// Whether a person may decide, and whether they stand in for groups that have not answered.
 fn admitted(world: &World, request: &Request, name: &str) -> (bool, bool) {
     let incident = world.book.incident(&request.incident).expect("a request is for an incident");
-    let (covering, all) = groups(world, &incident.labels, name);
+    let (covering, all) = groups(world, labels(world, request), name);
     let escalated: BTreeSet<&str> =
         request.escalated.iter().flat_map(|(_, groups)| groups.iter().map(String::as_str)).collect();
     let stands_in = !covering.is_disjoint(&escalated);
@@ -41,10 +48,9 @@ fn admitted(world: &World, request: &Request, name: &str) -> (bool, bool) {
 
 /// What is missing where these have said yes.
 fn missing(world: &World, request: &Request, yeses: &BTreeSet<&str>) -> Vec<Quorum> {
-    let incident = world.book.incident(&request.incident).expect("a request is for an incident");
     let counts = |entry: &Quorum, name: &str| {
         let (may, stands_in) = admitted(world, request, name);
-        let (covering, _) = groups(world, &incident.labels, name);
+        let (covering, _) = groups(world, labels(world, request), name);
         may && entry.of.as_deref().is_none_or(|group| stands_in || covering.contains(group))
     };
     let mut entries = request.proposal.terms.quorum.clone();
