@@ -297,7 +297,9 @@ pub(crate) fn guarded(guard: &Guard) -> String {
         Guard::NotActive => "the incident is over".to_owned(),
         Guard::Silenced { by } => format!("Alertmanager holds it back ({by})"),
         Guard::SilencesUnknown { error } => format!("Alertmanager could not be asked for silences: {error}"),
-        Guard::DigestChanged => "the action's config or the policy is no longer what was shown".to_owned(),
+        Guard::DigestChanged => {
+            "the action's config, the policy, or what let it pass by itself is no longer what was shown".to_owned()
+        }
         Guard::Stale => "the approval was not started in time".to_owned(),
         Guard::Late => "there are no samples fresh enough to act on".to_owned(),
         Guard::TargetBusy { request } => format!("request {request} holds the target"),
