@@ -11,7 +11,7 @@ use crate::time::{Timestamp, format_duration};
 
 /// How many characters of a line are shown. Text from outside may be of any length.
 const MOST_OF_LINE: usize = 300;
-/// And of the one that says what will run: nothing of an ordinary command line may be left out.
+/// And of those that say what will run, on what: nothing of an ordinary command line may be left out.
 const MOST_OF_RUNS: usize = 2000;
 /// How many alerts, detectors, requirements, earlier attempts and other incidents are shown of each.
 const MOST_OF_EACH: usize = 5;
@@ -20,16 +20,15 @@ const MOST_COUNTED: usize = 50;
 
 /// The whole card, in the order shown.
 pub(super) fn card(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
+    let runs = what_runs(action).into_iter().map(|line| one_line(&line, MOST_OF_RUNS));
     let lines = [
-        what_runs(action),
         why(incident),
         alerts(incident),
         before(context, incident, action),
         autonomy::line(context, incident, action).into_iter().collect(),
         around(context, incident, action),
     ];
-    let most = |at: usize| if at == 0 { MOST_OF_RUNS } else { MOST_OF_LINE };
-    lines.iter().flatten().enumerate().map(|(at, line)| one_line(line, most(at))).collect()
+    runs.chain(lines.iter().flatten().map(|line| one_line(line, MOST_OF_LINE))).collect()
 }
 
 /// Exactly what will run, on what, how long it may take, and how it will be judged.

@@ -10,7 +10,7 @@ use tidegate_domain::terms::{Quorum, more};
 
 use super::action_id;
 use super::spark::sparkline;
-use super::text::{MOST_TEXT, code, cut, date, line, plain};
+use super::text::{MOST_TEXT, bound, code, cut, date, line, plain};
 use crate::story;
 
 /// Enough to compare with what the command line shows.
@@ -53,9 +53,7 @@ impl Card<'_> {
         if waits && self.answerable {
             blocks.push(self.buttons());
         }
-        blocks.push(
-            json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": cut(&self.how(), MOST_TEXT) }] }),
-        );
+        blocks.push(json!({ "type": "context", "elements": [marked(&self.how())] }));
         json!({ "text": self.notification(), "blocks": blocks })
     }
 
@@ -162,8 +160,7 @@ impl Card<'_> {
 
     /// What was seen, one line a fact, in as many sections as it takes: none of them is cut to make room for another.
     fn evidence(&self) -> Vec<String> {
-        let mut facts: Vec<String> =
-            self.request.proposal.shown.iter().map(|shown| format!("• {}", line(shown))).collect();
+        let mut facts: Vec<String> = self.request.proposal.shown.iter().map(|shown| fact(shown)).collect();
         facts.extend(self.incident.worst().and_then(|worst| sparkline(&worst.window)).map(|s| format!("• recent {s}")));
         let mut sections: Vec<String> = Vec::new();
         for (told, fact) in facts.iter().enumerate() {
@@ -271,7 +268,20 @@ fn because(reason: Option<&str>) -> String {
 }
 
 pub(super) fn section(text: &str) -> Value {
-    json!({ "type": "section", "text": { "type": "mrkdwn", "text": cut(text, MOST_TEXT) } })
+    json!({ "type": "section", "text": marked(text) })
+}
+
+/// Text with our markup in it, and none that Slack finds by itself: an address in a label must not become a link.
+fn marked(text: &str) -> Value {
+    json!({ "type": "mrkdwn", "text": cut(text, MOST_TEXT), "verbatim": true })
+}
+
+/// A line of the card. What will run stands in it sign for sign: as text, `*` and `~` would be markup.
+fn fact(shown: &str) -> String {
+    match shown.split_once(": ") {
+        Some((word @ ("runs" | "with" | "on" | "arguments"), rest)) => format!("• {word}: {}", bound(rest)),
+        _ => format!("• {}", line(shown)),
+    }
 }
 
 #[cfg(test)]

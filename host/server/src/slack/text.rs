@@ -1,5 +1,6 @@
 //! Text for Slack's markup. No text from outside can begin a line of its own, mention anybody or leave its place.
 
+use tidegate_domain::text::one_line;
 use tidegate_domain::time::Timestamp;
 
 use crate::clock;
@@ -8,11 +9,17 @@ use crate::clock;
 pub(super) const MOST_TEXT: usize = 2_900;
 /// Each line from outside is cut here, so that a long one does not push the others out.
 const MOST_LINE: usize = 600;
+/// Of what an approval is bound to: all that fits.
+const MOST_BOUND: usize = MOST_TEXT - 20;
 
-/// Text from outside on one line.
+/// Text from outside on one line, without what deceives a reader.
 pub(crate) fn line(text: &str) -> String {
-    let flat: String = text.trim().chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
-    cut(&escape(&flat), MOST_LINE)
+    cut(&escape(&one_line(text, usize::MAX)), MOST_LINE)
+}
+
+/// What an approval is bound to, as code, and all of it. The domain has cut it to what a person reads.
+pub(super) fn bound(text: &str) -> String {
+    format!("`{}`", cut(&escape(&one_line(&text.replace('`', "'"), usize::MAX)), MOST_BOUND))
 }
 
 /// Text from outside as code: what is a quote to Slack would end it.
@@ -22,19 +29,13 @@ pub(crate) fn code(text: &str) -> String {
 
 /// Text from outside where Slack reads no markup: in buttons, dialogs and titles.
 pub(crate) fn plain(text: &str, most: usize) -> String {
-    let flat: String = text.trim().chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
-    cut(&flat, most.saturating_sub(1))
+    cut(&one_line(text, usize::MAX), most.saturating_sub(1))
 }
 
 /// A time in the reader's own time zone; the text behind the bar where that cannot be shown.
 pub(crate) fn date(at: Timestamp) -> String {
     let seconds = at.0.div_euclid(1000);
     format!("<!date^{seconds}^{{date_short_pretty}} {{time_secs}}|{}>", clock::rfc3339(at))
-}
-
-/// Line breaks of every kind, other control characters, and those that turn the direction of reading.
-fn is_break(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The three characters that Slack reads as markup of its own: with them a label could mention a whole channel.
@@ -69,7 +70,9 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_markup() {
-        assert_eq!(line(" a\n*b*\u{202e} <!channel> "), "a *b*  &lt;!channel&gt;");
+        assert_eq!(line(" a\n*b*\u{202e} <!channel> "), "a *b* &lt;!channel&gt;");
+        assert_eq!(line("ali\u{200b}ce\u{61c}\u{feff}"), "ali ce", "nor what has no width");
+        assert_eq!(bound(&"x".repeat(2_000)).len(), 2_002, "all that an approval is bound to");
         assert_eq!(code("`a`"), "`'a'`");
     }
 }

@@ -248,3 +248,18 @@ fn nothing_is_longer_than_slack_takes() {
         "said what is left out"
     );
 }
+
+#[test]
+fn what_will_run_stands_sign_for_sign_and_whole() {
+    let long = format!("runs: /bin/keep *all* ~none~ _it_ http://evil.example {}", "x".repeat(1_900));
+    let message = message(proposal("s", "t", vec![long.clone(), "why: <@U1> *x*".to_owned()]));
+    let texts = texts(&message).join("\n");
+    let command = long.strip_prefix("runs: ").unwrap();
+    assert!(texts.contains(&format!("• runs: `{command}`")), "{texts}");
+    assert!(texts.contains("• why: &lt;@U1&gt;"), "{texts}");
+    let blocks = message["blocks"].as_array().unwrap();
+    let marked = blocks.iter().flat_map(|block| [&block["text"], &block["elements"][0]]);
+    for text in marked.filter(|text| text["type"] == "mrkdwn") {
+        assert_eq!(text["verbatim"], true, "Slack makes links of its own: {text}");
+    }
+}
