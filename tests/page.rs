@@ -34,6 +34,9 @@ token_file = "vera"
 [gate]
 deadline = "1h"
 
+[storm]
+incidents = 1000
+
 [[alert_route]]
 name = "alerts"
 match = ['alertname="QueueTooLong"']
@@ -450,6 +453,25 @@ for (const pressed of document.querySelectorAll("button, .choice > summary")) {
 }
 return faults;
 "#;
+
+#[test]
+fn a_storm_of_requests_makes_no_page_of_megabytes() {
+    let house = house();
+    let count = 260;
+    for nth in 0..count {
+        house.tidegate.deliver(&delivery("firing", "QueueTooLong", &format!("shop-{nth}"))).good();
+    }
+    let address = house.tidegate.address();
+    let cookie = cookie_of(&log_in(address, BOB));
+    let page = eventually("all of them wait", || {
+        let page = get(address, "/", &[("Cookie", &cookie)]);
+        page.contains(&format!("{count} requests wait for a decision")).then_some(page)
+    });
+    assert_eq!(page.matches("<article").count(), 20, "the first ones are shown whole");
+    assert!(page.contains("And 40 more: <code>tidegate approval list</code>"));
+    assert!(page.contains("And 60 more: <code>tidegate incident list</code>"));
+    assert!(page.len() < 1 << 20, "{} bytes", page.len());
+}
 
 #[test]
 fn pages_are_kept_by_nobody_and_assets_for_ever() {

@@ -224,12 +224,13 @@ fn lines(lines: &[String]) -> Markup {
     }
 }
 
-/// A request that waits, in a line that leads to its card.
-pub(super) fn jump(frame: &Frame, request: &Request) -> Markup {
+/// A request that waits, in a line that leads to its card: on the same page, or on one of its own.
+pub(super) fn jump(frame: &Frame, request: &Request, is_here: bool) -> Markup {
     let action = &request.proposal.action;
+    let card = if is_here { format!("#card-{}", request.id) } else { format!("/requests/{}", request.id) };
     html! {
         li.row id={ "jump-" (request.id) } {
-            span { a href={ "#card-" (request.id) } { b.action { (said(&action.name)) } } " on " (said::labels(&action.target)) }
+            span { a href=(card) { b.action { (said(&action.name)) } } " on " (said::labels(&action.target)) }
             " " (when::left(request.proposal.deadline, frame.now))
         }
     }

@@ -23,6 +23,10 @@ use crate::host::Host;
 const PAGE: usize = 20;
 /// Cards with a chart; each costs a look into the journal. Those whose time is up first have one.
 const MOST_CHARTS: usize = 8;
+/// Requests that are shown whole, and rows of a list: a storm of thousands must not make a page of megabytes, asked for anew
+/// at every change by everybody who looks. Those whose time is up first, and the worst.
+const MOST_CARDS: usize = 20;
+const MOST_ROWS: usize = 200;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -40,7 +44,8 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Query(as
     let (book, rules) = (host.keeper.book(), host.keeper.rules());
     let frame = Frame::new(&host, viewer, place);
     let waiting = standing::waiting(&book);
-    let cards = waiting.iter().filter_map(|request| {
+    let (whole, rest) = waiting.split_at(waiting.len().min(MOST_CARDS));
+    let cards = whole.iter().filter_map(|request| {
         let incident = book.incident(&request.incident)?;
         let chart = charts.get(&incident.id).cloned();
         Some(Card { frame: &frame, book: &book, rules: &rules, request, incident, chart }.waiting())
@@ -57,8 +62,12 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Query(as
             }
             @if waiting.len() > 1 {
                 // A phone shows one card at a time: this says at once how many there are, and of what.
-                ul.rows.jump { @for request in &waiting { (card::jump(&frame, request)) } }
+                ul.rows.jump {
+                    @for request in whole { (card::jump(&frame, request, true)) }
+                    @for request in rest.iter().take(MOST_ROWS) { (card::jump(&frame, request, false)) }
+                }
             }
+            (left_out(waiting.len(), MOST_CARDS + MOST_ROWS, "approval"))
             @for card in cards { (card) }
         }
         @if !going.is_empty() {
@@ -96,7 +105,7 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
     html! {
         @if incidents.is_empty() { p.quiet { (none) } }
         ul.rows {
-            @for incident in incidents {
+            @for incident in incidents.iter().take(MOST_ROWS) {
                 @let last = book.requests_of(incident).next_back();
                 li.row id={ "row-" (incident.id) } {
                     span.what {
@@ -122,6 +131,16 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
                     }
                 }
             }
+        }
+        (left_out(incidents.len(), MOST_ROWS, "incident"))
+    }
+}
+
+/// How many of a list are not on the page, and what shows them.
+fn left_out(count: usize, most: usize, what: &str) -> Markup {
+    html! {
+        @if count > most {
+            p.quiet { "And " (count - most) " more: " code { "tidegate " (what) " list" } " shows them." }
         }
     }
 }
