@@ -34,8 +34,10 @@ pub(super) fn standing(
     autonomy: &Autonomy,
 ) -> Standing {
     let fixes = context.book.fixes_in_a_row(&action.name, &incident.origin).rev();
-    // What is run by that name now must be what has proved itself.
-    let same: Vec<&Request> = fixes.take_while(|fix| fix.proposal.action.spec == action.spec).collect();
+    // What is run by that name now must be what has proved itself, with what the policy has filled in: no guest gets to
+    // earn it with one value and spend it on another.
+    let same = fixes.take_while(|fix| fix.proposal.action.spec == action.spec);
+    let same: Vec<&Request> = same.filter(|fix| fix.proposal.action.arguments == action.arguments).collect();
     let latest = same.get(..usize::try_from(autonomy.after.max(1)).unwrap_or(usize::MAX));
     Standing {
         fixes: u32::try_from(same.len()).unwrap_or(u32::MAX),

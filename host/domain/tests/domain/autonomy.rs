@@ -527,6 +527,19 @@ fn whoever_takes_auto_away_is_asked_about_what_is_open_as_well() {
 }
 
 #[test]
+fn what_a_policy_fills_in_otherwise_has_not_proved_itself() {
+    let scaled = PROVEN.replace("restart", "scale {\"replicas\":2}");
+    for (replicas, passes) in [(2, true), (8, false)] {
+        let mut rules = rules();
+        earning(Mode::Auto)(&mut rules);
+        let mut world = steps_of(rules, &format!("{scaled}\n200 anomaly c x"));
+        more_steps(&mut world, &format!("200 propose i4 scale {{\"replicas\":{replicas}}}"));
+        let request = world.book.active_requests().next().expect("a request");
+        assert_eq!(request.approval != Approval::Pending, passes, "{replicas}");
+    }
+}
+
+#[test]
 fn what_has_passed_is_not_started_once_it_would_not_pass_any_more() {
     let passed = format!("{PROVEN}\n200 anomaly c x\n200 propose i4 restart");
     let changes: [(&str, fn(&mut World)); 3] = [
