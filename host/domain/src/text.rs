@@ -19,8 +19,9 @@ pub fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// Controls, and the invisible marks of Unicode that say how text around them is written.
-fn is_obeyed(c: char) -> bool {
+/// True for controls, and for the invisible marks of Unicode that say how text around them is written.
+#[must_use]
+pub fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

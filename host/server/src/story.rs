@@ -5,6 +5,7 @@ use tidegate_domain::event::{
     CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, Refusal, RequestId, RunResult, Verified,
 };
 use tidegate_domain::terms::Quorum;
+use tidegate_domain::text::is_obeyed;
 use tidegate_domain::time::Timestamp;
 
 use crate::{clock, questions};
@@ -103,12 +104,12 @@ pub(crate) fn line(book: &Book, fact: &Fact) -> String {
     escaped(tell(book, fact))
 }
 
-/// Text with its control characters written as escapes.
+/// Text with its control characters, and the marks that deceive a reader, written as escapes.
 pub(crate) fn escaped(text: String) -> String {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_obeyed) {
         return text;
     }
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if is_obeyed(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// One sentence. The book is the one after the fact.

@@ -67,12 +67,13 @@ mod tests {
         let writer = page.clone();
         let lines = tracing_subscriber::fmt().with_ansi(false).without_time().fmt_fields(one_line());
         let subscriber = lines.with_writer(move || writer.clone()).finish();
-        let error = io::Error::other("it said: no\n2026-01-01T00:00:00Z  INFO approved by alice\u{1b}[2J\u{9b}1m");
+        let error =
+            io::Error::other("it said: no\n2026-01-01T00:00:00Z  INFO approved by alice\u{1b}[2J\u{9b}1m\u{202e}");
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(incident = "i1", %error, tries = 3, "Alertmanager could not be asked: {error}");
         });
         let said = String::from_utf8(page.0.lock().expect("no writer").clone()).expect("text");
-        let quoted = "it said: no\\n2026-01-01T00:00:00Z  INFO approved by alice\\u{1b}[2J\\u{9b}1m";
+        let quoted = "it said: no\\n2026-01-01T00:00:00Z  INFO approved by alice\\u{1b}[2J\\u{9b}1m\\u{202e}";
         assert_eq!(
             said,
             format!(
