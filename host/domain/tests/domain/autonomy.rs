@@ -542,16 +542,16 @@ fn what_a_policy_fills_in_otherwise_has_not_proved_itself() {
 #[test]
 fn what_has_passed_is_not_started_once_it_would_not_pass_any_more() {
     let passed = format!("{PROVEN}\n200 anomaly c x\n200 propose i4 restart");
-    let changes: [(&str, fn(&mut World)); 3] = [
-        ("mode", |world| world.rules.watches.get_mut("web").expect("configured").mode = Mode::Ask),
-        ("autonomy", |world| world.rules.actions.values_mut().for_each(|action| action.terms.autonomy = None)),
-        ("severity", |world| more_steps(world, "200 anomaly c y critical")),
-    ];
-    for (what, change) in changes {
+    let change = |world: &mut World, what: &str| match what {
+        "mode" => world.rules.watches.get_mut("web").expect("configured").mode = Mode::Ask,
+        "autonomy" => world.rules.actions.values_mut().for_each(|action| action.terms.autonomy = None),
+        _ => more_steps(world, "200 anomaly c y critical"),
+    };
+    for what in ["mode", "autonomy", "severity"] {
         let mut rules = rules();
         earning(Mode::Auto)(&mut rules);
         let mut world = steps_of(rules, &passed);
-        change(&mut world);
+        change(&mut world, what);
         more_steps(&mut world, "200 start r3");
         let run = world.book.requests().last().map(|request| request.run.clone());
         assert!(matches!(run, Some(Run::Refused { guard: Guard::DigestChanged, .. })), "{what}: {run:?}");
