@@ -9,7 +9,7 @@ mod moments;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_domain::book::Incident;
-use tidegate_domain::event::{Evidence, Fact, IncidentId, TracePoint};
+use tidegate_domain::event::{Evidence, Fact, IncidentId, Origin, TracePoint};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::Number;
 use tidegate_domain::time::Timestamp;
@@ -52,12 +52,17 @@ pub(crate) struct Traced {
     moments: Vec<moments::Told>,
 }
 
-/// What there is to show of an incident; `None` where there is no such incident.
+/// What there is to show of an incident; `None` where there is no such incident, and for alerts.
 ///
 /// # Errors
 ///
 /// When the journal cannot be read.
 pub(crate) async fn of(host: &Host, incident: &IncidentId) -> Result<Option<Traced>, JournalError> {
+    // An incident of alerts may have thousands of events, of which none is a sample.
+    let of_alerts = |incident: &Incident| matches!(incident.origin, Origin::Alert { .. });
+    if host.keeper.book().incident(incident).is_none_or(of_alerts) {
+        return Ok(None);
+    }
     let live = host.traces.newest(incident);
     let timeline = host.keeper.timeline(incident).await?;
     let book = host.keeper.book();
