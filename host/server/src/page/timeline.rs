@@ -11,6 +11,8 @@ use crate::story;
 
 /// Lines that are shown at once; the ones before lie folded above them.
 const MOST_LINES: usize = 200;
+/// And of those: alerts that come and go for weeks make any number of them.
+const MOST_EARLIER: usize = 1000;
 
 /// A line: an event, or several of one kind in a row.
 #[derive(Debug)]
@@ -26,9 +28,16 @@ struct Line<'a> {
 pub(super) fn list(book: &Book, events: &[Stored]) -> Markup {
     let lines = folded(events);
     let (earlier, shown) = lines.split_at(lines.len().saturating_sub(MOST_LINES));
+    let (left_out, folded) = earlier.split_at(earlier.len().saturating_sub(MOST_EARLIER));
     html! {
         @if !earlier.is_empty() {
-            details #earlier { summary { (earlier.len()) " earlier lines" } (days(book, earlier)) }
+            details #earlier {
+                summary { (earlier.len()) " earlier lines" }
+                @if !left_out.is_empty() {
+                    p.quiet { "The first " (left_out.len()) " are left out here: " code { "tidegate incident show" } " shows them." }
+                }
+                (days(book, folded))
+            }
         }
         (days(book, shown))
     }
@@ -171,9 +180,10 @@ mod tests {
     #[test]
     fn a_long_timeline_shows_its_end() {
         let facts =
-            (0..2 * MOST_LINES).map(|nth| observed(if nth % 2 == 0 { Health::Healthy } else { Health::Unhealthy }));
+            (0..3 * MOST_EARLIER).map(|nth| observed(if nth % 2 == 0 { Health::Healthy } else { Health::Unhealthy }));
         let events = stored(facts.collect());
         let shown = list(&Book::default(), &events).into_string();
-        assert!(shown.contains(&format!("{MOST_LINES} earlier lines")), "{shown}");
+        assert!(shown.contains(&format!("{} earlier lines", 3 * MOST_EARLIER - MOST_LINES)));
+        assert_eq!(shown.matches("<li").count(), MOST_EARLIER + MOST_LINES, "and no page grows for ever");
     }
 }
