@@ -57,11 +57,16 @@ struct House {
 }
 
 fn house() -> House {
+    house_with("")
+}
+
+fn house_with(more: &str) -> House {
     let (prometheus, target) = (FakePrometheus::start(), Target::start());
     let mut tidegate = Tidegate::new();
     tidegate.write_secret("bob", BOB);
     tidegate.write_secret("vera", VERA);
-    tidegate.configure(CONFIG, &[("prometheus", prometheus.address()), ("target", target.address())]);
+    let around = [("prometheus", prometheus.address()), ("target", target.address())];
+    tidegate.configure(&format!("{CONFIG}{more}"), &around);
     tidegate.run();
     House { tidegate, target, _prometheus: prometheus }
 }
@@ -453,6 +458,22 @@ for (const pressed of document.querySelectorAll("button, .choice > summary")) {
 }
 return faults;
 "#;
+
+#[test]
+fn what_stands_in_the_way_is_shown_by_its_name() {
+    let house = house_with(
+        "\n[[maintenance]]\nname = \"the move\"\nmatch = ['service=\"checkout\"']\n\
+         from = \"2020-01-01T00:00\"\nuntil = \"2998-01-01T00:00\"\n",
+    );
+    house.tidegate.deliver(&delivery("firing", "QueueTooLong", "checkout")).good();
+    let incident = house.tidegate.opened("alerts");
+    house.tidegate.told(&incident, "proposal_refused");
+    let address = house.tidegate.address();
+    let cookie = cookie_of(&log_in(address, VERA));
+    let page = get(address, &format!("/incidents/{}", id(&incident)), &[("Cookie", &cookie)]);
+    assert!(page.contains("<code class=\"guard\">maintenance</code>"), "{page}");
+    assert!(page.contains("the maintenance window the move is open until 2998-"), "{page}");
+}
 
 #[test]
 fn a_storm_of_requests_makes_no_page_of_megabytes() {
