@@ -73,7 +73,7 @@ enum Command {
     Run,
     /// Validate the config and its guests without running anything
     Check {
-        /// Also ask Prometheus every watched expression once, and Alertmanager whether it is ready
+        /// Also ask Prometheus every watched expression once, Alertmanager whether it is ready, and Slack whose token it has
         #[arg(long)]
         connect: bool,
     },
