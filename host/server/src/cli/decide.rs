@@ -46,9 +46,12 @@ pub(super) fn stands_after_a_yes(id: &str, after: &Approval) -> String {
     match after.status.as_str() {
         "pending" if after.missing.is_empty() => format!("\nyour yes counts; {id} still waits\n"),
         "pending" => {
-            let asked = match after.deciders.as_slice() {
+            // Whoever has said yes may still say no, and so is among the deciders; a second yes would not help.
+            let said_yes = |name: &str| after.yeses.iter().any(|yes| yes.by.as_deref() == Some(name));
+            let others: Vec<&str> = after.deciders.iter().map(String::as_str).filter(|name| !said_yes(name)).collect();
+            let asked = match others.as_slice() {
                 [] => String::new(),
-                deciders => format!(", of {}", plain(&deciders.join(", "))),
+                others => format!(", from {}", plain(&others.join(" or "))),
             };
             let missing = plain(&more(&after.missing));
             format!("\nyour yes counts, and it is not approved yet: {id} still needs {missing}{asked}\n")

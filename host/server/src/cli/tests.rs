@@ -321,6 +321,7 @@ fn one_yes_of_two_is_not_called_an_approval() {
     let after: Approval = understood(after).unwrap_or_else(|failure| panic!("{failure}"));
     let said = decide::stands_after_a_yes("r-1", &after);
     assert!(said.contains("not approved yet") && said.contains("payments") && said.contains("bob"), "{said}");
+    assert!(!said.contains("alice"), "she has said yes already: {said}");
     let text = describe_approval(&after);
     let standing: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("deadline")).collect();
     expect![[r#"
