@@ -66,7 +66,7 @@ pub(super) fn line(context: &Context<'_>, incident: &Incident, action: &Resolved
 fn beats_waiting(context: &Context<'_>, incident: &Incident, fixes: &[&Request]) -> Option<bool> {
     let waited = median(fixes.iter().map(|fix| waited(context.book, fix)).collect())?;
     let took = median(fixes.iter().map(|fix| took(fix)).collect())?;
-    let known = untouched::untouched(context.book, &incident.origin, context.now);
+    let known = untouched::like(context, incident);
     known.chance(waited, waited.saturating_add(took)).map(|chance| chance < 0.5)
 }
 

@@ -166,7 +166,7 @@ fn attempt(request: &Request) -> String {
 }
 
 fn when_nobody_acted(context: &Context<'_>, incident: &Incident) -> String {
-    let found = untouched::untouched(context.book, &incident.origin, context.now);
+    let found = untouched::like(context, incident);
     if found.ended == 0 {
         return "untouched: no incident here has ended yet without a repair".to_owned();
     }

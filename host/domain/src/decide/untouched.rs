@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::Context;
 use crate::book::{Book, Incident};
 use crate::event::{CloseReason, Origin};
 use crate::time::Timestamp;
@@ -30,10 +31,19 @@ pub struct Untouched {
     seen: Vec<(Duration, bool)>,
 }
 
-/// What became of the incidents of the same kind and the same watch or route as `origin`, as far as is known at `now`.
+/// What became of incidents like this one, itself included, as far as is known at `now`.
+pub(super) fn like(context: &Context<'_>, incident: &Incident) -> Untouched {
+    let is_alert = matches!(incident.origin, Origin::Alert { .. });
+    let alertname = is_alert.then(|| incident.labels.get("alertname")).flatten();
+    untouched(context.book, &incident.origin, alertname, context.now)
+}
+
+/// What became of the incidents of the same kind and the same watch or route as `origin`, as far as is known at `now`; with
+/// an `alertname`, of those that have it alone: a route may be for alerts that have nothing else in common.
 #[must_use]
-pub fn untouched(book: &Book, origin: &Origin, now: Timestamp) -> Untouched {
-    let incidents = book.incidents_named(origin).take(MOST_INCIDENTS);
+pub fn untouched(book: &Book, origin: &Origin, alertname: Option<&str>, now: Timestamp) -> Untouched {
+    let alike = |incident: &&Incident| alertname.is_none_or(|name| incident.labels.get("alertname") == Some(name));
+    let incidents = book.incidents_named(origin).take(MOST_INCIDENTS).filter(alike);
     let mut found = Untouched::default();
     for incident in incidents {
         let until = incident.touched.or(incident.closed.map(|(at, _)| at)).unwrap_or(now);

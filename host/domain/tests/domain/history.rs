@@ -16,7 +16,7 @@ fn anomaly() -> Origin {
 
 fn seen(script: &str) -> Untouched {
     let world = steps_of(rules(), script);
-    untouched(&world.book, &anomaly(), world.now)
+    untouched(&world.book, &anomaly(), None, world.now)
 }
 
 fn chance(found: &Untouched, from: u64, until: u64) -> Option<String> {
@@ -94,10 +94,13 @@ fn what_another_incident_s_repair_helped_was_not_left_alone() {
          2 alerts g3 Full-2";
     let world = steps_of(rules(), script);
     let alerts = Origin::Alert { route: "foreign".to_owned(), group_key: String::new() };
-    let found = untouched(&world.book, &alerts, world.now);
-    assert_eq!((found.ended, found.recovered), (1, 1), "only the one about another service was left alone");
+    let found = |alertname| untouched(&world.book, &alerts, alertname, world.now);
+    assert_eq!((found(None).ended, found(None).recovered), (1, 1), "only that about another service was left alone");
+    for (alertname, ended) in [("SlowOther", 1), ("Slow", 0), ("Full", 0), ("Unheard", 0)] {
+        assert_eq!(found(Some(alertname)).ended, ended, "{alertname} has nothing to do with the others");
+    }
     let other = Origin::Alert { route: String::new(), group_key: String::new() };
-    assert_eq!(untouched(&world.book, &other, world.now), Untouched::default());
+    assert_eq!(untouched(&world.book, &other, None, world.now), Untouched::default());
 }
 
 #[test]
@@ -161,6 +164,6 @@ fn a_long_past_is_not_walked() {
         let ended = WatchChange::Ended { group, series, how: MemberEnd::Recovered };
         world.give(&Input::Watched { watch: "web".to_owned(), change: ended });
     }
-    let found = untouched(&world.book, &anomaly(), world.now);
+    let found = untouched(&world.book, &anomaly(), None, world.now);
     assert_eq!((found.ended, found.recovered, found.median), (500, 500, Some(minutes(1))));
 }
