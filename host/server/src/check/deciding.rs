@@ -89,7 +89,9 @@ fn who(config: &Config, terms: &Terms) -> String {
         Some(names) => listed(names),
         None => {
             let may_decide = config.rules.people.persons.iter().filter(|(_, person)| person.role >= Role::Approve);
-            listed(may_decide.map(|(name, _)| name))
+            let all = listed(may_decide.map(|(name, _)| name));
+            let limited = config.rules.people.groups.values().any(|group| !group.matchers.is_empty());
+            if limited { format!("{all}, members of groups where those decide") } else { all }
         }
     }
 }
@@ -201,7 +203,7 @@ time_intervals = [{ weekdays = ["saturday"] }]
             senders: alertmanager
             group oncall: whoever is in Slack's S0614TZR8
             group payments: alice and whoever is in Slack's S0614TZR7; decides where team="payments", severity=~"page|info"
-            action asked: decided by alice, bob; needs 1 within 15m
+            action asked: decided by alice, bob, members of groups where those decide; needs 1 within 15m
             action by-two: decided by bob, payments; needs 2 of them and 1 of payments within 15m; oncall as well after 5m; with mode = "auto" passes by itself up to low, after 5 fixes in a row up to high
             maintenance database upgrades: where service="db"
         "#]].assert_eq(&loaded(CONFIG));

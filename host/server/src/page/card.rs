@@ -6,6 +6,7 @@ use tidegate_domain::decide::{DecisionError, LONGEST_REASON, check_decision, may
 use tidegate_domain::event::Origin;
 use tidegate_domain::input::Verdict;
 use tidegate_domain::rules::Rules;
+use tidegate_domain::terms::more;
 
 use super::frame::Frame;
 use super::said::{self, said};
@@ -128,6 +129,8 @@ impl Card<'_> {
                 div.decide {
                     @match self.barred_from_yes() {
                         None => (self.approve()),
+                        // Theirs is among the yeses that are shown; a refusal of what nobody tried would only puzzle.
+                        Some(DecisionError::AlreadyYes { missing, .. }) => p.barred { "You have said yes; it needs " (more(&missing)) "." },
                         Some(why) => p.barred { (said(&why.to_string())) },
                     }
                     (self.deny())
