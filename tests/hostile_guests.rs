@@ -119,7 +119,7 @@ fn hostile_detectors_leave_their_own_series_unjudged_and_nothing_else() {
 
 /// The ways to misbehave in `propose`, which event follows, and what it says.
 const POLICIES: [(&str, &str, &str); 9] = [
-    ("loop", "policy_failed", "300ms"),
+    ("loop", "policy_failed", "after 3s"),
     ("panic", "policy_failed", "hostile on purpose"),
     ("other-action", "policy_failed", "rm-rf"),
     ("broken-arguments", "policy_failed", "not JSON"),
@@ -138,7 +138,7 @@ url = "http://prometheus"
 incidents = 100
 
 [guest.hostile-policy]
-call_timeout = "300ms"
+call_timeout = "3s"
 
 [action.restart]
 kind = "http"
@@ -221,9 +221,9 @@ fn a_policy_that_asks_for_more_than_it_was_granted_is_not_loaded() {
 fn a_detector_that_cannot_be_opened_is_told_by_check_and_run() {
     let prometheus = FakePrometheus::start();
     let tidegate = Tidegate::new();
-    let mut config = WATCHED.to_owned() + "[guest.hostile]\nopen_timeout = \"300ms\"\n";
+    let mut config = WATCHED.to_owned() + "[guest.hostile]\nopen_timeout = \"3s\"\n";
     let modes = [
-        ("loop-in-open", "300ms"),
+        ("loop-in-open", "after 3s"),
         ("panic-in-open", "hostile on purpose"),
         ("loop-in-needs", "still running after 1s"),
         ("panic-in-needs", "hostile on purpose"),
