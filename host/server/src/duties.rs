@@ -124,8 +124,9 @@ async fn start(host: &Arc<Host>, id: &RequestId) {
     let Some((request, open)) = request(host, id) else { return };
     let silence = silence(host, &open).await;
     let last_sample = host.pulse.last(&open);
-    let policy_digest = host.setup().policies.of(&open.origin).map(|policy| policy.digest().to_owned());
     let populations = populations(host, &request.proposal.action.name).await;
+    // Last, behind all that waits for others: a policy may be swapped meanwhile.
+    let policy_digest = host.setup().policies.of(&open.origin).map(|policy| policy.digest().to_owned());
     let input = Input::StartRequested { request: id.clone(), silence, last_sample, policy_digest, populations };
     let granted = match host.keeper.submit(input).await {
         Ok(events) => events.iter().any(|event| is_start_of(event, id)),
