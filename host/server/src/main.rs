@@ -17,6 +17,7 @@ mod consult;
 mod dropping_in;
 mod duties;
 mod guest_folder;
+mod hex;
 mod host;
 mod http_client;
 mod identity;

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::hex::{hex, unhex};
+
 /// The last row: its number and hash. The chain of an empty journal begins with number 0 and zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -53,19 +55,6 @@ impl FromStr for Head {
         let (seq, hash) = text.trim().split_once(':').ok_or(NotAHead)?;
         Ok(Head { seq: seq.parse().map_err(|_| NotAHead)?, hash: unhex(hash).ok_or(NotAHead)? })
     }
-}
-
-/// In lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// 64 hexadecimal digits as what they mean; None for anything else.
-pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
-    let digits: [u8; 64] = digits.try_into().ok()?;
-    Some(std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1]))
 }
 
 #[cfg(test)]

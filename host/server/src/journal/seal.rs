@@ -12,7 +12,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::JournalError;
-use super::chain::{Head, hex, unhex};
+use super::chain::Head;
+use crate::hex::{hex, unhex};
 
 pub(super) const FILE: &str = "journal.key";
 /// A key whose journal has not got all its MACs yet.

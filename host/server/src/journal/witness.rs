@@ -9,8 +9,9 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::chain::{Head, hex, unhex};
+use super::chain::Head;
 use super::seal::{Key, sync_folder};
+use crate::hex::{hex, unhex};
 
 pub(super) const FILE: &str = "journal.head";
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use crate::chart;
+use crate::hex::hex;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
@@ -33,7 +34,7 @@ static ICON: LazyLock<Asset> =
 impl Asset {
     fn new(stem: &str, ending: &str, kind: &'static str, content: String) -> Asset {
         let digest = Sha256::digest(content.as_bytes());
-        let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&digest[..8]);
         Asset { name: format!("{stem}.{digest}.{ending}"), kind, content }
     }
 

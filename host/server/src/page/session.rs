@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::hex::hex;
+
 /// A session that nobody has used for this long is over: a shift that has gone home.
 const IDLE: Duration = Duration::from_secs(8 * 60 * 60);
 /// No session lasts longer, used or not.
@@ -180,10 +182,6 @@ impl Sessions {
         // What is in there is whole at any moment.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

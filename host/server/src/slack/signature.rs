@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tidegate_domain::time::Timestamp;
 
+use crate::hex::unhex;
 use crate::http_client::Secret;
 
 /// How far the time of a request may be from now, on both sides. Slack's own libraries allow as much.
@@ -66,15 +67,8 @@ pub(super) fn verify(
 }
 
 /// 32 bytes from 64 lower-case hexadecimal digits.
-fn bytes_of(hex: &str) -> Option<[u8; 32]> {
-    if hex.len() != 64 || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+fn bytes_of(digits: &str) -> Option<[u8; 32]> {
+    unhex(digits).filter(|_| !digits.contains(|c: char| c.is_ascii_uppercase()))
 }
 
 /// What was taken already. Bounded.
