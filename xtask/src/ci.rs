@@ -45,6 +45,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 pub(crate) fn set_up(root: &Path) -> anyhow::Result<()> {
     setup::run(root)?;
     setup::other_languages()?;
+    setup::newer::install(root)?;
     test_tools::install(root)
 }
 

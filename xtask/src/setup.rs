@@ -10,6 +10,9 @@ use anyhow::{Context as _, bail};
 
 use crate::shell;
 
+mod archive;
+pub(crate) mod newer;
+
 /// What guests are built for: those of the contract alone, and those that want WASI.
 const WASM_TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip2"];
 

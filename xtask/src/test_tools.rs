@@ -3,7 +3,7 @@
 //! One environment for all tests, in `tools/tests` under the target folder, where tests look for it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -17,12 +17,7 @@ const REQUIREMENTS: &str = "tests/requirements.txt";
 pub(crate) fn install(root: &Path) -> anyhow::Result<()> {
     let wanted = root.join(REQUIREMENTS);
     let wanted_text = fs::read(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
-    let tools = shell::target_dir(root).join("tools");
-    fs::create_dir_all(&tools).with_context(|| format!("cannot make the folder {}", tools.display()))?;
-    let lock = tools.join(".lock");
-    let lock = fs::File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
-    lock.lock().context("cannot wait for another installation of tools")?;
-
+    let (tools, _lock) = locked_folder(root)?;
     let venv = tools.join("tests");
     // Written last: what is there without it was interrupted.
     let installed = venv.join("installed.txt");
@@ -37,4 +32,14 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<()> {
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]).arg(&wanted);
     shell::run(&mut pip)?;
     fs::write(&installed, wanted_text).with_context(|| format!("cannot write {}", installed.display()))
+}
+
+/// The folder of all tools that tests use. Nobody else installs any while the file is open.
+pub(crate) fn locked_folder(root: &Path) -> anyhow::Result<(PathBuf, fs::File)> {
+    let tools = shell::target_dir(root).join("tools");
+    fs::create_dir_all(&tools).with_context(|| format!("cannot make the folder {}", tools.display()))?;
+    let lock = tools.join(".lock");
+    let lock = fs::File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    lock.lock().context("cannot wait for another installation of tools")?;
+    Ok((tools, lock))
 }
