@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
 
 use crate::host::Host;
+use crate::metrics::Format;
 
 mod access;
 mod approvals;
@@ -33,9 +34,12 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .with_state(host)
 }
 
-async fn metrics(State(host): Shared) -> impl IntoResponse {
-    let text = host.metrics.text(&host.keeper.book(), &host.sandbox.stats());
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+async fn metrics(State(host): Shared, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let format = Format::asked_for(accept);
+    let ready = host.unready.borrow().is_none();
+    let text = host.metrics.write(format, &host.keeper.book(), &host.sandbox.stats(), ready);
+    ([(header::CONTENT_TYPE, format.content_type())], text)
 }
 
 async fn ready(State(host): Shared) -> Response {

@@ -3,6 +3,7 @@
 //! It knows the domain and the journal, no other edge.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 
 use tidegate_domain::book::Book;
 use tidegate_domain::decide::{DecisionError, check_decision, decide};
@@ -175,7 +176,10 @@ impl Keeper {
             .zip(&concerned)
             .map(|(event, incident)| Entry { event, incident: incident.as_ref() })
             .collect();
-        self.journal.append(&entries).await?;
+        let began = Instant::now();
+        let appended = self.journal.append(&entries).await;
+        self.metrics.journal_written(began.elapsed(), appended.is_ok());
+        appended?;
         let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         for event in events {
             book.apply(event);

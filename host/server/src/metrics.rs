@@ -5,15 +5,14 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tidegate_domain::book::{Approval, Book};
 use tidegate_domain::event::{Fact, RunResult};
-use tidegate_pipeline::report::Counts;
 use tidegate_sandbox::GuestStats;
 
 use crate::story;
@@ -26,21 +25,29 @@ macro_rules! labels {
     )* };
 }
 
-// Below the macro, which it uses.
+// Below the macro, which they use.
+mod alertmanager;
+mod alerts;
+mod exposition;
 mod guests;
+mod process;
 mod slack;
+mod watches;
 
+pub(crate) use alertmanager::AlertmanagerMetrics;
+pub(crate) use alerts::{AlertMetrics, Via};
+pub(crate) use exposition::Format;
 pub(crate) use guests::GuestMetrics;
+use process::ProcessMetrics;
 pub(crate) use slack::SlackMetrics;
+use watches::WatchMetrics;
+
+/// The version of Alertmanager whose API this host speaks. Tools choose by it how to ask: karma reads it from
+/// `alertmanager_build_info`, others from `/api/v2/status`.
+pub(crate) const SPOKEN_VERSION: &str = "0.28.1";
 
 labels! {
     Kind { kind }
-    ByWatch { watch }
-    WatchResult { watch, result }
-    WatchStanding { watch, standing }
-    WatchReason { watch, reason }
-    WatchStage { watch, stage }
-    DetectorKind { watch, detector, kind }
     ActionResult { action, result }
     ByGuard { guard }
     ViaResult { via, result }
@@ -55,23 +62,21 @@ pub(crate) struct Metrics {
     pub(crate) guests: GuestMetrics,
     /// All that is about Slack.
     pub(crate) slack: SlackMetrics,
+    /// All that is about alerts that come in.
+    pub(crate) alerts: AlertMetrics,
+    /// All that is about the Alertmanagers that get alerts.
+    pub(crate) alertmanager: AlertmanagerMetrics,
+    watches: WatchMetrics,
+    process: ProcessMetrics,
+    ready: Gauge,
     config_ok: Gauge,
     config_at: Gauge<f64, AtomicU64>,
+    journal_ok: Gauge,
+    journal_failed: Counter,
+    journal_seconds: Histogram,
     events: Family<Kind, Counter>,
     executions: Family<ActionResult, Counter>,
     guards: Family<ByGuard, Counter>,
-    queries: Family<WatchResult, Counter>,
-    warnings: Family<ByWatch, Counter>,
-    histograms: Family<ByWatch, Counter>,
-    cycle_seconds: Family<ByWatch, Histogram>,
-    stage_seconds: Family<WatchStage, Histogram>,
-    snapshot_seconds: Family<ByWatch, Histogram>,
-    samples: Family<WatchStanding, Counter>,
-    unjudged: Family<WatchReason, Counter>,
-    detector_failures: Family<DetectorKind, Counter>,
-    series: Family<WatchStanding, Gauge>,
-    absent: Family<ByWatch, Gauge>,
-    swap_seconds: Family<ByWatch, Histogram>,
     notifications: Family<ViaResult, Counter>,
     webhooks: Family<ByResult, Counter>,
     refused_logins: Counter,
@@ -88,26 +93,22 @@ impl Metrics {
     /// All metrics at zero.
     pub(crate) fn new() -> Metrics {
         let metrics = Metrics {
-            registry: Mutex::new(Registry::with_prefix("tidegate")),
+            registry: Mutex::default(),
             guests: GuestMetrics::default(),
             slack: SlackMetrics::default(),
+            alerts: AlertMetrics::default(),
+            alertmanager: AlertmanagerMetrics::default(),
+            watches: WatchMetrics::default(),
+            process: ProcessMetrics::default(),
+            ready: Gauge::default(),
             config_ok: Gauge::default(),
             config_at: Gauge::default(),
+            journal_ok: Gauge::default(),
+            journal_failed: Counter::default(),
+            journal_seconds: seconds(),
             events: Family::default(),
             executions: Family::default(),
             guards: Family::default(),
-            queries: Family::default(),
-            warnings: Family::default(),
-            histograms: Family::default(),
-            cycle_seconds: Family::new_with_constructor(seconds),
-            stage_seconds: Family::new_with_constructor(seconds),
-            snapshot_seconds: Family::new_with_constructor(seconds),
-            samples: Family::default(),
-            unjudged: Family::default(),
-            detector_failures: Family::default(),
-            series: Family::default(),
-            absent: Family::default(),
-            swap_seconds: Family::new_with_constructor(seconds),
             notifications: Family::default(),
             webhooks: Family::default(),
             refused_logins: Counter::default(),
@@ -125,36 +126,30 @@ impl Metrics {
 
     fn register(&self) {
         let mut registry = lock(&self.registry);
+        self.process.register(&mut registry);
+        let spoken = Info::new(vec![("version", SPOKEN_VERSION)]);
+        registry.register("alertmanager_build", "Version of Alertmanager whose API is spoken here", spoken);
+        let r = registry.sub_registry_with_prefix("tidegate");
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Version of this host", build);
-        let r = &mut *registry;
+        r.register("build", "Version of this host", build);
+        r.register("ready", "1 once the host works, as /-/ready has it", self.ready.clone());
         r.register("config_last_reload_successful", "1 when the last config was taken", self.config_ok.clone());
         r.register(
             "config_last_reload_success_timestamp_seconds",
             "When a config was last taken",
             self.config_at.clone(),
         );
+        r.register("journal_last_write_successful", "1 when the last write was durable", self.journal_ok.clone());
+        r.register("journal_writes_failed", "Writes to the journal that failed", self.journal_failed.clone());
+        r.register("journal_write_duration_seconds", "Making events durable", self.journal_seconds.clone());
         r.register("journal_events", "Events written to the journal", self.events.clone());
         r.register("executions", "Actions run, by how they ended", self.executions.clone());
         r.register("guard_refusals", "Approved actions that a guard stopped", self.guards.clone());
-        r.register("queries", "Queries to Prometheus, by result", self.queries.clone());
-        r.register("query_warnings", "Answers held back because Prometheus warned", self.warnings.clone());
-        r.register("histogram_samples_skipped", "Native histogram samples, not judged", self.histograms.clone());
-        r.register("cycle_duration_seconds", "Query to verdicts, one watch", self.cycle_seconds.clone());
-        r.register(
-            "cycle_stage_duration_seconds",
-            "What a cycle's time goes into; query and parse count history as well",
-            self.stage_seconds.clone(),
-        );
-        r.register("snapshot_duration_seconds", "Writing the series table, one watch", self.snapshot_seconds.clone());
-        r.register("samples", "Samples by what they were judged", self.samples.clone());
-        r.register("samples_unjudged", "Samples that nobody could judge, by reason", self.unjudged.clone());
-        r.register("detector_failures", "Detector calls without an answer", self.detector_failures.clone());
-        r.register("series", "Series of the last cycle, by stage", self.series.clone());
-        r.register("absent_groups", "Groups that stopped coming", self.absent.clone());
-        r.register("swap_duration_seconds", "Giving a watch other detectors or rules", self.swap_seconds.clone());
+        self.watches.register(r);
         self.guests.register(r);
         self.slack.register(r);
+        self.alerts.register(r);
+        self.alertmanager.register(r);
         r.register("notifications", "Messages and alerts sent, by result", self.notifications.clone());
         r.register("webhook_deliveries", "Deliveries from Alertmanager, by result", self.webhooks.clone());
         r.register("refused_credentials", "Requests with a wrong or missing token", self.refused_logins.clone());
@@ -175,32 +170,17 @@ impl Metrics {
         r.register("storm", "1 while a storm holds every proposal", self.storm.clone());
     }
 
-    /// The text format of Prometheus, with the state of the book and of the guests as of now.
-    pub(crate) fn text(&self, book: &tidegate_domain::book::Book, guests: &[GuestStats]) -> String {
+    /// All of it in one format, with the state of the book, of the guests and of the process as of now.
+    pub(crate) fn write(&self, format: Format, book: &Book, guests: &[GuestStats], ready: bool) -> String {
+        self.ready.set(i64::from(ready));
         self.incidents_open.set(count(book.open_incidents()));
-        let pending = book.active_requests().filter(|r| r.approval == tidegate_domain::book::Approval::Pending);
+        let pending = book.active_requests().filter(|r| r.approval == Approval::Pending);
         self.approvals_pending.set(count(pending));
         self.paused.set(i64::from(book.paused_by().is_some()));
         self.storm.set(i64::from(book.storm().is_some()));
         self.guests.show(guests);
-        let registry = lock(&self.registry);
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = encode(&mut text, &registry);
-        text
-    }
-
-    /// A watch was given other detectors or rules.
-    pub(crate) fn swapped(&self, watch: &str, took: Duration) {
-        self.swap_seconds.get_or_create(&ByWatch { watch: watch.to_owned() }).observe(took.as_secs_f64());
-    }
-
-    /// A watch is ended: what it last saw is not how things are. What was counted stays counted.
-    pub(crate) fn forget_watch(&self, watch: &str) {
-        for standing in ["judged", "cold_start", "awaiting_history"] {
-            self.series.remove(&WatchStanding { watch: watch.to_owned(), standing: standing.to_owned() });
-        }
-        self.absent.remove(&ByWatch { watch: watch.to_owned() });
+        self.process.show();
+        format.write(&lock(&self.registry))
     }
 
     /// A config was not taken.
@@ -212,6 +192,16 @@ impl Metrics {
     pub(crate) fn config_loaded(&self) {
         self.config_ok.set(1);
         self.config_at.set(now());
+    }
+
+    /// Events were to become durable, and did or did not.
+    pub(crate) fn journal_written(&self, took: Duration, good: bool) {
+        self.journal_ok.set(i64::from(good));
+        if good {
+            self.journal_seconds.observe(took.as_secs_f64());
+        } else {
+            self.journal_failed.inc();
+        }
     }
 
     /// An event is in the journal.
@@ -232,59 +222,6 @@ impl Metrics {
         };
         let labels = ActionResult { action: action.to_owned(), result: result.to_owned() };
         self.executions.get_or_create(&labels).inc();
-    }
-
-    /// A query came back, or did not.
-    pub(crate) fn count_query(&self, watch: &str, result: &str) {
-        self.queries.get_or_create(&WatchResult { watch: watch.to_owned(), result: result.to_owned() }).inc();
-    }
-
-    /// An answer was held back because of warnings.
-    pub(crate) fn count_warning(&self, watch: &str) {
-        self.warnings.get_or_create(&ByWatch { watch: watch.to_owned() }).inc();
-    }
-
-    /// Native histograms were skipped.
-    pub(crate) fn count_histograms(&self, watch: &str, samples: u64) {
-        if samples > 0 {
-            self.histograms.get_or_create(&ByWatch { watch: watch.to_owned() }).inc_by(samples);
-        }
-    }
-
-    /// A stage of a cycle is over: `query`, `parse`, `fold` or `deliver`.
-    pub(crate) fn stage(&self, watch: &str, stage: &str, took: Duration) {
-        let labels = WatchStage { watch: watch.to_owned(), stage: stage.to_owned() };
-        self.stage_seconds.get_or_create(&labels).observe(took.as_secs_f64());
-    }
-
-    /// The series table of a watch was written.
-    pub(crate) fn snapshot(&self, watch: &str, took: Duration) {
-        self.snapshot_seconds.get_or_create(&ByWatch { watch: watch.to_owned() }).observe(took.as_secs_f64());
-    }
-
-    /// A cycle is over.
-    pub(crate) fn cycle(&self, watch: &str, seconds: f64, counts: &Counts) {
-        let by_watch = ByWatch { watch: watch.to_owned() };
-        self.cycle_seconds.get_or_create(&by_watch).observe(seconds);
-        let standing = |standing: &str| WatchStanding { watch: watch.to_owned(), standing: standing.to_owned() };
-        self.samples.get_or_create(&standing("normal")).inc_by(counts.normal);
-        self.samples.get_or_create(&standing("anomalous")).inc_by(counts.anomalous);
-        self.samples.get_or_create(&standing("learnt")).inc_by(counts.learnt);
-        for (why, samples) in &counts.unjudged {
-            let labels = WatchReason { watch: watch.to_owned(), reason: why.name().to_owned() };
-            self.unjudged.get_or_create(&labels).inc_by(*samples);
-        }
-        for ((detector, kind), calls) in &counts.failed {
-            let labels = DetectorKind { watch: watch.to_owned(), detector: detector.clone(), kind: (*kind).to_owned() };
-            self.detector_failures.get_or_create(&labels).inc_by(*calls);
-        }
-        let set = |stage: &str, series: u64| {
-            self.series.get_or_create(&standing(stage)).set(i64::try_from(series).unwrap_or(i64::MAX));
-        };
-        set("judged", counts.series.saturating_sub(counts.cold));
-        set("cold_start", counts.cold);
-        set("awaiting_history", counts.awaiting_history);
-        self.absent.get_or_create(&by_watch).set(i64::try_from(counts.absent_groups).unwrap_or(i64::MAX));
     }
 
     /// A message or an alert was sent, or was not.

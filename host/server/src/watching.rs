@@ -218,6 +218,7 @@ impl Watching {
             let Some(history) = self.fetch(start, until).await? else { return Ok(()) };
             let Some(report) = self.compute(move |fold| fold.backfill(&history)).await else { return Ok(()) };
             learnt += report.counts.learnt;
+            self.host.metrics.count_learnt(&self.tools.config.name, report.counts.learnt);
             for ((detector, _), error) in &report.failures {
                 tracing::warn!(watch = self.tools.config.name, detector, error, "history could not be learnt");
             }
