@@ -2,18 +2,28 @@
 //!
 //! Every edge that calls out builds its client here. Knows nothing of what is said over it.
 
+mod oauth2;
 mod options;
+mod parts;
+mod request;
 mod secret;
+mod towards;
 mod transport;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{Method, Url};
+
+use oauth2::Tokens;
+use parts::ProvenName;
 
 pub(crate) use options::{HttpClientOptions, HttpOptionsError, TlsConfig};
+pub(crate) use parts::ClientParts;
+pub(crate) use request::Request;
 pub(crate) use secret::{Secret, SecretError, SecretSource};
 pub(crate) use transport::{TransportError, read_capped, read_start};
 
@@ -29,6 +39,7 @@ pub(crate) struct HttpClient {
     client: reqwest::Client,
     credentials: Credentials,
     headers: Vec<(HeaderName, HeaderSource)>,
+    proven: Option<ProvenName>,
 }
 
 /// What goes into the `Authorization` header.
@@ -37,6 +48,7 @@ enum Credentials {
     None,
     Basic { username: String, password: SecretSource },
     Typed { scheme: String, credentials: SecretSource },
+    OAuth2(Arc<Tokens>),
 }
 
 #[derive(Clone, Debug)]
@@ -95,33 +107,47 @@ impl std::fmt::Display for BaseUrl {
 impl HttpClient {
     /// Starts a request with everything the options ask for. Secrets are read anew, so that rotating them needs no
     /// reload.
-    pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, SecretError> {
-        Ok(self.client.request(method, url).headers(self.all_headers()?))
-    }
-
-    fn all_headers(&self) -> Result<HeaderMap, SecretError> {
-        let mut headers = HeaderMap::new();
-        for (name, source) in &self.headers {
-            let value = match source {
-                HeaderSource::Plain(value) => value.clone(),
-                HeaderSource::Secret(source) => secret_header(source.read()?.expose(), source)?,
-            };
-            headers.append(name, value);
-        }
-        let (text, source) = match &self.credentials {
-            Credentials::None => return Ok(headers),
-            Credentials::Basic { username, password } => {
-                let pair = format!("{username}:{}", password.read()?.expose());
-                let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-                (format!("Basic {encoded}"), password)
+    pub(crate) fn request(&self, method: Method, url: Url) -> Result<Request, SecretError> {
+        let mut headers = all_headers(&self.credentials, &self.headers)?;
+        let builder = match self.proven.as_ref().and_then(|proven| proven.put_into(&url)) {
+            Some((proven, host)) => {
+                headers.insert(HOST, host);
+                self.client.request(method, proven)
             }
-            Credentials::Typed { scheme, credentials } => {
-                (format!("{scheme} {}", credentials.read()?.expose()), credentials)
-            }
+            None => self.client.request(method, url),
         };
-        headers.insert(AUTHORIZATION, secret_header(&text, source)?);
-        Ok(headers)
+        let tokens = match &self.credentials {
+            Credentials::OAuth2(tokens) => Some(tokens.clone()),
+            _ => None,
+        };
+        Ok(Request { builder: builder.headers(headers), tokens })
     }
+}
+
+/// All headers that are known before a request is sent, secrets read anew.
+fn all_headers(credentials: &Credentials, headers: &[(HeaderName, HeaderSource)]) -> Result<HeaderMap, SecretError> {
+    let mut all = HeaderMap::new();
+    for (name, source) in headers {
+        let value = match source {
+            HeaderSource::Plain(value) => value.clone(),
+            HeaderSource::Secret(source) => secret_header(source.read()?.expose(), source)?,
+        };
+        all.append(name, value);
+    }
+    let (text, source) = match credentials {
+        // A token has to be fetched first, by the request itself.
+        Credentials::None | Credentials::OAuth2(_) => return Ok(all),
+        Credentials::Basic { username, password } => {
+            let pair = format!("{username}:{}", password.read()?.expose());
+            let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+            (format!("Basic {encoded}"), password)
+        }
+        Credentials::Typed { scheme, credentials } => {
+            (format!("{scheme} {}", credentials.read()?.expose()), credentials)
+        }
+    };
+    all.insert(AUTHORIZATION, secret_header(&text, source)?);
+    Ok(all)
 }
 
 /// A header value that no log prints.

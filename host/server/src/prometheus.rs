@@ -157,7 +157,7 @@ impl Client {
         let by_form = method == Method::POST;
         let request = self.http.request(method, self.base.at(path))?.timeout(self.limits.timeout + self.limits.grace);
         let request = if by_form { request.form(parameters) } else { request.query(parameters) };
-        request.send().await.map_err(|error| self.failed(error.into()))
+        request.send().await.map_err(|error| self.failed(error))
     }
 
     async fn read(&self, response: Response, max_body: usize) -> Result<Vec<u8>, QueryError> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::json;
 use tidegate_domain::event::{ResolvedAction, RunResult};
 
 use super::MOST_OUTPUT;
-use crate::http_client::{HttpClientOptions, SecretSource, TransportError, read_start};
+use crate::http_client::{HttpClientOptions, Request, SecretSource, TransportError, read_start};
 
 /// What the config says of the request.
 pub(super) struct Call<'a> {
@@ -24,7 +24,7 @@ pub(super) async fn run(call: &Call<'_>, action: &ResolvedAction, idempotency_ke
         Ok(request) => request,
         Err(error) => return RunResult::Failed { error: format!("nothing was sent: {error}") },
     };
-    let response = match request.send().await.map_err(TransportError::from) {
+    let response = match request.send().await {
         Ok(response) => response,
         Err(error @ TransportError::NotConnected(_)) => {
             return RunResult::Failed { error: format!("nothing was sent: {error}") };
@@ -51,7 +51,7 @@ fn refusal(status: StatusCode, said: Result<String, TransportError>) -> String {
     format!("it answered {status}: {}", said.trim_end())
 }
 
-fn build(call: &Call<'_>, action: &ResolvedAction, key: &str) -> Result<RequestBuilder, String> {
+fn build(call: &Call<'_>, action: &ResolvedAction, key: &str) -> Result<Request, String> {
     // A redirect would send the order to a place that nobody approved. The client is not kept: on a connection of its
     // own, nothing is ever sent again because an old connection turned out to be closed.
     let options = HttpClientOptions { follow_redirects: false, ..HttpClientOptions::default() };

@@ -54,7 +54,7 @@ impl Client {
             None => base_from(config)?,
         };
         let (ca_file, cert_file, key_file) = (asked.ca_file.clone(), asked.cert_file.clone(), asked.key_file.clone());
-        let tls_config = TlsConfig { ca_file, cert_file, key_file, insecure_skip_verify: false };
+        let tls_config = TlsConfig { ca_file, cert_file, key_file, ..TlsConfig::default() };
         let http = HttpClientOptions { tls_config, ..HttpClientOptions::default() }.build();
         let http = http.map_err(|error| Failure::Usage(format!("cannot set up HTTP: {error}")))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use reqwest::Proxy;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Identity, Proxy};
 use serde::Deserialize;
 
-use super::{CONNECT_TIMEOUT, Credentials, HeaderSource, HttpClient, SecretError, SecretSource, within_one_host};
+use super::oauth2::OAuth2;
+use super::parts::{ClientParts, TlsParts};
+use super::{BaseUrl, Credentials, HeaderSource, HttpClient, SecretError, SecretSource};
 
 /// How to talk to one endpoint. The default talks plainly, without credentials.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -20,6 +22,8 @@ pub(crate) struct HttpClientOptions {
     pub(crate) basic_auth: Option<BasicAuth>,
     /// A token.
     pub(crate) authorization: Option<Authorization>,
+    /// A token that is fetched from a token server.
+    pub(crate) oauth2: Option<OAuth2>,
     /// Further headers, by name.
     pub(crate) http_headers: BTreeMap<String, Header>,
     /// Certificates.
@@ -35,6 +39,7 @@ impl Default for HttpClientOptions {
         HttpClientOptions {
             basic_auth: None,
             authorization: None,
+            oauth2: None,
             http_headers: BTreeMap::new(),
             tls_config: TlsConfig::default(),
             proxy_url: None,
@@ -92,6 +97,8 @@ pub(crate) struct TlsConfig {
     pub(crate) cert_file: Option<PathBuf>,
     /// PEM file of its key.
     pub(crate) key_file: Option<PathBuf>,
+    /// The name that the other side's certificate has to be for, where that is not the one in the URL.
+    pub(crate) server_name: Option<String>,
     /// Trust whoever answers. For tests.
     pub(crate) insecure_skip_verify: bool,
 }
@@ -105,9 +112,18 @@ pub(crate) enum HttpOptionsError {
         /// The option without its ending.
         option: &'static str,
     },
-    /// Both kinds of credentials.
-    #[error("basic_auth and authorization both fill the Authorization header; give one of them")]
+    /// Several kinds of credentials.
+    #[error("basic_auth, authorization and oauth2 all fill the Authorization header; give one of them")]
     TwoCredentials,
+    /// Basic authentication by the wrong option.
+    #[error("authorization: the type cannot be \"Basic\"; use basic_auth, which takes user name and password")]
+    BasicToken,
+    /// What `oauth2` says cannot work.
+    #[error("oauth2: {0}")]
+    OAuth2(String),
+    /// The server name cannot be used.
+    #[error("tls_config: server_name cannot be used: {0}")]
+    ServerName(&'static str),
     /// A client certificate without key, or a key without certificate.
     #[error("tls_config: cert_file and key_file go together; one of them is missing")]
     HalfIdentity,
@@ -168,49 +184,59 @@ impl HttpClientOptions {
         for header in self.http_headers.values_mut() {
             header.files.iter_mut().for_each(|path| *path = directory.join(&path));
         }
-        join(&mut self.tls_config.ca_file);
-        join(&mut self.tls_config.cert_file);
-        join(&mut self.tls_config.key_file);
+        if let Some(oauth2) = &mut self.oauth2 {
+            oauth2.below(directory);
+        }
+        self.tls_config.below(directory);
         self
     }
 
-    /// Checks the options, reads the certificates and each secret once, and builds the client.
+    /// Checks the options, reads the certificates and each secret once, and builds a client of no endpoint in particular.
     pub(crate) fn build(&self) -> Result<HttpClient, HttpOptionsError> {
-        let credentials = self.credentials()?;
-        let headers = self.headers()?;
-        let redirects = if self.follow_redirects { within_one_host() } else { Policy::none() };
-        let mut client = reqwest::Client::builder()
-            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirects)
-            .referer(false)
-            .no_proxy();
-        if let Some(url) = &self.proxy_url {
-            let proxy = Proxy::all(url.as_str());
+        self.parts()?.client()
+    }
+
+    /// The same for one endpoint, which is what `server_name` is about.
+    pub(crate) fn build_for(&self, endpoint: &BaseUrl) -> Result<HttpClient, HttpOptionsError> {
+        self.parts()?.client_for(endpoint, None)
+    }
+
+    /// Checks the options and reads the certificates, for any number of clients.
+    pub(crate) fn parts(&self) -> Result<ClientParts, HttpOptionsError> {
+        let (credentials, headers) = (self.credentials()?, self.headers()?);
+        let proxy = match &self.proxy_url {
             // The library's message would repeat a password in the URL.
-            let proxy = proxy.map_err(|error| HttpOptionsError::Proxy(error.without_url().to_string()))?;
-            client = client.proxy(proxy);
+            Some(url) => Some(
+                Proxy::all(url.as_str()).map_err(|error| HttpOptionsError::Proxy(error.without_url().to_string()))?,
+            ),
+            None => None,
+        };
+        let tls = TlsParts::read(&self.tls_config)?;
+        if tls.has_server_name() && proxy.is_some() {
+            return Err(HttpOptionsError::ServerName("with proxy_url, the proxy would be asked for that name"));
         }
-        client = self.tls_config.apply(client)?;
-        let client = client.build().map_err(|error| HttpOptionsError::Client(said(&error)))?;
-        let client = HttpClient { client, credentials, headers };
+        let parts = ClientParts { credentials, headers, follow_redirects: self.follow_redirects, proxy, tls };
         // Once now, so that a missing secret is found when the config is read and not in the night.
-        client.all_headers()?;
-        Ok(client)
+        super::all_headers(&parts.credentials, &parts.headers)?;
+        Ok(parts)
     }
 
     fn credentials(&self) -> Result<Credentials, HttpOptionsError> {
-        match (&self.basic_auth, &self.authorization) {
-            (None, None) => Ok(Credentials::None),
-            (Some(_), Some(_)) => Err(HttpOptionsError::TwoCredentials),
-            (Some(basic), None) => Ok(Credentials::Basic {
+        match (&self.basic_auth, &self.authorization, &self.oauth2) {
+            (None, None, None) => Ok(Credentials::None),
+            (Some(basic), None, None) => Ok(Credentials::Basic {
                 username: basic.username.clone(),
                 password: one_place("password", &basic.password_file, &basic.password_env)?,
             }),
-            (None, Some(token)) => Ok(Credentials::Typed {
+            (None, Some(token), None) if token.scheme.trim().eq_ignore_ascii_case("basic") => {
+                Err(HttpOptionsError::BasicToken)
+            }
+            (None, Some(token), None) => Ok(Credentials::Typed {
                 scheme: token.scheme.clone(),
                 credentials: one_place("credentials", &token.credentials_file, &token.credentials_env)?,
             }),
+            (None, None, Some(oauth2)) => Ok(Credentials::OAuth2(Arc::new(oauth2.tokens()?))),
+            _ => Err(HttpOptionsError::TwoCredentials),
         }
     }
 
@@ -234,7 +260,7 @@ impl HttpClientOptions {
     }
 }
 
-fn one_place(
+pub(super) fn one_place(
     option: &'static str,
     file: &Option<PathBuf>,
     variable: &Option<String>,
@@ -247,40 +273,10 @@ fn one_place(
 }
 
 impl TlsConfig {
-    fn apply(&self, client: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, HttpOptionsError> {
-        let mut client = client.tls_danger_accept_invalid_certs(self.insecure_skip_verify);
-        if let Some(path) = &self.ca_file {
-            let bundle = Certificate::from_pem_bundle(&read(path)?);
-            let authorities = bundle.map_err(|error| unusable(path, &error))?;
-            if authorities.is_empty() {
-                let cause = "no certificate in it".to_owned();
-                return Err(HttpOptionsError::Certificate { path: path.clone(), cause });
-            }
-            client = client.tls_certs_only(authorities);
-        }
-        match (&self.cert_file, &self.key_file) {
-            (None, None) => Ok(client),
-            (Some(certificate), Some(key)) => {
-                let mut pem = read(certificate)?;
-                pem.push(b'\n');
-                pem.extend(read(key)?);
-                let identity = Identity::from_pem(&pem).map_err(|error| unusable(certificate, &error))?;
-                Ok(client.identity(identity))
-            }
-            _ => Err(HttpOptionsError::HalfIdentity),
+    /// Takes relative file names from `directory`.
+    pub(super) fn below(&mut self, directory: &Path) {
+        for path in [&mut self.ca_file, &mut self.cert_file, &mut self.key_file].into_iter().flatten() {
+            *path = directory.join(&*path);
         }
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, HttpOptionsError> {
-    std::fs::read(path).map_err(|cause| HttpOptionsError::Unreadable { path: path.to_owned(), cause })
-}
-
-fn unusable(path: &Path, error: &reqwest::Error) -> HttpOptionsError {
-    HttpOptionsError::Certificate { path: path.to_owned(), cause: said(error) }
-}
-
-fn said(error: &reqwest::Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    format!("{error}{}", cause.unwrap_or_default())
 }

@@ -99,7 +99,7 @@ fn options_that_cannot_work_are_refused_with_the_reason() {
         (
             r#"authorization = { credentials_file = "token" }
                basic_auth = { username = "u", password_file = "token" }"#,
-            "both fill the Authorization header",
+            "all fill the Authorization header",
         ),
         (r#"http_headers = { Authorization = { values = ["x"] } }"#, "option of its own"),
         (r#"http_headers = { "a b" = { values = ["x"] } }"#, "not a header name"),

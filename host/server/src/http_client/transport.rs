@@ -14,6 +14,14 @@ pub(crate) enum TransportError {
     /// The connection broke before the answer was complete.
     #[error("the connection broke: {0}")]
     Broken(String),
+    /// There is no token to send it with, so nothing was sent.
+    #[error("nothing was sent: no token from {token_url}: {said}")]
+    NoToken {
+        /// Where tokens are fetched.
+        token_url: String,
+        /// What happened there.
+        said: String,
+    },
     /// The answer is longer than is allowed here.
     #[error("the answer is longer than the {limit} bytes allowed")]
     TooLarge {

@@ -108,6 +108,7 @@ impl QueryError {
         let url = url.to_owned();
         match error {
             TransportError::NotConnected(cause) => QueryError::Refused { url, cause },
+            TransportError::NoToken { .. } => QueryError::Refused { url, cause: error.to_string() },
             TransportError::TimedOut(cause) => QueryError::Timeout(cause),
             TransportError::Broken(cause) => QueryError::Broken { url, cause },
             TransportError::TooLarge { limit } => QueryError::TooLarge { limit },

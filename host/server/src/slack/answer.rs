@@ -76,8 +76,7 @@ impl Answers {
                         break;
                     }
                 }
-                // Without the URL, which is a secret.
-                Err(error) => failed = error.without_url().to_string(),
+                Err(error) => failed = error.to_string(),
             }
         }
         Err(AnswerError::Failed(failed))

@@ -6,11 +6,11 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::{Map, Value, json};
 use tidegate_domain::event::Message;
 
-use crate::http_client::{BaseUrl, HttpClient, Secret, SecretError, TransportError, read_capped, read_start};
+use crate::http_client::{BaseUrl, HttpClient, Request, Secret, SecretError, TransportError, read_capped, read_start};
 
 /// How long Slack may take. What matters is tried again, so waiting longer gains nothing.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -202,14 +202,14 @@ impl Api {
         &self,
         method: &'static str,
         token: &Secret,
-        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
+        fill: impl FnOnce(Request) -> Request,
     ) -> Result<Value, SlackError> {
         let lost = |cause: TransportError| SlackError::Transport { method, cause };
         let request = self.http.request(Method::POST, self.base.at(&format!("/{method}")));
         let request =
             request.map_err(|error: SecretError| SlackError::Unsendable { method, said: error.to_string() })?;
         let request = fill(request.bearer_auth(token.expose()).timeout(TIMEOUT));
-        let response = request.send().await.map_err(|error| lost(error.into()))?;
+        let response = request.send().await.map_err(lost)?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
             let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());

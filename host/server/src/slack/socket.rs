@@ -166,10 +166,9 @@ async fn open(http: &HttpClient, ticket: &Ticket, plain: bool) -> Result<Socket,
         .header(UPGRADE, "websocket")
         .header(SEC_WEBSOCKET_VERSION, "13")
         .header(SEC_WEBSOCKET_KEY, &key);
-    let lost = |error: reqwest::Error| TransportError::from(error).to_string();
     // Not a timeout of the request, which would end the connection with it.
     let sent = tokio::time::timeout(TIMEOUT, request.send()).await.map_err(|_| "no answer in time".to_owned())?;
-    let response = sent.map_err(lost)?;
+    let response = sent.map_err(|error| error.to_string())?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(format!("HTTP status {} instead of 101", response.status()));
     }
@@ -177,7 +176,7 @@ async fn open(http: &HttpClient, ticket: &Ticket, plain: bool) -> Result<Socket,
     if accept != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
         return Err("what answered does not speak WebSocket".to_owned());
     }
-    let upgraded = response.upgrade().await.map_err(lost)?;
+    let upgraded = response.upgrade().await.map_err(|error| TransportError::from(error).to_string())?;
     let limits = WebSocketConfig::default().max_message_size(Some(MOST_BYTES)).max_frame_size(Some(MOST_BYTES));
     Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(limits)).await)
 }

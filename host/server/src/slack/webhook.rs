@@ -33,7 +33,7 @@ impl IncomingWebhook {
         let lost = |cause: TransportError| SlackError::Transport { method: MESSAGE, cause };
         let request = self.http.request(Method::POST, self.url.clone());
         let request = request.map_err(|error| SlackError::Unsendable { method: MESSAGE, said: error.to_string() })?;
-        let response = request.timeout(TIMEOUT).json(message).send().await.map_err(|error| lost(error.into()))?;
+        let response = request.timeout(TIMEOUT).json(message).send().await.map_err(lost)?;
         let status = response.status();
         if status.is_success() {
             return Ok(());

@@ -35,7 +35,7 @@ impl Live {
             Some(path) => options(path)?,
             None => HttpClientOptions::default(),
         };
-        let http = options.build().map_err(|error| Failure::Usage(format!("--http-config: {error}")))?;
+        let http = options.build_for(&base).map_err(|error| Failure::Usage(format!("--http-config: {error}")))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
