@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{
-    Alert, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Message, Origin, Proposal,
-    RequestId, RunResult, Verified, WithdrawReason,
+    Alert, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, LeftOut, MemberEnd, Message, OpinionVerdict,
+    Origin, Proposal, RequestId, RunResult, SecondOpinion, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
 use crate::rules::{Mode, Severity};
@@ -64,6 +64,16 @@ pub struct Incident {
     pub members: BTreeMap<Labels, Member>,
     /// Its alerts by fingerprint, for alerts.
     pub alerts: BTreeMap<String, Alert>,
+    /// Alerts of it that a delivery did not hold, until they are fetched.
+    pub left_out: Option<LeftOut>,
+    /// What Alertmanager holds it back by, as far as is known.
+    pub held: Option<Held>,
+    /// The silences that people made for it by way of this host, oldest first.
+    pub silences: Vec<Silencing>,
+    /// True where the detectors are to be asked about its alerts before the policy is.
+    pub wants_opinion: bool,
+    /// What they said last, and when.
+    pub opinions: Option<(Timestamp, Vec<SecondOpinion>)>,
     /// Who caused or requested it, by any name, as far as is known.
     pub caused_by: BTreeSet<String>,
     /// Whether the policy is to be asked.
@@ -78,6 +88,28 @@ pub struct Incident {
     pub unmet: bool,
     /// When and why it ended.
     pub closed: Option<(Timestamp, CloseReason)>,
+}
+
+/// Alertmanager holds an incident back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Since when that is known.
+    pub at: Timestamp,
+    /// A silence, or another alert.
+    pub by: String,
+}
+
+/// A silence that a person made for an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silencing {
+    /// When.
+    pub at: Timestamp,
+    /// Alertmanager's name for it.
+    pub silence: String,
+    /// Until when it holds, unless it is ended before.
+    pub until: Timestamp,
+    /// Who.
+    pub by: DecidedBy,
 }
 
 /// One series of an incident.
@@ -314,6 +346,20 @@ impl Incident {
         }
     }
 
+    /// The second opinion that tells most: one of something unusual before one that is not known, and that before one of
+    /// something usual. So it is a usual one only where all of them are. Opinions on alerts that fire no more do not count.
+    #[must_use]
+    pub fn second_opinion(&self) -> Option<&SecondOpinion> {
+        let rank = |opinion: &&SecondOpinion| match opinion.verdict {
+            OpinionVerdict::Unusual => 0,
+            OpinionVerdict::Unknown { .. } => 1,
+            OpinionVerdict::Usual => 2,
+        };
+        let (_, opinions) = self.opinions.as_ref()?;
+        let fires = |opinion: &&SecondOpinion| self.alerts.get(&opinion.fingerprint).is_some_and(|alert| alert.firing);
+        opinions.iter().filter(fires).min_by_key(rank)
+    }
+
     /// True when a series of it was taken for the new normal at this time or later.
     #[must_use]
     pub fn is_accepted_since(&self, since: Timestamp) -> bool {
@@ -337,6 +383,13 @@ impl Request {
     #[must_use]
     pub fn is_verifying(&self) -> bool {
         self.verification.as_ref().is_some_and(|verification| verification.outcome.is_none())
+    }
+
+    /// True from its approval to the end of verification: it is being seen to. Never for a dry run, which sees to nothing.
+    #[must_use]
+    pub fn is_handled(&self) -> bool {
+        let approved = matches!(self.approval, Approval::Approved { .. });
+        approved && self.is_active() && !self.proposal.action.dry_run
     }
 
     /// True where it was verified to have helped, and that was not taken back.

@@ -18,13 +18,14 @@ mod incident;
 mod passing;
 mod proposal;
 mod shown;
+mod silences;
 mod switch;
 mod tick;
 mod untouched;
 mod verification;
 mod voters;
 
-pub use alerts::REQUEST_UNDELIVERED;
+pub use alerts::{HANDLING, REQUEST_UNDELIVERED};
 pub use attempts::{attempts, outcome_of};
 pub use decision::{DecisionError, LONGEST_REASON, check_decision, deciders, may_decide, missing};
 pub(crate) use execution::may_run_again;
@@ -41,14 +42,17 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Started { version } => vec![Fact::HostStarted { version: version.clone() }],
         Input::Tick => tick::tick(&context),
         Input::Watched { watch, change } => incident::watched(&context, watch, change),
-        Input::AlertsDelivered { group_key, alerts, by } => {
-            alerts::delivered(&context, group_key, alerts, by.as_deref())
+        Input::AlertsDelivered { group_key, alerts, by, left_out } => {
+            alerts::delivered(&context, group_key, alerts, by.as_deref(), left_out.as_ref())
         }
+        Input::LeftOutFetched { incident, alerts } => alerts::completed(&context, incident, alerts),
         Input::Traced { incident, series, points } => incident::traced(&context, incident, series, points),
-        Input::AlertsObserved { incident, gone } => alerts::observed(&context, incident, *gone),
-        Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample } => {
+        Input::Looked { looks } => looks.iter().flat_map(|(id, look)| silences::looked(&context, id, look)).collect(),
+        Input::OpinionsFormed { incident, opinions } => alerts::opinions(&context, incident, opinions),
+        Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample, silence } => {
             let asked = proposal::asked(&context, incident, policy_digest, asked);
-            let answered = proposal::answered(&context, incident, policy_digest, answer, *last_sample);
+            let seen = proposal::Seen { last_sample: *last_sample, silence };
+            let answered = proposal::answered(&context, incident, policy_digest, answer, &seen);
             asked.into_iter().chain(answered).collect()
         }
         Input::Announced { request, via, message, stage } => match book.request(request) {
@@ -81,6 +85,10 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Ran { request, result } => execution::ran(&context, request, result),
         Input::RequirementsChecked { request, unmet } => verification::required(&context, request, unmet),
         Input::TargetsSurveyed { down, total } => brakes::targets(&context, *down, *total),
+        Input::Silenced { incident, silence, matchers, until, by, comment } => {
+            silences::made(&context, incident.as_ref(), silence, matchers, *until, by, comment)
+        }
+        Input::SilenceExpired { silence, by } => silences::ended(&context, silence, by),
         Input::Pause { by } => switch::pause(&context, by),
         Input::Resume { by } => switch::resume(&context, by),
     };

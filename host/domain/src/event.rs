@@ -18,11 +18,13 @@ use crate::time::{Timestamp, duration_ms};
 
 mod fact;
 mod guard;
+mod opinion;
 mod question;
 mod resolved;
 
 pub use fact::Fact;
 pub use guard::{Guard, Refusal};
+pub use opinion::{OpinionVerdict, SecondOpinion};
 pub use question::{Asked, Question, Reply, Sample};
 pub use resolved::OptionLike;
 
@@ -164,6 +166,20 @@ pub struct Alert {
     pub starts_at: Timestamp,
     /// False once resolved.
     pub firing: bool,
+    /// Where it came from, as whoever raised it says: often a link with the rule's expression in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_url: Option<String>,
+}
+
+/// What a delivery of alerts did not hold, for length.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many alerts.
+    pub count: u64,
+    /// Alertmanager's receiver that they went to, by its name.
+    pub receiver: String,
+    /// The labels that name the group there.
+    pub group_labels: Labels,
 }
 
 /// An action with everything filled in: exactly what will run.
@@ -340,4 +356,6 @@ pub enum CloseReason {
 pub enum WithdrawReason {
     /// The incident ended by itself.
     IncidentClosed,
+    /// Alertmanager holds the incident back: it was silenced, or another alert inhibits it.
+    HeldBack,
 }

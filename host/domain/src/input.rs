@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Alert, Asked, DecidedBy, Evidence, Health, IncidentId, Message, RequestId, RunResult, TracePoint};
+use crate::event::{
+    Alert, Asked, DecidedBy, Evidence, Health, IncidentId, LeftOut, Message, RequestId, RunResult, SecondOpinion,
+    TracePoint,
+};
 use crate::labels::Labels;
 use crate::rules::Severity;
 use crate::time::Timestamp;
@@ -33,6 +36,15 @@ pub enum Input {
         alerts: Vec<Alert>,
         /// The person who delivered them, where it was no program: they requested what follows.
         by: Option<String>,
+        /// Alerts of the group that the delivery did not hold.
+        left_out: Option<LeftOut>,
+    },
+    /// The alerts that a delivery had left out were fetched.
+    LeftOutFetched {
+        /// The incident.
+        incident: IncidentId,
+        /// All alerts of the group, those that are known already included.
+        alerts: Vec<Alert>,
     },
     /// Samples of a series of an open incident were judged.
     Traced {
@@ -43,13 +55,17 @@ pub enum Input {
         /// Oldest first.
         points: Vec<TracePoint>,
     },
-    /// The alerts of an incident were looked up.
-    AlertsObserved {
+    /// Alertmanager was looked at for the open incidents.
+    Looked {
+        /// What it says of each that was looked for.
+        looks: BTreeMap<IncidentId, Look>,
+    },
+    /// The detectors were asked about the series behind the alerts of an incident.
+    OpinionsFormed {
         /// The incident.
         incident: IncidentId,
-        /// True where none of them fires any more. An Alertmanager that has just started knows no alerts yet, so one
-        /// look at an empty list is not enough to say so.
-        gone: bool,
+        /// One for each alert that was looked at.
+        opinions: Vec<SecondOpinion>,
     },
     /// A policy answered.
     PolicyAnswered {
@@ -64,6 +80,8 @@ pub enum Input {
         /// Time of the newest sample of the group, or of the latest look at its alerts; None where none is known.
         /// Of no account for an absence, which is about there being none.
         last_sample: Option<Timestamp>,
+        /// Whether Alertmanager held the incident back when the policy was asked.
+        silence: Silence,
     },
     /// People were told of a request.
     Announced {
@@ -133,6 +151,28 @@ pub enum Input {
         request: RequestId,
         /// The expressions that do not hold, each with what came back.
         unmet: BTreeMap<String, String>,
+    },
+    /// Somebody silenced alerts: the silence stands in Alertmanager.
+    Silenced {
+        /// The incident whose alerts they are, if it was made for one.
+        incident: Option<IncidentId>,
+        /// Alertmanager's name for it.
+        silence: String,
+        /// What it silences, in Alertmanager's syntax.
+        matchers: Vec<String>,
+        /// Until when.
+        until: Timestamp,
+        /// Who.
+        by: DecidedBy,
+        /// Why.
+        comment: String,
+    },
+    /// Somebody ended a silence in Alertmanager.
+    SilenceExpired {
+        /// Alertmanager's name for it.
+        silence: String,
+        /// Who.
+        by: DecidedBy,
     },
     /// How much of Prometheus' targets is down.
     TargetsSurveyed {
@@ -252,6 +292,18 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+}
+
+/// What one look at Alertmanager says of one incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Fingerprints of its alerts that fire.
+    pub firing: BTreeSet<String>,
+    /// Fingerprints of those that do not any more. Of an alert in neither set it is not known: an Alertmanager that has
+    /// just started knows no alerts yet.
+    pub gone: BTreeSet<String>,
+    /// Whether the incident is held back.
+    pub silence: Silence,
 }
 
 /// Whether Alertmanager holds an incident back.

@@ -2,7 +2,7 @@
 
 use crate::book::{Approval, Book, Consult, Incident, Request, Run};
 use crate::decide::{may_run_again, vanishes_at};
-use crate::event::{IncidentId, Origin, RequestId};
+use crate::event::{IncidentId, RequestId};
 use crate::rules::Rules;
 use crate::time::Timestamp;
 
@@ -15,8 +15,10 @@ pub enum Duty {
     Start(RequestId),
     /// Evaluate what this request requires besides.
     CheckRequirements(RequestId),
-    /// Look up whether the alerts of this incident still fire.
-    LookUpAlerts(IncidentId),
+    /// Fetch the alerts of this incident that its delivery did not hold.
+    FetchLeftOut(IncidentId),
+    /// Ask the detectors about the series behind the alerts of this incident.
+    FormOpinion(IncidentId),
 }
 
 /// Everything that is owed now.
@@ -27,12 +29,17 @@ pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
         // What would be held back anyway is asked once that is over.
         if book.storm().is_none()
             && book.paused_by().is_none()
-            && matches!(incident.consult, Consult::Due(from) if from <= now)
+            && incident.held.is_none()
+            && let Consult::Due(from) = incident.consult
+            && from <= now
         {
-            duties.push(Duty::Consult(incident.id.clone()));
+            // The detectors first: the policy is to know what they say, and so is whoever decides.
+            let said = incident.opinions.as_ref().is_some_and(|(at, _)| *at >= from);
+            let id = incident.id.clone();
+            duties.push(if incident.wants_opinion && !said { Duty::FormOpinion(id) } else { Duty::Consult(id) });
         }
-        if matches!(incident.origin, Origin::Alert { .. }) {
-            duties.push(Duty::LookUpAlerts(incident.id.clone()));
+        if incident.left_out.is_some() {
+            duties.push(Duty::FetchLeftOut(incident.id.clone()));
         }
         duties.extend(book.unmet(incident).map(|request| Duty::CheckRequirements(request.id.clone())));
     }

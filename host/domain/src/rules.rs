@@ -285,6 +285,33 @@ pub struct Route {
     pub actions: Vec<String>,
     /// Run nothing for this route.
     pub dry_run: bool,
+    /// Labels that make one incident of alerts that come without a group. None: each alert is an incident of its own.
+    pub group_by: Option<Vec<String>>,
+    /// True where the detectors are asked about the series behind the alerts.
+    pub second_opinion: bool,
+    /// What to do where they find the values usual.
+    pub when_usual: WhenUsual,
+}
+
+impl Route {
+    /// The labels by which alerts without a group are put together.
+    #[must_use]
+    pub fn group_of(&self, alert: &Labels) -> Labels {
+        match &self.group_by {
+            Some(names) => alert.only(names),
+            None => alert.clone(),
+        }
+    }
+}
+
+/// What to do about alerts whose values are usual for their time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenUsual {
+    /// The same as about others.
+    #[default]
+    Ask,
+    /// Nothing, for as long as they are.
+    Leave,
 }
 
 /// A repair that the host can carry out.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
@@ -13,9 +13,11 @@ use crate::http_client::{BaseUrl, HttpClient, SecretError, TransportError, read_
 
 mod board;
 mod fingerprint;
+mod fleet;
 
 pub(crate) use board::AlertBoard;
 pub(crate) use fingerprint::fingerprint;
+pub(crate) use fleet::{Fleet, Listing};
 
 /// Longest list of alerts that is read: some hundred thousand of them.
 const MOST_BYTES: usize = 64 << 20;
@@ -71,34 +73,59 @@ pub(crate) struct OutgoingAlert {
     pub(crate) ends_at: Timestamp,
 }
 
-/// An alert as Alertmanager has it.
-#[derive(Clone, Debug, Deserialize)]
+/// An alert as Alertmanager has it, in the shape of its API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListedAlert {
     /// Its fingerprint.
     pub(crate) fingerprint: String,
-    status: AlertStatus,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AlertStatus {
+    /// All labels.
+    pub(crate) labels: Labels,
+    /// All annotations.
+    #[serde(default = "Labels::empty")]
+    pub(crate) annotations: Labels,
+    /// When it began, as RFC 3339.
     #[serde(default)]
-    silenced_by: Vec<String>,
+    pub(crate) starts_at: String,
+    /// Until when it stands without another word.
     #[serde(default)]
-    inhibited_by: Vec<String>,
+    pub(crate) ends_at: String,
+    /// When it was last sent.
     #[serde(default)]
-    muted_by: Vec<String>,
-}
-
-impl ListedAlert {
+    pub(crate) updated_at: String,
+    /// Where it came from; may be empty.
+    #[serde(default, rename = "generatorURL")]
+    pub(crate) generator_url: String,
+    /// Who is told of it.
+    #[serde(default)]
+    pub(crate) receivers: Vec<Receiver>,
     /// What holds it back, if anything does.
-    pub(crate) fn held_by(&self) -> Option<String> {
-        let AlertStatus { silenced_by, inhibited_by, muted_by } = &self.status;
-        [("silence", silenced_by), ("inhibited by alert", inhibited_by), ("muted by", muted_by)]
-            .into_iter()
-            .find_map(|(what, by)| by.first().map(|first| format!("{what} {first}")))
-    }
+    pub(crate) status: AlertStatus,
+}
+
+/// Who is told of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Receiver {
+    /// As Alertmanager's config has it.
+    pub(crate) name: String,
+}
+
+/// Whether an alert is held back.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AlertStatus {
+    /// `active`, `suppressed` or `unprocessed`.
+    #[serde(default)]
+    pub(crate) state: String,
+    /// Ids of silences.
+    #[serde(default)]
+    pub(crate) silenced_by: Vec<String>,
+    /// Fingerprints of alerts.
+    #[serde(default)]
+    pub(crate) inhibited_by: Vec<String>,
+    /// Names of time intervals.
+    #[serde(default)]
+    pub(crate) muted_by: Vec<String>,
 }
 
 /// One Alertmanager.
@@ -162,7 +189,7 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| self.transport(error.into()))?;
+        let response = request.send().await.map_err(|cause| self.transport(cause))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -123,17 +123,49 @@ pub(crate) struct Prometheus {
     pub(crate) max_response_bytes: usize,
 }
 
-/// `[alertmanager]`: where alerts go to, and where silences are.
+/// `[alertmanager]`: where alerts go to, and where silences are. One, or several of one cluster or of none.
 #[derive(Clone, Debug)]
 pub(crate) struct Alertmanager {
-    /// Where it is.
-    pub(crate) url: BaseUrl,
-    /// How to reach it.
+    /// Where they are, one or several. All get every alert.
+    pub(crate) urls: Vec<BaseUrl>,
+    /// Where more of them are found by name.
+    pub(crate) dns_sd: Option<DnsSd>,
+    /// How to reach them.
     pub(crate) http: HttpClientOptions,
     /// How long one request may take.
     pub(crate) timeout: Duration,
+    /// How often the alerts of open incidents are looked up.
+    pub(crate) poll_interval: Duration,
     /// `alertname` of the alerts that this host sends.
     pub(crate) alertname: String,
+}
+
+/// `dns_sd` of `[alertmanager]`: Alertmanagers that are found by name, as Prometheus finds them.
+#[derive(Clone, Debug)]
+pub(crate) struct DnsSd {
+    /// Names to look up; never empty.
+    pub(crate) names: Vec<String>,
+    /// Which records are asked for.
+    pub(crate) records: DnsRecords,
+    /// `http` or `https`.
+    pub(crate) scheme: String,
+    /// What stands before the paths of their API.
+    pub(crate) path_prefix: String,
+    /// How often the names are looked up.
+    pub(crate) refresh_interval: Duration,
+    /// Whom to ask; None for the resolver of the system.
+    pub(crate) resolver: Option<SocketAddr>,
+}
+
+/// Kinds of DNS records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DnsRecords {
+    /// IPv4 addresses, with the port that they all listen on.
+    A(u16),
+    /// IPv6 addresses, with the port that they all listen on.
+    Aaaa(u16),
+    /// Names with ports.
+    Srv,
 }
 
 /// `[slack]`: where requests are told, and decided.

@@ -18,15 +18,10 @@ use crate::consult;
 use crate::host::Host;
 use crate::prometheus::InstantValue;
 use crate::questions::HostMetrics;
-use crate::setup::Setup;
 use crate::{actions, clock};
 
 /// The pause before a duty that is still owed after it was done is done again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Alerts are looked up less often: each look is a request to Alertmanager for each open incident.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(15);
-/// An Alertmanager that has just been started lists nothing until Prometheus has sent everything again, once a minute.
-const GONE_AFTER: Duration = Duration::from_secs(120);
 /// How long a stopping host waits for actions that run. What is not done by then is unknown after the next start.
 const LAST_WAIT: Duration = Duration::from_secs(30);
 
@@ -45,8 +40,7 @@ pub(crate) async fn run(host: Arc<Host>) {
             let (host, resting) = (host.clone(), resting.clone());
             tasks.spawn(async move {
                 perform(&host, &duty).await;
-                let pause = if matches!(duty, Duty::LookUpAlerts(_)) { LOOK_UP_EVERY } else { AGAIN };
-                lock(&resting).insert(duty, Some(Instant::now() + pause));
+                lock(&resting).insert(duty, Some(Instant::now() + AGAIN));
             });
         }
         let wait = next_deadline(&host.keeper.book(), &host.keeper.rules(), now).map_or(AGAIN, |at| at.since(now));
@@ -81,7 +75,7 @@ async fn perform(host: &Arc<Host>, duty: &Duty) {
         Duty::Consult(incident) => ask_policy(host, incident).await,
         Duty::Start(request) => start(host, request).await,
         Duty::CheckRequirements(request) => check_requirements(host, request).await,
-        Duty::LookUpAlerts(incident) => look_up_alerts(host, incident).await,
+        Duty::FetchLeftOut(_) | Duty::FormOpinion(_) => {}
     }
 }
 
@@ -109,6 +103,7 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
         tracing::error!(incident = %id, "the incident names a policy that the config no longer has");
         return;
     };
+    let silence = silence(host, &open).await;
     let told = consult::describe(&host.keeper.book(), &open);
     let metrics = HostMetrics::new(setup.prometheus.clone());
     let policy_digest = policy.digest().to_owned();
@@ -116,7 +111,7 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
     let (asked, answer) = asked.unwrap_or_else(|panic| {
         (Asked::default(), PolicyAnswer::Failed(format!("the host failed while asking: {panic}")))
     });
-    let input = Input::PolicyAnswered { incident: id.clone(), policy_digest, asked, answer, last_sample };
+    let input = Input::PolicyAnswered { incident: id.clone(), policy_digest, asked, answer, last_sample, silence };
     host.keeper.insist(input).await;
 }
 
@@ -186,17 +181,14 @@ fn is_start_of(event: &Event, id: &RequestId) -> bool {
     matches!(&event.fact, Fact::ExecutionStarted { request, .. } if request == id)
 }
 
-/// Does Alertmanager hold the incident back? Its own alert does not count, only what stands over it.
+/// Does Alertmanager hold the incident back?
 async fn silence(host: &Host, open: &Incident) -> Silence {
     let setup = host.setup();
-    let Some(alertmanager) = &setup.alertmanager else { return Silence::None };
-    let alerts = match alertmanager.alerts().await {
-        Ok(alerts) => alerts,
-        Err(error) => return Silence::Unknown(error.to_string()),
-    };
-    let ours = crate::notices::fingerprints(host, open);
-    let held = alerts.iter().filter(|alert| ours.contains(&alert.fingerprint)).find_map(|alert| alert.held_by());
-    held.map_or(Silence::None, Silence::By)
+    let Some(fleet) = &setup.alertmanager else { return Silence::None };
+    match fleet.look_anew().await {
+        Ok(listing) => listing.silence_of(&crate::notices::fingerprints(host, open)),
+        Err(error) => Silence::Unknown(error.to_string()),
+    }
 }
 
 async fn check_requirements(host: &Host, id: &RequestId) {
@@ -224,32 +216,6 @@ fn holds(value: &InstantValue) -> bool {
     match value {
         InstantValue::Vector(samples) => !samples.is_empty(),
         InstantValue::Scalar(value) => *value != 0.0 && !value.is_nan(),
-    }
-}
-
-async fn look_up_alerts(host: &Host, id: &IncidentId) {
-    let setup = host.setup();
-    let (Some(open), Some(alertmanager)) = (incident(host, id), &setup.alertmanager) else { return };
-    let listed = match alertmanager.alerts().await {
-        Ok(alerts) => alerts,
-        Err(error) => return tracing::warn!(incident = %id, %error, "Alertmanager could not be asked for the alerts"),
-    };
-    let here = listed.iter().any(|alert| open.alerts.get(&alert.fingerprint).is_some_and(|known| known.firing));
-    let absent = !here && gone_from_prometheus(&setup, &open).await;
-    let absent_for = host.pulse.alerts_looked_up(id, clock::now(), absent);
-    let verifying = host.keeper.book().verifying(&open).is_some();
-    // A repair is judged by several looks in a row anyway.
-    let gone = absent && (verifying || absent_for >= GONE_AFTER);
-    if gone || verifying {
-        host.keeper.insist(Input::AlertsObserved { incident: id.clone(), gone }).await;
-    }
-}
-
-/// Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.
-async fn gone_from_prometheus(setup: &Setup, open: &Incident) -> bool {
-    match setup.prometheus.alerts().await {
-        Ok(firing) => !open.alerts.values().any(|alert| firing.iter().any(|labels| labels.within(&alert.labels))),
-        Err(_) => false,
     }
 }
 

@@ -24,6 +24,7 @@ mod identity;
 mod journal;
 mod keeper;
 mod listener;
+mod looking;
 mod metrics;
 mod notices;
 mod overview;

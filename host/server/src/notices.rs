@@ -39,10 +39,10 @@ pub(crate) async fn run(host: Arc<Host>) {
         }
         let setup = host.setup();
         undelivered.compare(&host, &setup);
-        let Some(alertmanager) = &setup.alertmanager else { continue };
+        let Some(alertmanager) = setup.alertmanager.as_ref().and_then(|fleet| fleet.members().pop()) else { continue };
         compare(&host, &setup, &mut board);
-        let failed = send(&host, alertmanager, &mut board).await;
-        let failed = failed.or(send(&host, alertmanager, undelivered.board()).await);
+        let failed = send(&host, &alertmanager, &mut board).await;
+        let failed = failed.or(send(&host, &alertmanager, undelivered.board()).await);
         match (&failed, &told) {
             (Some(error), _) if failed != told => {
                 tracing::error!(error, "alerts could not be sent to Alertmanager; trying again");

@@ -22,7 +22,7 @@ pub(crate) struct Setup {
     pub(crate) guests: Arc<LoadedGuests>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) prometheus: Arc<prometheus::Client>,
-    pub(crate) alertmanager: Option<Arc<alertmanager::Client>>,
+    pub(crate) alertmanager: Option<Arc<alertmanager::Fleet>>,
     pub(crate) slack: Option<Arc<slack::Workspace>>,
     /// What the listener proves itself with; None where it speaks plain HTTP.
     pub(crate) tls: Option<Arc<ServerConfig>>,
@@ -45,7 +45,7 @@ impl Setup {
             },
         );
         let alertmanager = match &config.alertmanager {
-            Some(am) => Some(Arc::new(alertmanager::Client::new(am.url.clone(), am.http.build()?, am.timeout))),
+            Some(am) => Some(Arc::new(alertmanager::Fleet::new(am)?)),
             None => None,
         };
         let slack = match &config.slack {

@@ -2,7 +2,8 @@
 
 use tidegate_domain::book::Book;
 use tidegate_domain::event::{
-    CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, Refusal, RequestId, RunResult, Verified,
+    CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, OpinionVerdict, Refusal, RequestId, RunResult,
+    SecondOpinion, Verified, WithdrawReason,
 };
 use tidegate_domain::terms::Quorum;
 use tidegate_domain::text::is_obeyed;
@@ -18,6 +19,13 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::MemberJoined { .. } => "member_joined",
         Fact::MemberEnded { .. } => "member_ended",
         Fact::AlertsChanged { .. } => "alerts_changed",
+        Fact::AlertsLeftOut { .. } => "alerts_left_out",
+        Fact::AlertsCompleted { .. } => "alerts_completed",
+        Fact::IncidentHeld { .. } => "incident_held",
+        Fact::IncidentReleased { .. } => "incident_released",
+        Fact::SilenceMade { .. } => "silence_made",
+        Fact::SilenceEnded { .. } => "silence_ended",
+        Fact::SecondOpinionGiven { .. } => "second_opinion_given",
         Fact::SeriesTraced { .. } => "series_traced",
         Fact::SeverityRaised { .. } => "severity_raised",
         Fact::IncidentClosed { .. } => "incident_closed",
@@ -61,6 +69,11 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::MemberJoined { incident, .. }
         | Fact::MemberEnded { incident, .. }
         | Fact::AlertsChanged { incident, .. }
+        | Fact::AlertsLeftOut { incident, .. }
+        | Fact::AlertsCompleted { incident }
+        | Fact::IncidentHeld { incident, .. }
+        | Fact::IncidentReleased { incident }
+        | Fact::SecondOpinionGiven { incident, .. }
         | Fact::SeriesTraced { incident, .. }
         | Fact::SeverityRaised { incident, .. }
         | Fact::IncidentClosed { incident, .. }
@@ -88,7 +101,9 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::VerificationObserved { request, .. }
         | Fact::RequirementsChecked { request, .. }
         | Fact::VerificationFinished { request, .. } => (None, Some(request)),
+        Fact::SilenceMade { incident, .. } => (incident.as_ref(), None),
         Fact::HostStarted { .. }
+        | Fact::SilenceEnded { .. }
         | Fact::StormStarted { .. }
         | Fact::StormContinued {}
         | Fact::StormEnded {}
@@ -137,6 +152,29 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
         Fact::AlertsChanged { incident, alerts, .. } => {
             let firing = alerts.iter().filter(|alert| alert.firing).count();
             format!("incident {incident}: {firing} alerts began to fire, {} resolved", alerts.len() - firing)
+        }
+        Fact::AlertsLeftOut { incident, left_out } => format!(
+            "incident {incident}: the delivery left out {} alerts of {}; they are fetched from Alertmanager",
+            left_out.count, left_out.group_labels
+        ),
+        Fact::AlertsCompleted { incident } => format!("incident {incident}: the alerts that were left out are here"),
+        Fact::IncidentHeld { incident, by } => {
+            format!("incident {incident}: Alertmanager holds it back ({by}); nothing is asked or done about it")
+        }
+        Fact::IncidentReleased { incident } => {
+            format!("incident {incident}: Alertmanager does not hold it back any more")
+        }
+        Fact::SilenceMade { incident, silence, matchers, until, by, comment } => {
+            let what =
+                incident.as_ref().map_or_else(|| format!("{{{}}}", matchers.join(", ")), |id| format!("incident {id}"));
+            format!("{what} was silenced until {} by {}: {comment} (silence {silence})", at(until), who(by))
+        }
+        Fact::SilenceEnded { silence, by } => format!("silence {silence} was ended by {}", who(by)),
+        Fact::SecondOpinionGiven { incident, opinions } => {
+            format!(
+                "incident {incident}: second opinion: {}",
+                opinions.iter().map(opinion).collect::<Vec<_>>().join("; ")
+            )
         }
         Fact::SeriesTraced { incident, series, points } => {
             format!("incident {incident}: {} more samples of {series}", points.len())
@@ -205,7 +243,13 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             format!("request {request} was denied by {}: {reason}", who(by))
         }
         Fact::RequestExpired { request, .. } => format!("request {request} expired: nobody answered in time"),
-        Fact::RequestWithdrawn { request, .. } => format!("request {request} was withdrawn: the incident is over"),
+        Fact::RequestWithdrawn { request, reason } => format!(
+            "request {request} was withdrawn: {}",
+            match reason {
+                WithdrawReason::IncidentClosed => "the incident is over",
+                WithdrawReason::HeldBack => "Alertmanager holds the incident back",
+            }
+        ),
         Fact::ExecutionRefused { request, guard, .. } => {
             format!("request {request} was not carried out: {}", guarded(guard))
         }
@@ -274,6 +318,14 @@ pub(crate) fn needed(quorum: &Quorum) -> String {
     }
 }
 
+fn opinion(opinion: &SecondOpinion) -> String {
+    match &opinion.verdict {
+        OpinionVerdict::Usual => format!("{} is usual for this time", opinion.expr),
+        OpinionVerdict::Unusual => format!("{} is unusual", opinion.expr),
+        OpinionVerdict::Unknown { why } => format!("not known: {why}"),
+    }
+}
+
 fn who(by: &DecidedBy) -> String {
     format!("{} ({} from {})", by.approver, by.surface, by.address)
 }
@@ -297,6 +349,7 @@ pub(crate) fn guarded(guard: &Guard) -> String {
     let why = match guard {
         Guard::NotActive => "the incident is over".to_owned(),
         Guard::Silenced { by } => format!("Alertmanager holds it back ({by})"),
+        Guard::Usual => "the detectors find it usual for this time, and its route leaves such alone".to_owned(),
         Guard::SilencesUnknown { error } => format!("Alertmanager could not be asked for silences: {error}"),
         Guard::DigestChanged => {
             "the action's config, the policy, or what let it pass by itself is no longer what was shown".to_owned()

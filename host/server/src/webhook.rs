@@ -66,6 +66,8 @@ struct WireAlert {
     annotations: Labels,
     // `endsAt` is left out: it is the year 1 while the alert fires, and the status says the rest.
     starts_at: String,
+    #[serde(default, rename = "generatorURL")]
+    generator_url: String,
     fingerprint: String,
 }
 
@@ -124,6 +126,7 @@ impl WireAlert {
             annotations: self.annotations,
             starts_at: Timestamp(starts_at.as_millisecond()),
             firing: self.status == Status::Firing,
+            generator_url: Some(self.generator_url).filter(|url| !url.is_empty()),
         })
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Announcement, Approval, Book, Consult, Incident, Member, Request, Run, Storm, Verification, Yes};
-use crate::event::{Alert, Event, Evidence, Fact, Health, IncidentId, RequestId, RunResult, Verified};
+use super::{
+    Announcement, Approval, Book, Consult, Held, Incident, Member, Request, Run, Silencing, Storm, Verification, Yes,
+};
+use crate::event::{Alert, Event, Evidence, Fact, Health, IncidentId, RequestId, RunResult, Verified, WithdrawReason};
 use crate::time::Timestamp;
 
 impl Book {
@@ -25,6 +27,27 @@ impl Book {
             Fact::AlertsChanged { incident, alerts, caused_by } => {
                 self.change_alerts(incident, alerts);
                 self.with_incident(incident, |i| i.caused_by.extend(caused_by.iter().cloned()));
+            }
+            Fact::AlertsLeftOut { incident, left_out } => {
+                self.with_incident(incident, |i| i.left_out = Some(left_out.clone()));
+            }
+            Fact::AlertsCompleted { incident } => self.with_incident(incident, |i| i.left_out = None),
+            Fact::IncidentHeld { incident, by } => {
+                self.with_incident(incident, |i| i.held = Some(Held { at, by: by.clone() }));
+            }
+            Fact::IncidentReleased { incident } => self.with_incident(incident, |i| {
+                i.held = None;
+                if let Consult::Due(from) = &mut i.consult {
+                    *from = at.min(*from);
+                }
+            }),
+            Fact::SilenceMade { incident: Some(incident), silence, until, by, .. } => {
+                self.with_incident(incident, |i| {
+                    i.silences.push(Silencing { at, silence: silence.clone(), until: *until, by: by.clone() });
+                });
+            }
+            Fact::SecondOpinionGiven { incident, opinions } => {
+                self.with_incident(incident, |i| i.opinions = Some((at, opinions.clone())));
             }
             Fact::SeverityRaised { incident, severity } => self.with_incident(incident, |i| {
                 i.severity = *severity;
@@ -145,7 +168,9 @@ impl Book {
             }
             Fact::RequestWithdrawn { request, reason } => {
                 self.with_request(request, |r| r.approval = Approval::Withdrawn { at, reason: *reason });
-                self.release(request, Consult::Done, Consult::Due(at));
+                // What is held back is asked about again once it is released.
+                let next = if *reason == WithdrawReason::HeldBack { Consult::Due(at) } else { Consult::Done };
+                self.release(request, next, Consult::Due(at));
             }
             Fact::ExecutionRefused { request, guard, retry_at } => {
                 self.with_request(request, |r| r.run = Run::Refused { at, guard: guard.clone() });
@@ -211,6 +236,7 @@ impl Book {
             evidence,
             alerts,
             caused_by,
+            wants_opinion,
         } = fact
         else {
             return;
@@ -227,6 +253,11 @@ impl Book {
             dry_run: *dry_run,
             members: BTreeMap::new(),
             alerts: alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())).collect(),
+            left_out: None,
+            held: None,
+            silences: Vec::new(),
+            wants_opinion: *wants_opinion,
+            opinions: None,
             caused_by: caused_by.clone(),
             consult: if *has_policy { Consult::Due(at) } else { Consult::Done },
             stumbles: 0,

@@ -2,19 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, brakes, incident, verification};
+use super::{Context, brakes, incident};
 use crate::book::Incident;
-use crate::event::{Alert, Fact, Health, IncidentId, Origin};
+use crate::event::{Alert, Fact, IncidentId, LeftOut, Origin, SecondOpinion};
 use crate::labels::Labels;
 use crate::rules::{Mode, Route, Severity};
 
 /// Alerts that say that alerting itself works, that silence others, or that the host sends about itself.
-const NEVER_INCIDENTS: [&str; 3] = ["Watchdog", "InfoInhibitor", REQUEST_UNDELIVERED];
+const NEVER_INCIDENTS: [&str; 4] = ["Watchdog", "InfoInhibitor", REQUEST_UNDELIVERED, HANDLING];
 
 /// `alertname` of the host's alert that people could not be told of a request.
 pub const REQUEST_UNDELIVERED: &str = "TidegateRequestUndelivered";
 
-pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert], by: Option<&str>) -> Vec<Fact> {
+/// `alertname` of the host's alert that an incident is being handled: while it stands it can inhibit others.
+pub const HANDLING: &str = "TidegateHandling";
+
+pub(super) fn delivered(
+    context: &Context<'_>,
+    group_key: &str,
+    alerts: &[Alert],
+    by: Option<&str>,
+    left_out: Option<&LeftOut>,
+) -> Vec<Fact> {
     let mut fresh: Vec<&Alert> = Vec::new();
     // A delivery may hold any number of alerts: each is looked for once.
     let mut known: BTreeSet<&str> = BTreeSet::new();
@@ -28,7 +37,48 @@ pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]
         }
     }
     facts.extend(opened(context, group_key, &fresh, by));
+    facts.extend(left_out.and_then(|left_out| incomplete(context, alerts, &facts, left_out)));
     facts
+}
+
+/// The incident of the group does not have all of its alerts yet.
+fn incomplete(context: &Context<'_>, alerts: &[Alert], facts: &[Fact], left_out: &LeftOut) -> Option<Fact> {
+    let opened = facts.iter().find_map(|fact| match fact {
+        Fact::IncidentOpened { incident, .. } => Some(incident.clone()),
+        _ => None,
+    });
+    let known = || alerts.iter().filter_map(|alert| context.book.latest_with_alert(&alert.fingerprint));
+    let incident = opened.or_else(|| known().find(|incident| incident.is_open()).map(|open| open.id.clone()))?;
+    Some(Fact::AlertsLeftOut { incident, left_out: left_out.clone() })
+}
+
+/// The alerts that a delivery had left out were fetched: those of them that are new join the incident.
+pub(super) fn completed(context: &Context<'_>, id: &IncidentId, alerts: &[Alert]) -> Vec<Fact> {
+    let Some(incident) = context.book.incident(id).filter(|i| i.is_open() && i.left_out.is_some()) else {
+        return Vec::new();
+    };
+    let elsewhere = |alert: &&Alert| context.book.latest_with_alert(&alert.fingerprint).is_none_or(|i| !i.is_open());
+    let fresh = alerts.iter().filter(|alert| alert.firing && !is_braked(context, alert)).filter(elsewhere);
+    let fresh: Vec<&Alert> = fresh.collect();
+    let mut facts = Vec::new();
+    if !fresh.is_empty() {
+        let severity = fresh.iter().map(|alert| severity_of(context, &alert.labels)).max();
+        facts.push(Fact::AlertsChanged {
+            incident: id.clone(),
+            alerts: fresh.iter().map(|alert| (*alert).clone()).collect(),
+            caused_by: causers(context, &fresh, None),
+        });
+        facts.extend(severity.and_then(|severity| incident::raised(incident, severity)));
+    }
+    facts.push(Fact::AlertsCompleted { incident: id.clone() });
+    facts
+}
+
+/// The detectors were asked. Of an incident that is over nothing is noted any more.
+pub(super) fn opinions(context: &Context<'_>, id: &IncidentId, opinions: &[SecondOpinion]) -> Vec<Fact> {
+    let open = context.book.incident(id).is_some_and(|incident| incident.is_open() && incident.wants_opinion);
+    let given = || Fact::SecondOpinionGiven { incident: id.clone(), opinions: opinions.to_vec() };
+    open.then(given).into_iter().collect()
 }
 
 /// Loop brake: the host's own alerts and the heartbeats of the alerting never open incidents.
@@ -95,6 +145,7 @@ fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert], by: Option<&
         evidence: None,
         alerts,
         caused_by,
+        wants_opinion: route.is_some_and(|r| r.second_opinion),
     }];
     facts.extend(incident::relapse(context, &origin, &id));
     facts.extend(brakes::count(context));
@@ -105,22 +156,4 @@ fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert], by: Option<&
 fn severity_of(context: &Context<'_>, labels: &Labels) -> Severity {
     let label = labels.get("severity").unwrap_or("");
     context.rules.severity_labels.get(label).copied().unwrap_or(Severity::High)
-}
-
-/// The alerts of an incident were looked up: an alert that resolves while silenced sends no message, ever.
-pub(super) fn observed(context: &Context<'_>, id: &IncidentId, gone: bool) -> Vec<Fact> {
-    let about_alerts = |incident: &&Incident| matches!(incident.origin, Origin::Alert { .. }) && incident.is_open();
-    let Some(incident) = context.book.incident(id).filter(about_alerts) else {
-        return Vec::new();
-    };
-    let mut facts = Vec::new();
-    // Gone before the repair was verified, and back: which of them fire is not known, so all of them count.
-    if gone != incident.is_calm() {
-        let changed = incident.alerts.values().filter(|alert| alert.firing == gone);
-        let alerts = changed.map(|alert| Alert { firing: !gone, ..alert.clone() }).collect();
-        facts.push(Fact::AlertsChanged { incident: id.clone(), alerts, caused_by: BTreeSet::new() });
-    }
-    let health = if gone { Health::Healthy } else { Health::Unhealthy };
-    facts.extend(verification::observed(context, incident, context.now, health));
-    facts
 }

@@ -84,6 +84,9 @@ fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &O
             return Some(Guard::SilencesUnknown { error: error.clone() });
         }
     }
+    if let Some(guard) = guards::is_usual(context, incident) {
+        return Some(guard);
+    }
     if context.now > start_by {
         return Some(Guard::Stale);
     }

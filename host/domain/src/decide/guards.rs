@@ -9,6 +9,7 @@
 //! | `maintenance`                  | a window is open for something of it that is in trouble       | when the window closes |
 //! | `silenced`                     | Alertmanager holds it back                                    | after `ask_again`      |
 //! | `silences_unknown`             | Alertmanager cannot be asked                                  | soon                   |
+//! | `usual`                        | the detectors find it usual for this time; its route leaves it | after `ask_again`      |
 //! | `stale`                        | the approval was not started in time                          | at once                |
 //! | `late`                         | there are no fresh samples                                    | soon                   |
 //! | `digest_changed`               | the action's config or the policy is not what was shown       | at once                |
@@ -29,9 +30,9 @@ use std::time::Duration;
 use super::Context;
 use crate::book::{Incident, Request, Run};
 use crate::calendar::Maintenance;
-use crate::event::{Guard, Origin, RequestId};
+use crate::event::{Guard, OpinionVerdict, Origin, RequestId};
 use crate::labels::Labels;
-use crate::rules::{Action, Rules};
+use crate::rules::{Action, Rules, WhenUsual};
 use crate::time::Timestamp;
 
 mod breaker;
@@ -82,6 +83,14 @@ pub fn maintenance<'a>(rules: &'a Rules, incident: &Incident, now: Timestamp) ->
         std::iter::once(&incident.labels).chain(alerts).chain(series).any(|labels| window.covers(labels))
     };
     open.filter(|(window, _)| about(window)).max_by_key(|(_, until)| *until)
+}
+
+/// Do the detectors find its alerts usual for this time, and does its route leave such alone?
+pub(super) fn is_usual(context: &Context<'_>, incident: &Incident) -> Option<Guard> {
+    let route = context.rules.routes.iter().find(|route| route.name == incident.origin.name());
+    let leave = route.is_some_and(|route| route.when_usual == WhenUsual::Leave);
+    let usual = incident.second_opinion().is_some_and(|opinion| opinion.verdict == OpinionVerdict::Usual);
+    (leave && usual && matches!(incident.origin, Origin::Alert { .. })).then_some(Guard::Usual)
 }
 
 /// Is what is known of the incident too old to act on?
@@ -138,7 +147,7 @@ pub(super) fn retry_at(context: &Context<'_>, guard: &Guard) -> Timestamp {
         Guard::SilencesUnknown { .. } | Guard::BlastRadiusUnknown { .. } | Guard::Late => {
             again.min(context.now.plus(SOON))
         }
-        Guard::Silenced { .. } => again,
+        Guard::Silenced { .. } | Guard::Usual => again,
         Guard::TargetBusy { request } => {
             let holder = context.book.request(request).filter(|holder| is_under_repair(holder));
             holder.map_or(again, |holder| over_by(context, holder)).min(again)

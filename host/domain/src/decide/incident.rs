@@ -107,6 +107,7 @@ pub(super) fn open(
         evidence,
         alerts: Vec::new(),
         caused_by,
+        wants_opinion: false,
     }];
     facts.extend(relapse(context, &origin, &id));
     facts.extend(brakes::count(context));

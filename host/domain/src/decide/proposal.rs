@@ -10,7 +10,7 @@ use super::{Context, guards, shown};
 use crate::arguments;
 use crate::book::{Consult, Incident};
 use crate::event::{Asked, Fact, Guard, IncidentId, Proposal, Refusal, ResolvedAction};
-use crate::input::{Plan, PolicyAnswer};
+use crate::input::{Plan, PolicyAnswer, Silence};
 use crate::labels::Labels;
 use crate::rules::{Action, Mode};
 use crate::terms::{AskedTerms, Escalation, Terms};
@@ -18,6 +18,12 @@ use crate::time::Timestamp;
 
 /// The pause before a policy that failed is asked again; twice as long after each further failure in a row.
 const RETRY_POLICY: Duration = Duration::from_secs(60);
+
+/// What was seen of the incident when the policy was asked.
+pub(super) struct Seen<'a> {
+    pub(super) last_sample: Option<Timestamp>,
+    pub(super) silence: &'a Silence,
+}
 
 /// What a policy asked is evidence, even where its answer came too late to count.
 pub(super) fn asked(context: &Context<'_>, id: &IncidentId, policy_digest: &str, asked: &Asked) -> Option<Fact> {
@@ -31,7 +37,7 @@ pub(super) fn answered(
     id: &IncidentId,
     policy_digest: &str,
     answer: &PolicyAnswer,
-    last_sample: Option<Timestamp>,
+    seen: &Seen<'_>,
 ) -> Vec<Fact> {
     // The incident may have ended, or been asked about twice, while the policy was thinking.
     let due = |i: &&Incident| matches!(i.consult, Consult::Due(from) if from <= context.now);
@@ -49,7 +55,7 @@ pub(super) fn answered(
             error: error.clone(),
             retry_at: context.now.plus(retry_policy(context, incident)),
         }],
-        PolicyAnswer::Propose(plan) => proposed(context, incident, policy_digest, plan, last_sample),
+        PolicyAnswer::Propose(plan) => proposed(context, incident, policy_digest, plan, seen),
     }
 }
 
@@ -64,7 +70,7 @@ fn proposed(
     incident: &Incident,
     policy_digest: &str,
     plan: &Plan,
-    last_sample: Option<Timestamp>,
+    seen: &Seen<'_>,
 ) -> Vec<Fact> {
     let refuse = |refusal: Refusal, retry_at: Option<Timestamp>| {
         let (incident, action) = (incident.id.clone(), plan.action.clone());
@@ -78,7 +84,7 @@ fn proposed(
     if incident.mode == Mode::Observe {
         return vec![Fact::ProposalObserved { incident: incident.id.clone(), proposal: Box::new(proposal) }];
     }
-    match guard(context, incident, action, &proposal.action.target, last_sample) {
+    match guard(context, incident, action, &proposal.action.target, seen) {
         None => {}
         Some(Guard::TargetBusy { request }) => {
             return vec![Fact::IncidentJoined { incident: incident.id.clone(), request }];
@@ -104,11 +110,18 @@ fn guard(
     incident: &Incident,
     action: &Action,
     target: &Labels,
-    last_sample: Option<Timestamp>,
+    seen: &Seen<'_>,
 ) -> Option<Guard> {
-    let late = guards::is_late(context, incident, last_sample).then_some(Guard::Late);
+    // Alertmanager that could not be asked keeps nobody from being asked; it is looked at again before anything runs.
+    let silenced = match seen.silence {
+        Silence::By(by) => Some(Guard::Silenced { by: by.clone() }),
+        Silence::None | Silence::Unknown(_) => None,
+    };
+    let late = guards::is_late(context, incident, seen.last_sample).then_some(Guard::Late);
     guards::on_everything(context)
         .or_else(|| guards::in_maintenance(context, incident))
+        .or(silenced)
+        .or_else(|| guards::is_usual(context, incident))
         .or(late)
         .or_else(|| guards::on_target(context, &Candidate { action, target, request: None, populations: None }))
 }

@@ -26,6 +26,9 @@ fn request(context: &Context<'_>, request: &Request) -> Option<Fact> {
         (Approval::Pending, _) if over => {
             Some(Fact::RequestWithdrawn { request: request.id.clone(), reason: WithdrawReason::IncidentClosed })
         }
+        (Approval::Pending, _) if is_held(context, request) => {
+            Some(Fact::RequestWithdrawn { request: request.id.clone(), reason: WithdrawReason::HeldBack })
+        }
         // What was decided stays decided.
         (Approval::Approved { .. }, Run::NotStarted) if over => {
             Some(Fact::ExecutionRefused { request: request.id.clone(), guard: Guard::NotActive, retry_at: context.now })
@@ -38,6 +41,11 @@ fn request(context: &Context<'_>, request: &Request) -> Option<Fact> {
         (_, Run::Lost { runs }) => execution::lost(context, request, *runs),
         _ => verification::out_of_time(context, request),
     }
+}
+
+/// Nobody is to decide about what would not be acted on.
+fn is_held(context: &Context<'_>, request: &Request) -> bool {
+    context.book.incident(&request.incident).is_some_and(|incident| incident.held.is_some())
 }
 
 /// Nobody has answered for a while, or not enough have: others are asked as well.

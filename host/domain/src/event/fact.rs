@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, Asked, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, MemberEnd, Message, Origin, Proposal,
-    Refusal, RequestId, RunResult, TracePoint, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, LeftOut, MemberEnd, Message, Origin,
+    Proposal, Refusal, RequestId, RunResult, SecondOpinion, TracePoint, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
 use crate::rules::{Mode, Severity};
@@ -48,6 +48,9 @@ pub enum Fact {
         /// Who caused or requested it, by any name, as far as is known.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         caused_by: BTreeSet<String>,
+        /// True where the detectors are to be asked about its alerts before the policy is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        wants_opinion: bool,
     },
     /// Another series of the group became anomalous.
     MemberJoined {
@@ -77,6 +80,59 @@ pub enum Fact {
         /// Who else caused or requested it, by any name, as far as is known.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         caused_by: BTreeSet<String>,
+    },
+    /// A delivery did not hold all alerts of the group. They are to be fetched.
+    AlertsLeftOut {
+        /// The incident.
+        incident: IncidentId,
+        /// What is missing, and where it is.
+        left_out: LeftOut,
+    },
+    /// What had been left out was fetched; [`Self::AlertsChanged`] before it says what was new.
+    AlertsCompleted {
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// Alertmanager holds it back: nothing is asked or done about it.
+    IncidentHeld {
+        /// The incident.
+        incident: IncidentId,
+        /// By what: a silence, or another alert.
+        by: String,
+    },
+    /// Alertmanager does not hold it back any more.
+    IncidentReleased {
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// Somebody silenced alerts in Alertmanager by way of this host.
+    SilenceMade {
+        /// The incident whose alerts they are; None where the silence was made by its matchers alone.
+        incident: Option<IncidentId>,
+        /// Alertmanager's name for it.
+        silence: String,
+        /// What it silences, in Alertmanager's syntax.
+        matchers: Vec<String>,
+        /// Until when.
+        until: Timestamp,
+        /// Who.
+        by: DecidedBy,
+        /// Why.
+        comment: String,
+    },
+    /// Somebody ended a silence by way of this host.
+    SilenceEnded {
+        /// Alertmanager's name for it.
+        silence: String,
+        /// Who.
+        by: DecidedBy,
+    },
+    /// The detectors were asked about the series behind its alerts.
+    SecondOpinionGiven {
+        /// The incident.
+        incident: IncidentId,
+        /// One for each alert that was looked at.
+        opinions: Vec<SecondOpinion>,
     },
     /// Samples of one of its series, as they were judged: what a chart of it is drawn from.
     SeriesTraced {

@@ -16,6 +16,8 @@ pub enum Guard {
         /// Which silence or alert.
         by: String,
     },
+    /// The detectors find the values behind its alerts usual for this time, and its route leaves such alone.
+    Usual,
     /// Alertmanager could not be asked; not knowing is not a yes.
     SilencesUnknown {
         /// What went wrong.
@@ -85,6 +87,7 @@ impl Guard {
         match self {
             Guard::NotActive => "not_active",
             Guard::Silenced { .. } => "silenced",
+            Guard::Usual => "usual",
             Guard::SilencesUnknown { .. } => "silences_unknown",
             Guard::DigestChanged => "digest_changed",
             Guard::Stale => "stale",

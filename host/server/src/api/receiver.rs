@@ -39,7 +39,7 @@ pub(super) async fn deliver(
         Caller::Person { name, .. } => Some(name),
         Caller::Sender { .. } => None,
     };
-    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts, by };
+    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts, by, left_out: None };
     if let Err(error) = host.keeper.submit(input).await {
         host.metrics.count_webhook("failed");
         return Err(Problem::journal(&error));

@@ -11,7 +11,7 @@ use tidegate_domain::time::Timestamp;
 use super::{CheckError, say, workspace};
 use crate::clock;
 use crate::config::{Config, Findings, Spot, WatchConfig};
-use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, TransportError, read_start};
+use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, read_start};
 use crate::prometheus::{Client, InstantAnswer, InstantValue, QueryError, QueryLimits};
 
 /// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
@@ -37,7 +37,11 @@ pub(super) async fn ask(config: &Config) -> Result<(), CheckError> {
     }
     if let Some(alertmanager) = &config.alertmanager {
         match client(&alertmanager.http) {
-            Ok(http) => unreachable.extend(ready(&http, &alertmanager.url, alertmanager.timeout).await.err()),
+            Ok(http) => {
+                for url in &alertmanager.urls {
+                    unreachable.extend(ready(&http, url, alertmanager.timeout).await.err());
+                }
+            }
             Err(error) => unreachable.push(error),
         }
     }
@@ -179,7 +183,7 @@ async fn ready(http: &HttpClient, base: &BaseUrl, timeout: Duration) -> Result<(
     let url = base.at("/-/ready");
     let asked = format!("Alertmanager at {url}");
     let request = http.request(Method::GET, url).map_err(|error| error.to_string())?.timeout(timeout);
-    let response = request.send().await.map_err(|error| format!("{asked}: {}", TransportError::from(error)))?;
+    let response = request.send().await.map_err(|error| format!("{asked}: {error}"))?;
     let status = response.status();
     if status.is_success() {
         say(&format!("{asked}: ready\n"));

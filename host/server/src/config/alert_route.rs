@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_domain::rules::Route;
+use tidegate_domain::rules::{Route, WhenUsual};
 
 use super::credentials::unique_name;
 use super::proposals::{Offers, Proposals};
@@ -28,6 +28,9 @@ pub(super) fn read(root: &Section<'_>, offers: &Offers<'_>) -> Vec<(Route, Route
                 has_policy: settled.remediation.is_some(),
                 actions: settled.actions,
                 dry_run: settled.dry_run,
+                group_by: None,
+                second_opinion: false,
+                when_usual: WhenUsual::Ask,
             };
             Some((route, RouteConfig { name, remediation: settled.remediation }))
         })

@@ -12,7 +12,7 @@ use super::{Alertmanager, Prometheus};
 use crate::http_client::{BaseUrl, HttpClientOptions, HttpOptionsError};
 
 pub(super) const PROMETHEUS_KEYS: &[&str] = &["url", "timeout", "max_response_size"];
-pub(super) const ALERTMANAGER_KEYS: &[&str] = &["url", "timeout", "alertname", "severities"];
+pub(super) const ALERTMANAGER_KEYS: &[&str] = &["url", "timeout", "alertname", "severities", "poll_interval"];
 /// Keys of an HTTP client, under the names that Prometheus gives them.
 pub(super) const HTTP_KEYS: &[&str] =
     &["basic_auth", "authorization", "http_headers", "tls_config", "proxy_url", "follow_redirects"];
@@ -47,9 +47,13 @@ pub(super) fn alertmanager(root: &Section<'_>) -> Option<Alertmanager> {
     let section = root.section("alertmanager", Some(&[ALERTMANAGER_KEYS, HTTP_KEYS].concat()))?;
     let (url, http) = (required_url(&section), http(&section));
     Some(Alertmanager {
-        url: url?,
+        urls: vec![url?],
+        dns_sd: None,
         http: http?,
         timeout: section.positive_duration("timeout").map_or(Duration::from_secs(10), |length| length.value),
+        poll_interval: section
+            .positive_duration("poll_interval")
+            .map_or(Duration::from_secs(15), |length| length.value),
         alertname: section.text("alertname").map_or_else(|| DEFAULT_ALERTNAME.to_owned(), |name| name.value),
     })
 }

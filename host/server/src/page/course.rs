@@ -65,6 +65,9 @@ fn decision(request: &Request) -> Option<(Timestamp, Markup)> {
         Approval::Withdrawn { at, reason: WithdrawReason::IncidentClosed } => {
             (*at, html! { b { "Withdrawn" } ": the incident ended by itself" })
         }
+        Approval::Withdrawn { at, reason: WithdrawReason::HeldBack } => {
+            (*at, html! { b { "Withdrawn" } ": Alertmanager holds the incident back" })
+        }
     })
 }
 
