@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::alertmanager::Alertmanager;
+use crate::support::alertmanager::{self, Alertmanager};
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::target::Target;
 use crate::support::tidegate::Tidegate;
@@ -71,8 +71,9 @@ fn a_real_alertmanager_opens_an_incident_and_closes_it() {
 fn a_real_alertmanager_may_use_its_name_and_a_password() {
     let prometheus = FakePrometheus::start();
     let mut tidegate = Tidegate::new();
-    let password = "basic_auth: { username: alertmanager, password_file: token }";
-    let alertmanager = Alertmanager::start_with(tidegate.address(), password);
+    let mut config = alertmanager::Config::for_tidegate(tidegate.address());
+    config.receivers[0].http_config = "basic_auth: { username: alertmanager, password_file: token }".to_owned();
+    let alertmanager = Alertmanager::run(&config);
     tidegate.configure(CONFIG, &[("prometheus", prometheus.address()), ("target", prometheus.address())]);
     tidegate.run();
     alertmanager.send(&json!({ "alertname": "QueueTooLong", "service": "checkout" }), true);

@@ -15,9 +15,11 @@ pub(crate) mod http;
 pub(crate) mod listener;
 mod program;
 pub(crate) mod prometheus;
+pub(crate) mod proxy;
 pub(crate) mod slack;
 pub(crate) mod target;
 pub(crate) mod tidegate;
+pub(crate) mod version;
 
 /// How long anything may take that must happen. Far more than it does take: only a failing test waits that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);

@@ -1,4 +1,4 @@
-//! A real Prometheus that scrapes a [`Target`] every second.
+//! A real Prometheus that scrapes a [`Target`] every second, and alerts where a [`Config`] says about what.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,6 +12,27 @@ use super::free_address;
 use super::http::Client;
 use super::program::Program;
 use super::target::{NORMAL, Target};
+use super::version::Version;
+
+/// How one is set up. YAML stands in flow style, on one line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Config {
+    pub(crate) version: Version,
+    /// So many minutes of a service that was well are known, second by second.
+    pub(crate) minutes: u64,
+    /// Looked at every second, as one group: `{ alert: Slow, expr: 'queue_length > 50', labels: { severity: page } }`.
+    pub(crate) rules: Vec<String>,
+    /// Who is told, as `alerting.alertmanagers` has them: `{ static_configs: [{ targets: ['127.0.0.1:9093'] }] }`.
+    pub(crate) alertmanagers: Vec<String>,
+}
+
+impl Config {
+    /// Tells this Alertmanager, or what passes for one.
+    pub(crate) fn alerting(mut self, address: SocketAddr) -> Config {
+        self.alertmanagers.push(format!("{{ static_configs: [{{ targets: ['{address}'] }}] }}"));
+        self
+    }
+}
 
 /// A running Prometheus.
 pub(crate) struct Prometheus {
@@ -25,29 +46,40 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Knows nothing but what it has scraped since it was started, which is at least one sample.
     pub(crate) fn start(target: &Target) -> Prometheus {
-        Prometheus::with_history(target, 0)
+        Prometheus::run(target, &Config::default())
     }
 
     /// Also knows the last `minutes` of a service that was well, second by second.
     pub(crate) fn with_history(target: &Target, minutes: u64) -> Prometheus {
+        Prometheus::run(target, &Config { minutes, ..Config::default() })
+    }
+
+    pub(crate) fn run(target: &Target, Config { version, minutes, rules, alertmanagers }: &Config) -> Prometheus {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
-            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
+            "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\n\
+             rule_files: [rules.yml]\n\
+             alerting: {{ alertmanagers: [{}] }}\n\
              scrape_configs:\n\
              - job_name: target\n  static_configs: [{{ targets: ['{}'], labels: {{ instance: one }} }}]\n",
+            alertmanagers.join(", "),
             target.address()
         );
+        let rules = format!("groups:\n- {{ name: tests, rules: [{}] }}\n", rules.join(", "));
+        fs::write(folder.path().join("rules.yml"), rules).expect("rules");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a config");
-        if minutes > 0 {
-            backfill(&folder, minutes);
+        if *minutes > 0 {
+            backfill(&folder, *minutes);
         }
         let address = free_address();
-        let mut command = Command::new("prometheus");
+        let mut command = Command::new(version.program("prometheus"));
         command.current_dir(folder.path());
         command.args([
             "--config.file=prometheus.yml",
             "--storage.tsdb.path=data",
             "--storage.tsdb.retention.time=400d",
+            // An alert that is not sent again for four times as long has ended.
+            "--rules.alert.resend-delay=5s",
         ]);
         command.arg(format!("--web.listen-address={address}"));
         let program = Program::start("prometheus", command, folder.path().join("prometheus.log"));
