@@ -96,7 +96,7 @@ async fn send<Id: Clone + PartialEq>(host: &Host, alertmanager: &Client, board: 
 }
 
 /// The alert of an incident; none for one that is an alert already.
-fn alert_of(host: &Host, setup: &Setup, incident: &Incident) -> Option<OutgoingAlert> {
+pub(crate) fn alert_of(host: &Host, setup: &Setup, incident: &Incident) -> Option<OutgoingAlert> {
     let what = match incident.origin {
         Origin::Alert { .. } => return None,
         Origin::Anomaly { .. } => "is anomalous",
