@@ -6,6 +6,7 @@
 
 mod canned;
 mod cycle;
+mod deliveries;
 mod detectors;
 mod host;
 mod swap;
@@ -20,7 +21,10 @@ use crate::{guests, shell};
 
 /// What to measure.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How many series to run cycles over; may be given several times. Zero leaves the cycles out.
     #[arg(long, default_values_t = [10_000, 100_000])]
     series: Vec<usize>,
@@ -36,8 +40,18 @@ pub(crate) struct Options {
     guests: Vec<String>,
 }
 
+/// Something else than guest calls and cycles.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// How quickly alerts are taken in, beside Alertmanager, and that none is lost or doubled.
+    Deliveries(deliveries::Options),
+}
+
 /// Builds everything, measures, prints.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    if let Some(Other::Deliveries(options)) = &options.other {
+        return deliveries::run(root, options);
+    }
     if options.guests.is_empty() {
         guests::build(root)?
     } else {

@@ -41,6 +41,17 @@ impl Host {
         Ok(Host { child, listen, log })
     }
 
+    /// Where it listens.
+    pub(super) fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(super) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill().context("cannot kill tidegate")?;
+        self.child.wait().map(drop).context("cannot wait for tidegate")
+    }
+
     /// Processor time so far, user and system, all threads.
     pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
         Ok(self.stat()?.1)
