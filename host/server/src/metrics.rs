@@ -1,5 +1,6 @@
 //! The host's own metrics, named as Prometheus' own programs name theirs. Never one series per watched series.
 
+use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tidegate_domain::book::{Approval, Book};
-use tidegate_domain::event::{Fact, RunResult};
+use tidegate_domain::event::{Fact, OpinionVerdict, RunResult, Verified};
 use tidegate_sandbox::GuestStats;
 
 use crate::story;
@@ -49,7 +50,9 @@ pub(crate) const SPOKEN_VERSION: &str = "0.28.1";
 labels! {
     Kind { kind }
     ActionResult { action, result }
+    ByOutcome { outcome }
     ByGuard { guard }
+    ByVerdict { verdict }
     ViaResult { via, result }
     ByResult { result }
     ByReason { reason }
@@ -76,14 +79,18 @@ pub(crate) struct Metrics {
     journal_seconds: Histogram,
     events: Family<Kind, Counter>,
     executions: Family<ActionResult, Counter>,
+    verifications: Family<ByOutcome, Counter>,
     guards: Family<ByGuard, Counter>,
+    opinions: Family<ByVerdict, Counter>,
     notifications: Family<ViaResult, Counter>,
     webhooks: Family<ByResult, Counter>,
     refused_logins: Counter,
     refused_connections: Family<ByReason, Counter>,
     untraced: Counter,
     incidents_open: Gauge,
+    incidents_held: Gauge,
     approvals_pending: Gauge,
+    repairs: Gauge,
     requests_undelivered: Gauge,
     paused: Gauge,
     storm: Gauge,
@@ -108,20 +115,46 @@ impl Metrics {
             journal_seconds: seconds(),
             events: Family::default(),
             executions: Family::default(),
+            verifications: Family::default(),
             guards: Family::default(),
+            opinions: Family::default(),
             notifications: Family::default(),
             webhooks: Family::default(),
             refused_logins: Counter::default(),
             refused_connections: Family::default(),
             untraced: Counter::default(),
             incidents_open: Gauge::default(),
+            incidents_held: Gauge::default(),
             approvals_pending: Gauge::default(),
+            repairs: Gauge::default(),
             requests_undelivered: Gauge::default(),
             paused: Gauge::default(),
             storm: Gauge::default(),
         };
         metrics.register();
+        metrics.begin();
         metrics
+    }
+
+    /// What can be counted is there from the start where its labels are known: `increase()` does not see a first count.
+    fn begin(&self) {
+        for verdict in ["usual", "unusual", "unknown"] {
+            self.opinion(verdict);
+        }
+        for outcome in ["fixed", "ineffective", "inconclusive"] {
+            self.verification(outcome);
+        }
+        for via in ["slack", "alertmanager"] {
+            for result in ["sent", "failed"] {
+                self.notification(via, result);
+            }
+        }
+        for result in ["accepted", "refused", "failed"] {
+            self.webhook(result);
+        }
+        for reason in ["too_many", "too_many_of_address", "handshake"] {
+            self.refused_connection(reason);
+        }
     }
 
     fn register(&self) {
@@ -144,7 +177,9 @@ impl Metrics {
         r.register("journal_write_duration_seconds", "Making events durable", self.journal_seconds.clone());
         r.register("journal_events", "Events written to the journal", self.events.clone());
         r.register("executions", "Actions run, by how they ended", self.executions.clone());
+        r.register("verifications", "Repairs by what became of them", self.verifications.clone());
         r.register("guard_refusals", "Approved actions that a guard stopped", self.guards.clone());
+        r.register("second_opinions", "Alerts looked at by detectors, by what they said", self.opinions.clone());
         self.watches.register(r);
         self.guests.register(r);
         self.slack.register(r);
@@ -160,7 +195,9 @@ impl Metrics {
         );
         r.register("incidents_untraced", "Incidents of which there is no chart for now", self.untraced.clone());
         r.register("incidents_open", "Incidents open now", self.incidents_open.clone());
+        r.register("incidents_held", "Open incidents that Alertmanager holds back", self.incidents_held.clone());
         r.register("approvals_pending", "Requests that wait for a person", self.approvals_pending.clone());
+        r.register("repairs_in_progress", "Requests from approval to the end of verification", self.repairs.clone());
         r.register(
             "requests_undelivered",
             "Requests that wait for a person, and nobody could be told",
@@ -174,6 +211,8 @@ impl Metrics {
     pub(crate) fn write(&self, format: Format, book: &Book, guests: &[GuestStats], ready: bool) -> String {
         self.ready.set(i64::from(ready));
         self.incidents_open.set(count(book.open_incidents()));
+        self.incidents_held.set(count(book.open_incidents().filter(|open| open.held.is_some())));
+        self.repairs.set(count(book.active_requests().filter(|request| request.is_handled())));
         let pending = book.active_requests().filter(|r| r.approval == Approval::Pending);
         self.approvals_pending.set(count(pending));
         self.paused.set(i64::from(book.paused_by().is_some()));
@@ -207,9 +246,39 @@ impl Metrics {
     /// An event is in the journal.
     pub(crate) fn count_event(&self, fact: &Fact) {
         self.events.get_or_create(&Kind { kind: story::kind(fact).to_owned() }).inc();
-        if let Fact::ExecutionRefused { guard, .. } = fact {
-            self.guards.get_or_create(&ByGuard { guard: guard.name().to_owned() }).inc();
+        match fact {
+            Fact::ExecutionRefused { guard, .. } => {
+                self.guards.get_or_create(&ByGuard { guard: guard.name().to_owned() }).inc();
+            }
+            Fact::VerificationFinished { outcome, .. } => {
+                let outcome = match outcome {
+                    Verified::Fixed => "fixed",
+                    Verified::Ineffective => "ineffective",
+                    Verified::Inconclusive => "inconclusive",
+                };
+                self.verification(outcome).inc();
+            }
+            Fact::AlertsLeftOut { left_out, .. } => self.alerts.left_out(left_out.count),
+            Fact::SecondOpinionGiven { opinions, .. } => {
+                for opinion in opinions {
+                    let verdict = match opinion.verdict {
+                        OpinionVerdict::Usual => "usual",
+                        OpinionVerdict::Unusual => "unusual",
+                        OpinionVerdict::Unknown { .. } => "unknown",
+                    };
+                    self.opinion(verdict).inc();
+                }
+            }
+            _ => {}
         }
+    }
+
+    fn opinion(&self, verdict: &str) -> impl Deref<Target = Counter> {
+        self.opinions.get_or_create(&ByVerdict { verdict: verdict.to_owned() })
+    }
+
+    fn verification(&self, outcome: &str) -> impl Deref<Target = Counter> {
+        self.verifications.get_or_create(&ByOutcome { outcome: outcome.to_owned() })
     }
 
     /// An action ended.
@@ -226,8 +295,11 @@ impl Metrics {
 
     /// A message or an alert was sent, or was not.
     pub(crate) fn count_notification(&self, via: &str, sent: bool) {
-        let result = if sent { "sent" } else { "failed" };
-        self.notifications.get_or_create(&ViaResult { via: via.to_owned(), result: result.to_owned() }).inc();
+        self.notification(via, if sent { "sent" } else { "failed" }).inc();
+    }
+
+    fn notification(&self, via: &str, result: &str) -> impl Deref<Target = Counter> {
+        self.notifications.get_or_create(&ViaResult { via: via.to_owned(), result: result.to_owned() })
     }
 
     /// There was no room to trace one more incident.
@@ -242,7 +314,11 @@ impl Metrics {
 
     /// Alertmanager delivered something.
     pub(crate) fn count_webhook(&self, result: &str) {
-        self.webhooks.get_or_create(&ByResult { result: result.to_owned() }).inc();
+        self.webhook(result).inc();
+    }
+
+    fn webhook(&self, result: &str) -> impl Deref<Target = Counter> {
+        self.webhooks.get_or_create(&ByResult { result: result.to_owned() })
     }
 
     /// Somebody came with a wrong token, or with none.
@@ -252,7 +328,11 @@ impl Metrics {
 
     /// A connection was not held: `too_many`, `too_many_of_address` or `handshake`.
     pub(crate) fn count_refused_connection(&self, reason: &str) {
-        self.refused_connections.get_or_create(&ByReason { reason: reason.to_owned() }).inc();
+        self.refused_connection(reason).inc();
+    }
+
+    fn refused_connection(&self, reason: &str) -> impl Deref<Target = Counter> {
+        self.refused_connections.get_or_create(&ByReason { reason: reason.to_owned() })
     }
 }
 

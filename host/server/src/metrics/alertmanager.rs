@@ -55,9 +55,9 @@ impl AlertmanagerMetrics {
             self.sent(url, 0);
             self.failed(url, 0);
             self.dropped(url, 0);
-            self.queue.get_or_create(&by(url));
+            self.queue.get_or_create(&by(url)).inc_by(0);
             for result in ["ok", "failed"] {
-                self.lookups.get_or_create(&lookup(url, result));
+                self.lookups.get_or_create(&lookup(url, result)).inc_by(0);
             }
         }
         *members = now;
