@@ -21,7 +21,7 @@ use crate::view::{BookView, OpenGroup};
 
 /// Most samples in one call while history is learnt. A guest in a slow language takes half a millisecond for each on a
 /// busy machine, and a call has a second. To the answer it makes no difference.
-const MOST_AT_ONCE: usize = 500;
+pub(crate) const MOST_AT_ONCE: usize = 500;
 
 /// One series.
 #[derive(Clone, Debug)]
@@ -324,7 +324,7 @@ impl<'a> Known<'a> {
     }
 }
 
-fn answer(scored: &Result<Scored, ScoreError>) -> Answer {
+pub(crate) fn answer(scored: &Result<Scored, ScoreError>) -> Answer {
     let Ok(Scored { verdicts, .. }) = scored else { return Answer::Failed };
     let first = |column: &[f64]| column.first().copied().unwrap_or(f64::NAN);
     let verdict = Verdict {

@@ -14,6 +14,7 @@ mod relearn;
 pub mod report;
 pub mod retool;
 pub mod scorer;
+pub mod sounding;
 pub mod table;
 mod told;
 pub mod trace;

@@ -9,6 +9,7 @@ mod identity;
 mod random;
 mod retool;
 mod scripted;
+mod sounding;
 mod streaks;
 mod table;
 mod traces;
