@@ -23,9 +23,9 @@ pub(super) async fn list(_: Person, State(host): Shared, asked: Listing) -> Resu
         // What is open is among the newest: once all of it has been seen, the rest of history need not be.
         let count = book.open_incidents().count();
         let open = incidents.filter(|incident: &&Incident| incident.is_open()).take(count);
-        asked.page("incidents", open, shapes::incident)
+        asked.page("incidents", open, |incident| shapes::incident(&book, incident))
     } else {
-        asked.page("incidents", incidents, shapes::incident)
+        asked.page("incidents", incidents, |incident| shapes::incident(&book, incident))
     };
     Ok(Json(page))
 }
@@ -43,7 +43,7 @@ pub(super) async fn show(_: Person, State(host): Shared, Id(id): Id) -> Result<J
     let rules = host.keeper.rules();
     let book = host.keeper.book();
     let incident = book.incident(&id).ok_or_else(unknown)?;
-    let mut shape = shapes::incident(incident);
+    let mut shape = shapes::incident(&book, incident);
     shape["requests"] = book.requests_of(incident).map(|request| shapes::request(&book, &rules, request)).collect();
     shape["timeline"] = events.iter().map(|stored| shapes::event(&book, stored)).collect();
     Ok(Json(shape))

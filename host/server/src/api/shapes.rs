@@ -1,9 +1,10 @@
 //! Incidents and requests as the API shows them. Written by hand: the book's own types may change, these may not.
 
 use serde_json::{Value, json};
-use tidegate_domain::book::{Book, Incident};
-use tidegate_domain::event::{Fact, Question, Reply, Sample};
+use tidegate_domain::book::{Book, Incident, Silencing};
+use tidegate_domain::event::{Evidence, Fact, OpinionVerdict, Question, Reply, Sample, SecondOpinion};
 use tidegate_domain::number::Number;
+use tidegate_domain::time::Timestamp;
 
 use crate::clock::rfc3339;
 use crate::journal::Stored;
@@ -14,10 +15,10 @@ mod request;
 pub(super) use request::request;
 
 /// One incident, without its timeline.
-pub(super) fn incident(incident: &Incident) -> Value {
+pub(super) fn incident(book: &Book, incident: &Incident) -> Value {
     let worst = incident.worst();
-    let number = |of: fn(&tidegate_domain::event::Evidence) -> Number| json!(worst.map_or(Number::NAN, of));
-    json!({
+    let number = |of: fn(&Evidence) -> Number| json!(worst.map_or(Number::NAN, of));
+    let mut shape = json!({
         "id": incident.id,
         "status": if incident.is_open() { "open" } else { "closed" },
         "source": incident.origin.kind(),
@@ -36,6 +37,48 @@ pub(super) fn incident(incident: &Incident) -> Value {
         "caused_by": incident.caused_by,
         "requests": incident.requests,
         "closed": incident.closed.map(|(at, reason)| json!({ "at": rfc3339(at), "reason": reason })),
+    });
+    shape["held"] = incident.held.as_ref().map_or(Value::Null, |held| json!({ "at": rfc3339(held.at), "by": held.by }));
+    shape["silences"] = incident.silences.iter().map(silencing).collect();
+    let handled = book.requests_of(incident).rfind(|request| request.is_handled());
+    shape["handling"] = handled.map_or(Value::Null, |request| json!(request.id));
+    shape["second_opinion"] = match (&incident.opinions, incident.second_opinion()) {
+        (Some((at, _)), Some(opinion)) => second_opinion(*at, opinion),
+        _ => Value::Null,
+    };
+    shape
+}
+
+/// A silence that somebody made for it from here.
+fn silencing(silencing: &Silencing) -> Value {
+    json!({
+        "id": silencing.silence,
+        "at": rfc3339(silencing.at),
+        "until": rfc3339(silencing.until),
+        "by": silencing.by.approver,
+        "surface": silencing.by.surface,
+    })
+}
+
+/// What the detectors say of its alerts; of several, the opinion that tells most.
+fn second_opinion(at: Timestamp, opinion: &SecondOpinion) -> Value {
+    let number = |of: fn(&Evidence) -> Number| json!(opinion.evidence.as_deref().map_or(Number::NAN, of));
+    let (verdict, why) = match &opinion.verdict {
+        OpinionVerdict::Usual => ("usual", None),
+        OpinionVerdict::Unusual => ("unusual", None),
+        OpinionVerdict::Unknown { why } => ("unknown", Some(why)),
+    };
+    json!({
+        "at": rfc3339(at),
+        "verdict": verdict,
+        "why": why,
+        "alert": opinion.fingerprint,
+        "expr": opinion.expr,
+        "value": number(|evidence| evidence.value),
+        "expected": number(|evidence| evidence.expected),
+        "lower": number(|evidence| evidence.lower),
+        "upper": number(|evidence| evidence.upper),
+        "score": number(|evidence| evidence.score),
     })
 }
 
