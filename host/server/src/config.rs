@@ -12,6 +12,7 @@ use std::time::Duration;
 use reqwest::Url;
 use tidegate_domain::rules::Rules;
 use tidegate_sandbox::{Grants, Limits};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::http_client::{BaseUrl, HttpClientOptions, Secret};
 
@@ -29,6 +30,7 @@ mod include;
 mod locate;
 mod maintenance;
 mod matchers;
+mod opinion;
 mod people;
 mod proposals;
 mod resolve;
@@ -41,6 +43,7 @@ mod watch;
 
 pub(crate) use error::{ConfigErrors, Finding, Findings, Spot, suggest};
 pub(crate) use locate::Locator;
+pub(crate) use opinion::SecondOpinion;
 
 use locate::Place;
 use section::Section;
@@ -70,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) watches: Vec<WatchConfig>,
     /// What is done about which alerts, first match wins.
     pub(crate) routes: Vec<RouteConfig>,
+    /// Who is asked about alerts besides; None where no route wants it.
+    pub(crate) second_opinion: Option<SecondOpinion>,
     /// Everything that decisions depend on.
     pub(crate) rules: Rules,
     /// Places of keys, for faults that show later.
@@ -106,8 +111,17 @@ pub(crate) struct TlsFiles {
     pub(crate) cert: PathBuf,
     /// Its private key.
     pub(crate) key: PathBuf,
-    /// Clients need a certificate that one of these has signed.
-    pub(crate) client_ca: Option<PathBuf>,
+    /// Whose certificates are asked for. None: no client is asked for one.
+    pub(crate) clients: Option<ClientAuth>,
+}
+
+/// What clients of the listener prove themselves with.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientAuth {
+    /// PEM file with those who sign their certificates.
+    pub(crate) ca: PathBuf,
+    /// Whoever has no certificate gets no connection.
+    pub(crate) is_required: bool,
 }
 
 /// `[prometheus]`: where samples come from.
@@ -232,8 +246,10 @@ pub(crate) struct Approver {
 pub(crate) struct Sender {
     /// Unique name, different from every person's; the user name of basic authentication.
     pub(crate) name: String,
-    /// Its bearer token, or its password; at least 16 characters, unique.
-    pub(crate) token: Secret,
+    /// Its bearer token, or its password; at least 16 characters, unique. Where there is none there is a certificate.
+    pub(crate) token: Option<Secret>,
+    /// What its certificate is for, unique: the subject alternative name, a DNS name or an IP address.
+    pub(crate) certificate: Option<ServerName<'static>>,
 }
 
 /// Where a group is found.

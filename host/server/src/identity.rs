@@ -1,4 +1,4 @@
-//! Who somebody is, by the token that they show: a person, a program that delivers alerts, or nobody.
+//! Who somebody is, by the token or the certificate that they show: a person, a program that delivers alerts, or nobody.
 //!
 //! What they may do is said where they do it; nothing here knows of HTTP.
 
@@ -8,8 +8,10 @@ use tidegate_domain::people::Role;
 
 use crate::setup::Setup;
 
+mod certificate;
 mod failures;
 
+pub(crate) use certificate::ClientCertificate;
 pub(crate) use failures::{Failures, Limited};
 
 /// Somebody whom the config knows.
@@ -49,7 +51,7 @@ pub(crate) fn of_token(setup: &Setup, token: &str) -> Option<Caller> {
         }
     }
     for sender in &setup.config.senders {
-        if is_same(&given, sender.token.expose()) {
+        if sender.token.as_ref().is_some_and(|token| is_same(&given, token.expose())) {
             owner = Some((false, &sender.name));
         }
     }
@@ -65,6 +67,20 @@ pub(crate) fn of_token(setup: &Setup, token: &str) -> Option<Caller> {
 /// The sender that has this name and this token for a password. People have no password.
 pub(crate) fn of_password(setup: &Setup, name: &str, password: &str) -> Option<Caller> {
     of_token(setup, password).filter(|caller| matches!(caller, Caller::Sender { name: own } if own == name))
+}
+
+/// The sender that has this certificate. A person has none: it would lie on a disk, for every program to use.
+pub(crate) fn of_certificate(setup: &Setup, certificate: &ClientCertificate) -> Option<Caller> {
+    let is_its = |name| certificate.is_for(name);
+    let mut owners = setup.config.senders.iter().filter(|sender| sender.certificate.as_ref().is_some_and(is_its));
+    let owner = owners.next()?;
+    if let Some(other) = owners.next() {
+        // Whoever is named is never two.
+        let (one, other) = (&owner.name, &other.name);
+        tracing::warn!("a certificate fits the senders {one} and {other}, and so counts for neither");
+        return None;
+    }
+    Some(Caller::Sender { name: owner.name.clone() })
 }
 
 fn is_same(given: &[u8], known: &str) -> bool {

@@ -17,11 +17,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::host::Host;
+use crate::identity::ClientCertificate;
+use crate::setup::Setup;
 
 mod in_time;
 mod places;
@@ -99,14 +103,18 @@ async fn hold(stream: TcpStream, peer: SocketAddr, host: Arc<Host>, router: Rout
         tracing::debug!(%peer, %error, "a connection was gone before it said anything");
         return;
     }
-    let Some(tls) = host.setup().tls.clone() else { return answer(stream, peer, &host, router).await };
+    let mut terms = Terms::of(&host);
+    let Some(tls) = terms.tls.clone() else { return answer(stream, peer, None, &mut terms, &host, router).await };
     let handshake = timeout(HANDSHAKE_WITHIN, TlsAcceptor::from(tls).accept(stream));
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = host.stopped() => return,
     };
     let why = match shaken {
-        Ok(Ok(stream)) => return answer(stream, peer, &host, router).await,
+        Ok(Ok(stream)) => {
+            let certificate = ClientCertificate::of(stream.get_ref().1);
+            return answer(stream, peer, certificate, &mut terms, &host, router).await;
+        }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("it took longer than {HANDSHAKE_WITHIN:?}"),
     };
@@ -115,14 +123,48 @@ async fn hold(stream: TcpStream, peer: SocketAddr, host: Arc<Host>, router: Rout
     tracing::info!(%peer, "a TLS handshake failed: {why}");
 }
 
-async fn answer<S>(stream: S, peer: SocketAddr, host: &Host, router: Router)
-where
+/// What a connection was made on, and whether that still holds.
+struct Terms {
+    tls: Option<Arc<ServerConfig>>,
+    setups: watch::Receiver<Arc<Setup>>,
+}
+
+impl Terms {
+    fn of(host: &Host) -> Terms {
+        let setups = host.setups();
+        let tls = setups.borrow().tls.clone();
+        Terms { tls, setups }
+    }
+
+    /// Waits until the files of TLS have been read anew. Whose certificates count may have changed with them.
+    async fn changed(&mut self) {
+        let is_other = |setup: &Arc<Setup>| match (&self.tls, &setup.tls) {
+            (None, None) => false,
+            (Some(one), Some(other)) => !Arc::ptr_eq(one, other),
+            _ => true,
+        };
+        // The sender lives as long as the host, so this only ends by the value.
+        let _ = self.setups.wait_for(is_other).await;
+    }
+}
+
+async fn answer<S>(
+    stream: S,
+    peer: SocketAddr,
+    certificate: Option<ClientCertificate>,
+    terms: &mut Terms,
+    host: &Host,
+    router: Router,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: Request<Incoming>| -> Answering {
         let mut request = request.map(|body| Body::new(InTime::new(body, BODY_WITHIN)));
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         Box::pin(router.call(request))
     });
     let connection = http1::Builder::new()
@@ -133,7 +175,8 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = host.stopped() => {
+        // What is being answered is answered; the next request takes another connection, on the terms of then.
+        () = async { tokio::select! { () = host.stopped() => (), () = terms.changed() => () } } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

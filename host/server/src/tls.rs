@@ -11,7 +11,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore, ServerConfig};
 
-use crate::config::{Config, ConfigErrors, Findings, TlsFiles};
+use crate::config::{ClientAuth, Config, ConfigErrors, Findings, TlsFiles};
 
 /// Why the files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +66,8 @@ fn build(files: &TlsFiles) -> Result<ServerConfig, Fault> {
     let versions = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&files.cert, CERT, error))?;
-    let clients = match &files.client_ca {
-        Some(file) => clients_signed_by(file, provider)?,
+    let clients = match &files.clients {
+        Some(clients) => clients_signed_by(clients, provider)?,
         None => WebPkiClientVerifier::no_client_auth(),
     };
     let config = versions.with_client_cert_verifier(clients).with_single_cert(chain, key);
@@ -84,15 +84,16 @@ fn build(files: &TlsFiles) -> Result<ServerConfig, Fault> {
 }
 
 fn clients_signed_by(
-    file: &Path,
+    ClientAuth { ca: file, is_required }: &ClientAuth,
     provider: Arc<rustls::crypto::CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, Fault> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(file, CLIENT_CA)? {
         roots.add(certificate).map_err(|error| unusable(file, CLIENT_CA, error))?;
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    verifier.map_err(|error| unusable(file, CLIENT_CA, error))
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let verifier = if *is_required { verifier } else { verifier.allow_unauthenticated() };
+    verifier.build().map_err(|error| unusable(file, CLIENT_CA, error))
 }
 
 /// At least one.

@@ -1,7 +1,8 @@
 //! The door in front of every route: who may come in.
 //!
 //! Only the `Authorization` header counts here, never a cookie: a browser does not send it by itself, so no page of
-//! another site can act for somebody.
+//! another site can act for somebody. A certificate, which a browser does send by itself, counts for senders alone, and
+//! only where that header is missing.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tidegate_domain::people::Role;
 
 use super::Problem;
 use crate::host::Host;
-use crate::identity::{self, Caller, Limited};
+use crate::identity::{self, Caller, ClientCertificate, Limited};
 
 /// Whom a route is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,8 @@ pub(super) async fn let_in(
     if access == Access::Anybody {
         return next.run(request).await;
     }
-    let caller = match caller(&host, request.headers(), address.ip()) {
+    let certificate = request.extensions().get();
+    let caller = match caller(&host, request.headers(), certificate, address.ip()) {
         Ok(caller) => caller,
         Err(refusal) => return refusal.told(&host, access, address, request.uri().path()),
     };
@@ -104,15 +106,26 @@ impl Access {
 enum Refusal {
     /// Nothing was shown, or something that is never looked at.
     Missing,
+    /// A certificate was shown that no sender has, and nothing else.
+    Stranger,
     /// What was shown belongs to nobody.
     Wrong,
     /// There were too many of these from this address.
     Limited(Limited),
 }
 
-fn caller(host: &Host, headers: &HeaderMap, address: IpAddr) -> Result<Caller, Refusal> {
-    let credentials = Credentials::of(headers)?;
+fn caller(
+    host: &Host,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
+    address: IpAddr,
+) -> Result<Caller, Refusal> {
     let setup = host.setup();
+    if let (Some(certificate), false) = (certificate, headers.contains_key(header::AUTHORIZATION)) {
+        // Nobody guesses one, so there is nothing to count.
+        return identity::of_certificate(&setup, certificate).ok_or(Refusal::Stranger);
+    }
+    let credentials = Credentials::of(headers)?;
     let caller = match &credentials {
         Credentials::Bearer(token) => identity::of_token(&setup, token),
         Credentials::Basic { name, password } => identity::of_password(&setup, name, password),
@@ -169,11 +182,14 @@ impl Refusal {
             Access::Anybody | Access::Role(_) => "send an approver's token as `Authorization: Bearer TOKEN`",
             Access::Deliver => {
                 "send a sender's token as `Authorization: Bearer TOKEN`, or its name and token by basic authentication; \
-                 in Alertmanager both go into `http_config`"
+                 in Alertmanager both go into `http_config`, as does the certificate that a sender may have instead"
             }
         };
         let (what, log) = match self {
             Refusal::Missing => ("this needs a known token", "refused: a token is missing"),
+            Refusal::Stranger => {
+                ("no sender has this certificate", "refused: a certificate that is no sender's, and no token")
+            }
             Refusal::Wrong => ("this token belongs to nobody", "refused: a wrong token"),
             Refusal::Limited(limited) => {
                 tracing::debug!(%address, path, "refused: too many wrong tokens came from this address");

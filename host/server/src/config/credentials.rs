@@ -17,6 +17,11 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
+    /// The same where neither need be there.
+    pub(super) fn read_optional(&mut self, section: &Section<'_>) -> Option<Secret> {
+        secret::is_given(section, "token").then(|| self.read(section))?
+    }
+
     /// Reads `token_file` or `token_env`: one that cannot be guessed, that fits into a header, and that nobody else has.
     pub(super) fn read(&mut self, section: &Section<'_>) -> Option<Secret> {
         let token = secret::read(section, "token").filter(|token| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::endpoints::base_url;
 use super::secret::{path_in, relative_to, warn_of_readers};
 use super::section::Section;
-use super::{Server, TlsFiles};
+use super::{ClientAuth, Server, TlsFiles};
 
 pub(super) const KEYS: &[&str] = &[
     "listen",
@@ -24,7 +24,11 @@ pub(super) const KEYS: &[&str] = &[
     "tls_cert",
     "tls_key",
     "tls_client_ca",
+    "tls_client_auth_type",
 ];
+
+/// The names of Prometheus' web configuration. Its others let clients in whose certificates nobody has looked at.
+const CLIENT_AUTH_TYPES: [(&str, bool); 2] = [("RequireAndVerifyClientCert", true), ("VerifyClientCertIfGiven", false)];
 
 /// Certificate, key, and whose certificates clients need.
 const TLS_KEYS: [&str; 3] = ["tls_cert", "tls_key", "tls_client_ca"];
@@ -85,7 +89,14 @@ fn tls(section: &Section<'_>) -> Option<TlsFiles> {
     } else if has_ca && !has_cert {
         section.error("tls_client_ca", "only a listener with TLS asks for certificates of clients", remedy);
     }
-    Some(TlsFiles { cert: cert?, key: key?, client_ca })
+    let is_required = section.choice("tls_client_auth_type", &CLIENT_AUTH_TYPES);
+    if is_required.is_some() && !has_ca {
+        let what = "nobody's certificates are known, so no client is asked for one";
+        section.error("tls_client_auth_type", what, "set tls_client_ca to those who sign them, or leave this out");
+    }
+    let is_required = is_required.is_none_or(|choice| choice.value);
+    let clients = client_ca.map(|ca| ClientAuth { ca, is_required });
+    Some(TlsFiles { cert: cert?, key: key?, clients })
 }
 
 fn listen(section: &Section<'_>) -> Option<SocketAddr> {

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_domain::people::{Group, People, Person, Role};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::credentials::{Tokens, unique_name};
 use super::error::{Spot, suggest};
+use super::secret;
 use super::section::{At, Section};
 use super::{Approver, GroupConfig, Sender, matchers, slack};
 
 pub(super) const APPROVER_KEYS: &[&str] = &["name", "role", "token_file", "token_env", "slack_user", "aliases"];
-pub(super) const SENDER_KEYS: &[&str] = &["name", "token_file", "token_env"];
+pub(super) const SENDER_KEYS: &[&str] = &["name", "token_file", "token_env", "certificate"];
 pub(super) const GROUP_KEYS: &[&str] = &["name", "members", "match", "slack_usergroup", "slack_channel"];
 
 const ROLES: [(&str, Role); 3] = [("view", Role::View), ("approve", Role::Approve), ("admin", Role::Admin)];
@@ -57,6 +59,7 @@ struct Taken {
     names: BTreeMap<String, Spot>,
     slack_users: BTreeMap<String, Spot>,
     tokens: Tokens,
+    certificates: BTreeMap<String, Spot>,
 }
 
 /// Reads all three. Their names are different, so that whoever is named is never two.
@@ -70,7 +73,7 @@ pub(super) fn read(root: &Section<'_>) -> Everybody {
     // Only now, because an alias may be the name of somebody who stands further down.
     refuse_shared(root, aliases, &taken);
     for section in root.listed("sender", SENDER_KEYS) {
-        everybody.senders.extend(sender(&section, &mut taken));
+        everybody.senders.extend(sender(root, &section, &mut taken));
     }
     for section in root.listed("group", GROUP_KEYS) {
         group(root, &section, &mut taken, &mut everybody);
@@ -126,14 +129,45 @@ fn owner(spot: &Spot) -> Option<&str> {
     spot.key.split_once(".aliases[").map(|(owner, _)| owner)
 }
 
-fn sender(section: &Section<'_>, taken: &mut Taken) -> Option<Sender> {
+fn sender(root: &Section<'_>, section: &Section<'_>, taken: &mut Taken) -> Option<Sender> {
     let name = unique_name(section, &mut taken.names);
     if name.as_ref().is_some_and(|name| name.contains(':')) {
         let what = "a user name of basic authentication ends at its first colon";
         section.error("name", what, "choose a name without a colon");
     }
-    let token = taken.tokens.read(section);
-    Some(Sender { name: name?, token: token? })
+    if !secret::is_given(section, "token") && !section.has("certificate") {
+        let what = "nothing tells this sender from anybody else";
+        section.error("token_file", what, "set token_file, token_env or certificate");
+    }
+    let token = taken.tokens.read_optional(section);
+    let certificate = certificate(root, section, &mut taken.certificates);
+    Some(Sender { name: name?, token, certificate })
+}
+
+/// What a sender's certificate is for.
+fn certificate(
+    root: &Section<'_>,
+    section: &Section<'_>,
+    taken: &mut BTreeMap<String, Spot>,
+) -> Option<ServerName<'static>> {
+    let text = section.text("certificate")?;
+    let Ok(name) = ServerName::try_from(text.value.to_ascii_lowercase()) else {
+        let what = format!("{:?} is neither a DNS name nor an IP address", text.value);
+        let remedy = "write what its client certificate has as a subject alternative name, for example \
+                      \"alertmanager.example.com\"";
+        section.error("certificate", what, remedy);
+        return None;
+    };
+    if !root.section("server", None).is_some_and(|server| server.has("tls_client_ca")) {
+        let what = "no client is asked for a certificate";
+        section.error("certificate", what, "set tls_client_ca in [server] to those who sign them, or leave this out");
+    }
+    // As it reads back, because an IPv6 address can be written in several ways.
+    if let Some(earlier) = taken.insert(name.to_str().into_owned(), text.spot) {
+        let what = format!("the certificate is the same as at {}, so nobody could say who came", earlier.place);
+        section.error("certificate", what, "give every sender a certificate of its own");
+    }
+    Some(name)
 }
 
 fn group(root: &Section<'_>, section: &Section<'_>, taken: &mut Taken, everybody: &mut Everybody) {

@@ -32,8 +32,12 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> Option<At<Secret>> {
 
 /// The same where neither need be there.
 pub(super) fn optional(section: &Section<'_>, name: &str) -> Option<At<Secret>> {
-    let given = ["file", "env"].iter().any(|kind| section.has(&format!("{name}_{kind}")));
-    if given { read(section, name) } else { None }
+    if is_given(section, name) { read(section, name) } else { None }
+}
+
+/// True where at least one of the two is there, sound or not.
+pub(super) fn is_given(section: &Section<'_>, name: &str) -> bool {
+    ["file", "env"].iter().any(|kind| section.has(&format!("{name}_{kind}")))
 }
 
 /// The one key that is there, of several of which there must be exactly one.
