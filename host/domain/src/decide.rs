@@ -47,7 +47,9 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         }
         Input::LeftOutFetched { incident, alerts } => alerts::completed(&context, incident, alerts),
         Input::Traced { incident, series, points } => incident::traced(&context, incident, series, points),
-        Input::Looked { looks } => looks.iter().flat_map(|(id, look)| silences::looked(&context, id, look)).collect(),
+        Input::Looked { asked_at, looks } => {
+            looks.iter().flat_map(|(id, look)| silences::looked(&context, *asked_at, id, look)).collect()
+        }
         Input::OpinionsFormed { incident, opinions } => alerts::opinions(&context, incident, opinions),
         Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample, silence } => {
             let asked = proposal::asked(&context, incident, policy_digest, asked);

@@ -57,6 +57,8 @@ pub enum Input {
     },
     /// Alertmanager was looked at for the open incidents.
     Looked {
+        /// When it was asked, or before: what has been learnt of an incident since then is newer than what it says.
+        asked_at: Timestamp,
         /// What it says of each that was looked for.
         looks: BTreeMap<IncidentId, Look>,
     },

@@ -1,10 +1,14 @@
-//! Label sets and the matchers that select them, in Alertmanager's syntax.
+//! Label sets, and the matchers that select them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+mod matcher;
+
+pub use matcher::{Matcher, MatcherError};
 
 /// The labels of a series, an alert or a group: unique names, sorted. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,140 +101,9 @@ impl<'de> Deserialize<'de> for Labels {
     }
 }
 
-/// One condition on one label. A label that is absent counts as empty, as in Prometheus.
-#[derive(Clone, Debug)]
-pub struct Matcher {
-    name: String,
-    test: Test,
-}
-
-#[derive(Clone, Debug)]
-enum Test {
-    Equal(String),
-    NotEqual(String),
-    Matches(regex::Regex),
-    MatchesNot(regex::Regex),
-}
-
-/// Why a text is not a matcher.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MatcherError {
-    /// No operator, no name, or an unfinished quote.
-    #[error("{0:?} is not a label matcher: write name=\"value\", name!=\"value\", name=~\"regex\" or name!~\"regex\"")]
-    Syntax(String),
-    /// The expression behind `=~` or `!~` does not compile.
-    #[error("the regular expression in {matcher:?} is not valid: {cause}")]
-    Regex {
-        /// The whole matcher.
-        matcher: String,
-        /// What the regular expression engine said.
-        cause: String,
-    },
-}
-
-impl Matcher {
-    /// Reads one matcher. Quotes around name and value are optional; regular expressions match the whole value.
-    pub fn parse(text: &str) -> Result<Matcher, MatcherError> {
-        let syntax = || MatcherError::Syntax(text.to_owned());
-        let at = text.find(['=', '!']).ok_or_else(syntax)?;
-        let (name, rest) = text.split_at(at);
-        let (operator, value) = ["=~", "!~", "!=", "="]
-            .iter()
-            .find_map(|operator| rest.strip_prefix(operator).map(|value| (*operator, value)))
-            .ok_or_else(syntax)?;
-        let name = unquote(name.trim()).filter(|name| !name.is_empty()).ok_or_else(syntax)?;
-        let value = unquote(value.trim()).ok_or_else(syntax)?;
-        let compile = || {
-            regex::Regex::new(&format!("^(?s:{value})$"))
-                .map_err(|cause| MatcherError::Regex { matcher: text.to_owned(), cause: cause.to_string() })
-        };
-        let test = match operator {
-            "=" => Test::Equal(value),
-            "!=" => Test::NotEqual(value),
-            "=~" => Test::Matches(compile()?),
-            _ => Test::MatchesNot(compile()?),
-        };
-        Ok(Matcher { name, test })
-    }
-
-    /// True when the labels meet the condition.
-    #[must_use]
-    pub fn matches(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.name).unwrap_or("");
-        match &self.test {
-            Test::Equal(wanted) => value == wanted,
-            Test::NotEqual(unwanted) => value != unwanted,
-            Test::Matches(pattern) => pattern.is_match(value),
-            Test::MatchesNot(pattern) => !pattern.is_match(value),
-        }
-    }
-}
-
-/// As [`Matcher::parse`] reads it: `name="value"`.
-impl fmt::Display for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (operator, value) = match &self.test {
-            Test::Equal(value) => ("=", value.as_str()),
-            Test::NotEqual(value) => ("!=", value.as_str()),
-            Test::Matches(pattern) => ("=~", inner(pattern)),
-            Test::MatchesNot(pattern) => ("!~", inner(pattern)),
-        };
-        write!(f, "{}{operator}{value:?}", self.name)
-    }
-}
-
-/// What [`Matcher::parse`] has put anchors around.
-fn inner(pattern: &regex::Regex) -> &str {
-    let text = pattern.as_str();
-    text.strip_prefix("^(?s:").and_then(|text| text.strip_suffix(")$")).unwrap_or(text)
-}
-
-fn unquote(text: &str) -> Option<String> {
-    let Some(inner) = text.strip_prefix('"') else {
-        return (!text.contains('"')).then(|| text.to_owned());
-    };
-    let mut plain = String::new();
-    let mut chars = inner.chars();
-    loop {
-        match chars.next()? {
-            '"' => return chars.as_str().is_empty().then_some(plain),
-            '\\' => match chars.next()? {
-                'n' => plain.push('\n'),
-                other => plain.push(other),
-            },
-            other => plain.push(other),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn matchers_select_as_in_alertmanager() {
-        let labels = Labels::new([("team", "payments"), ("service", "checkout"), ("größe", "5\"")]);
-        for (text, holds) in [
-            ("team=payments", true),
-            ("team=\"payments\"", true),
-            (" team = \"payments\" ", true),
-            ("team!=payments", false),
-            ("service=~\"check.*\"", true),
-            ("service=~\"check\"", false),
-            ("service!~\"a|b\"", true),
-            ("absent=\"\"", true),
-            ("absent=~\".+\"", false),
-            ("\"größe\"=\"5\\\"\"", true),
-        ] {
-            assert_eq!(Matcher::parse(text).map(|m| m.matches(&labels)), Ok(holds), "{text}");
-        }
-        for text in ["team=\"a \\\"b\\\"\"", "team!=\"a\"", "team=~\"a|b.*\"", "team!~\"\""] {
-            assert_eq!(Matcher::parse(text).map(|m| m.to_string()).as_deref(), Ok(text));
-        }
-        for text in ["", "team", "=x", "team=\"open", "team=\"a\"b", "team~x", "a=~\"(\""] {
-            assert!(Matcher::parse(text).is_err(), "{text:?} must be refused");
-        }
-    }
 
     #[test]
     fn sets_compare_by_content() {

@@ -42,6 +42,8 @@ pub(crate) async fn run(host: Arc<Host>) {
 async fn look(host: &Arc<Host>, setup: &Setup) {
     let open: Vec<Incident> = host.keeper.book().open_incidents().cloned().collect();
     let Some(fleet) = setup.alertmanager.as_ref().filter(|_| !open.is_empty()) else { return };
+    // A look may be shared that is a second old.
+    let asked_at = clock::now().minus(Duration::from_secs(1));
     let listing = match fleet.look().await {
         Ok(listing) => listing,
         Err(error) => return tracing::warn!(%error, "Alertmanager could not be asked for the alerts of open incidents"),
@@ -50,7 +52,7 @@ async fn look(host: &Arc<Host>, setup: &Setup) {
     for incident in &open {
         looks.insert(incident.id.clone(), look_of(host, setup, incident, &listing).await);
     }
-    host.keeper.insist(Input::Looked { looks }).await;
+    host.keeper.insist(Input::Looked { asked_at, looks }).await;
 }
 
 async fn look_of(host: &Host, setup: &Setup, incident: &Incident, listing: &Listing) -> Look {

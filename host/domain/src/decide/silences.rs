@@ -9,14 +9,14 @@ use crate::input::{Look, Silence};
 use crate::time::Timestamp;
 
 /// Alertmanager was looked at: an alert that resolves while silenced sends no message, ever.
-pub(super) fn looked(context: &Context<'_>, id: &IncidentId, look: &Look) -> Vec<Fact> {
+pub(super) fn looked(context: &Context<'_>, asked_at: Timestamp, id: &IncidentId, look: &Look) -> Vec<Fact> {
     let Some(incident) = context.book.incident(id).filter(|incident| incident.is_open()) else {
         return Vec::new();
     };
     let mut facts = Vec::new();
     if matches!(incident.origin, Origin::Alert { .. }) {
         facts.extend(changed(incident, look));
-        facts.extend(verification::observed(context, incident, context.now, health(incident, look)));
+        facts.extend(verification::observed(context, incident, asked_at, health(incident, look)));
     }
     facts.extend(held(incident, &look.silence));
     facts

@@ -9,12 +9,12 @@ fn a_group_opens_one_incident_and_closes_when_all_have_resolved() {
     check(expect![[r#"
         1 alerts g1 Slow!0 Down!1/page Old-0
             incident_opened Slow! Down! i1 ask foreign critical since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Slow!0 Down!1/page
-            -> consult i1, look up i1
+            -> consult i1
         3 alerts g1 Slow-0
             alerts_changed Slow- i1
-            -> consult i1, look up i1
+            -> consult i1
         4 alerts g1 Down-1/page
             alerts_changed Down- i1
             incident_closed i1 resolved
@@ -27,14 +27,14 @@ fn an_alert_that_joins_may_make_it_worse() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Down!1/page
             alerts_changed Down! i1
             severity_raised i1 critical
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Unmapped!2/sev1
             alerts_changed Unmapped! i1
-            -> consult i1, look up i1
+            -> consult i1
     "#]]);
 }
 
@@ -43,10 +43,9 @@ fn what_resolves_takes_its_question_with_it() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         1 propose i1 restart
             request_opened i1 restart on shop r1
-            -> look up i1
         2 alerts g1 Slow-0
             alerts_changed Slow- i1
             incident_closed i1 resolved
@@ -61,9 +60,9 @@ fn two_group_keys_with_one_alert_are_one_incident() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         1 alerts g2 Slow!0
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g2 Slow-0
             alerts_changed Slow- i1
             incident_closed i1 resolved
@@ -76,9 +75,9 @@ fn one_firing_seen_by_two_servers_is_one_incident() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         1 alerts g1 Slow!0.5
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Slow-0.5
             alerts_changed Slow- i1
             incident_closed i1 resolved
@@ -91,17 +90,17 @@ fn copies_in_the_wrong_order_change_nothing() {
     check(expect![[r#"
         1 alerts g1 Slow!0 Down!0
             incident_opened Slow! Down! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Slow-0
             alerts_changed Slow- i1
-            -> consult i1, look up i1
+            -> consult i1
         3 alerts g1 Slow!0
-            -> consult i1, look up i1
+            -> consult i1
         4 alerts g1 Slow!3.5
             alerts_changed Slow! i1
-            -> consult i1, look up i1
+            -> consult i1
         5 alerts g1 Slow-0
-            -> consult i1, look up i1
+            -> consult i1
     "#]]);
 }
 
@@ -110,14 +109,14 @@ fn late_copies_of_what_is_over_open_nothing() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Slow-0
             alerts_changed Slow- i1
             incident_closed i1 resolved
         3 alerts g1 Slow!0
         12.1 alerts g1 Slow!0
             incident_opened Slow! i2 ask foreign medium since=0 alert
-            -> consult i2, look up i2
+            -> consult i2
     "#]]);
 }
 
@@ -126,13 +125,13 @@ fn an_alert_that_fires_anew_is_another_incident() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 Slow-0
             alerts_changed Slow- i1
             incident_closed i1 resolved
         3 alerts g1 Slow!2.5
             incident_opened Slow! i2 ask foreign medium since=2.5 alert
-            -> consult i2, look up i2
+            -> consult i2
     "#]]);
 }
 
@@ -148,9 +147,7 @@ fn without_a_route_nothing_is_proposed() {
     check(expect![[r#"
         0 alerts g1 Stray!0
             incident_opened Stray! i1 observe  medium since=0 alert
-            -> look up i1
         0 propose i1 restart
-            -> look up i1
     "#]]);
 }
 
@@ -159,13 +156,12 @@ fn alerts_that_share_no_target_have_none() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         2 alerts g1 SlowOther!1
             alerts_changed SlowOther! i1
-            -> consult i1, look up i1
+            -> consult i1
         2 propose i1 restart
             proposal_refused restart i1 refusal=no_target
-            -> look up i1
     "#]]);
 }
 
@@ -174,12 +170,10 @@ fn an_alert_that_resolved_in_silence_is_seen_to_be_gone() {
     check(expect![[r#"
         1 alerts g1 Slow!0 Down!0
             incident_opened Slow! Down! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         1 propose i1 restart
             request_opened i1 restart on shop r1
-            -> look up i1
         2 firing i1
-            -> look up i1
         3 gone i1
             alerts_changed Down- Slow- i1
             incident_closed i1 resolved
@@ -193,29 +187,23 @@ fn a_repair_is_judged_by_the_alerts_being_gone() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         1 propose i1 restart
             request_opened i1 restart on shop r1
-            -> look up i1
         2 approve r1 alice
             request_approved by alice r1
-            -> start r1, look up i1
+            -> start r1
         2 start r1
             execution_started r1 run=1
-            -> look up i1
         3 ran r1 well
             execution_finished done r1 succeeded
-            -> look up i1
         4 firing i1
             verification_observed unhealthy r1 sample_at=4
-            -> look up i1
         5 gone i1
             alerts_changed Slow- i1
             verification_observed healthy r1 sample_at=5
-            -> look up i1
         6 gone i1
             verification_observed healthy r1 sample_at=6
-            -> look up i1
         7 gone i1
             verification_observed healthy r1 sample_at=7
             verification_finished fixed 3 healthy observations in a row r1
@@ -229,30 +217,25 @@ fn an_alert_that_comes_back_during_verification_counts() {
     check(expect![[r#"
         1 alerts g1 Slow!0
             incident_opened Slow! i1 ask foreign medium since=0 alert
-            -> consult i1, look up i1
+            -> consult i1
         1 propose i1 restart
             request_opened i1 restart on shop r1
-            -> look up i1
         2 approve r1 alice
             request_approved by alice r1
-            -> start r1, look up i1
+            -> start r1
         2 start r1
             execution_started r1 run=1
-            -> look up i1
         3 ran r1 well
             execution_finished done r1 succeeded
-            -> look up i1
         5 gone i1
             alerts_changed Slow- i1
             verification_observed healthy r1 sample_at=5
-            -> look up i1
         6 firing i1
             alerts_changed Slow! i1
             verification_observed unhealthy r1 sample_at=6
-            -> look up i1
         13 tick
             verification_finished ineffective still anomalous r1
-            -> consult i1, look up i1
+            -> consult i1
     "#]]);
 }
 

@@ -410,10 +410,9 @@ fn it_is_earned_by_one_action_for_one_watch_and_one_kind_of_trouble() {
                 request_opened i5 restart on d r4
             202 alerts g1 Slow!202
                 incident_opened Slow! i6 auto foreign medium since=202 alert
-                -> consult i6, look up i6
+                -> consult i6
             202 propose i6 restart
                 request_opened i6 restart on shop r5
-                -> look up i6
         "#]],
     );
 }

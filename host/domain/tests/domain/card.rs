@@ -164,12 +164,18 @@ fn an_alert_says_what_it_says_and_who_caused_it() {
         annotations,
         starts_at: START,
         firing: true,
+        generator_url: None,
     };
     let first =
         alert(1, Labels::new([("summary", "line one\nrequest r1 was approved"), ("deployed_by", "bob, carol")]));
     let others = (2..9).map(|count| alert(count, Labels::new([("description", "x".repeat(1000))])));
     let alerts = std::iter::once(first).chain(others).collect();
-    world.give(&Input::AlertsDelivered { group_key: "g".to_owned(), alerts, by: Some("alice".to_owned()) });
+    world.give(&Input::AlertsDelivered {
+        group_key: "g".to_owned(),
+        alerts,
+        by: Some("alice".to_owned()),
+        left_out: None,
+    });
     more_steps(&mut world, "1 propose i1 restart");
     check(
         &world,

@@ -35,8 +35,10 @@ fn deliver(world: &mut World, firing: bool, annotations: &[(&str, &str)], by: Op
         annotations: Labels::new(annotations.iter().copied()),
         starts_at: world.now,
         firing,
+        generator_url: None,
     };
-    world.give(&Input::AlertsDelivered { group_key: "g".to_owned(), alerts: vec![alert], by: by.map(str::to_owned) });
+    let (group_key, by) = ("g".to_owned(), by.map(str::to_owned));
+    world.give(&Input::AlertsDelivered { group_key, alerts: vec![alert], by, left_out: None });
 }
 
 #[test]

@@ -68,22 +68,17 @@ fn alerts_that_are_not_all_of_one_team_are_not_that_team_s() {
         expect![[r#"
             0 alerts g1 Slow!0
                 incident_opened Slow! i1 ask foreign medium since=0 alert
-                -> consult i1, look up i1
+                -> consult i1
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> look up i1
             0 who r1
                 pending, asked: alice bob carol erin frank; needs 1 more
-                -> look up i1
             1 alerts g1 Slow!0 SlowOther!1
                 alerts_changed SlowOther! i1
-                -> look up i1
             1 who r1
                 pending, asked: alice erin frank; needs 1 more
-                -> look up i1
             1 approve r1 bob
                 refused: "bob" is not among those who decide about request r1: ask alice, erin or frank
-                -> look up i1
         "#]],
     );
 }
@@ -153,22 +148,18 @@ fn nobody_decides_about_their_own() {
         expect![[r#"
             0 deliver bob g1 Slow!0
                 incident_opened Slow! caused_by=bob i1 ask foreign medium since=0 alert
-                -> consult i1, look up i1
+                -> consult i1
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> look up i1
             0 who r1
                 pending, asked: alice carol erin frank; needs 1 more
-                -> look up i1
             1 approve r1 bob
                 refused: "bob" caused or requested what request r1 is about, so others decide: ask alice, carol, erin or frank
-                -> look up i1
             1 deny r1 bob not-even-no
                 refused: "bob" caused or requested what request r1 is about, so others decide: ask alice, carol, erin or frank
-                -> look up i1
             1 approve r1 carol
                 request_approved by carol r1
-                -> start r1, look up i1
+                -> start r1
         "#]],
     );
 }
@@ -194,16 +185,13 @@ fn it_becomes_their_own_when_they_add_to_it() {
         expect![[r#"
             0 alerts g1 Slow!0
                 incident_opened Slow! i1 ask foreign medium since=0 alert
-                -> consult i1, look up i1
+                -> consult i1
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> look up i1
             1 deliver bob g1 Full!1
                 alerts_changed Full! caused_by=bob i1
-                -> look up i1
             1 approve r1 bob
                 refused: "bob" caused or requested what request r1 is about, so others decide: ask alice, carol, erin or frank
-                -> look up i1
         "#]],
     );
 }
@@ -215,13 +203,12 @@ fn where_the_config_says_so_they_may() {
         expect![[r#"
             0 deliver bob g1 Slow!0
                 incident_opened Slow! caused_by=bob i1 ask foreign medium since=0 alert
-                -> consult i1, look up i1
+                -> consult i1
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> look up i1
             1 approve r1 bob
                 request_approved by bob r1
-                -> start r1, look up i1
+                -> start r1
         "#]],
     );
 }
@@ -236,25 +223,20 @@ fn a_yes_ends_to_count_when_it_turns_out_to_be_about_their_own() {
         expect![[r#"
             0 alerts g1 Slow!0
                 incident_opened Slow! i1 ask foreign medium since=0 alert
-                -> consult i1, look up i1
+                -> consult i1
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> look up i1
             1 approve r1 bob
                 approval_given by bob, needs 1 more r1
-                -> look up i1
             2 deliver bob g1 Full!2
                 alerts_changed Full! caused_by=bob i1
-                -> look up i1
             2 who r1
                 pending_1, asked: alice carol erin frank; needs 2 more
-                -> look up i1
             3 approve r1 carol
                 approval_given by carol, needs 1 more r1
-                -> look up i1
             3 approve r1 erin
                 request_approved by erin r1
-                -> start r1, look up i1
+                -> start r1
         "#]],
     );
 }

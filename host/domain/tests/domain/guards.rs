@@ -195,28 +195,24 @@ fn a_second_incident_on_a_held_target_joins_the_first() {
             request_opened i1 restart on shop r1
         1 alerts g1 Slow!1
             incident_opened Slow! i2 ask foreign medium since=1 alert
-            -> consult i2, look up i2
+            -> consult i2
         1 propose i2 flush
             incident_joined i2 r1
-            -> look up i2
         2 approve r1 alice
             request_approved by alice r1
-            -> start r1, look up i2
+            -> start r1
         2 start r1
             execution_started r1 run=1
-            -> look up i2
         3 ran r1 failed
             execution_finished exit code 1 r1 failed
-            -> consult i1, consult i2, look up i2
+            -> consult i1, consult i2
         3 propose i2 flush
             request_opened i2 flush on shop r2
-            -> consult i1, look up i2
+            -> consult i1
         3 propose i1 restart
             incident_joined i1 r2
-            -> look up i2
         4 deny r2 bob wait
             request_denied by bob wait r2
-            -> look up i2
     "#]]);
 }
 
@@ -230,13 +226,11 @@ fn a_denial_counts_for_whoever_joined() {
             request_opened i1 restart on shop r1
         1 alerts g1 Slow!1
             incident_opened Slow! i2 ask foreign medium since=1 alert
-            -> consult i2, look up i2
+            -> consult i2
         1 propose i2 flush
             incident_joined i2 r1
-            -> look up i2
         2 deny r1 bob wait
             request_denied by bob wait r1
-            -> look up i2
     "#]]);
 }
 
@@ -250,15 +244,14 @@ fn whoever_joined_asks_when_the_first_one_passes() {
             request_opened i1 restart on shop r1
         1 alerts g1 Slow!1
             incident_opened Slow! i2 ask foreign medium since=1 alert
-            -> consult i2, look up i2
+            -> consult i2
         1 propose i2 flush
             incident_joined i2 r1
-            -> look up i2
         2 ended shop a recovered
             member_ended recovered i1 a
             incident_closed i1 recovered
             request_withdrawn incident_closed r1
-            -> consult i2, look up i2
+            -> consult i2
     "#]]);
 }
 
@@ -276,16 +269,14 @@ fn a_part_of_a_target_is_held_with_it() {
                 request_opened i1 restart on shop r1
             1 alerts g1 Slow!1
                 incident_opened Slow! i2 ask foreign medium since=1 alert
-                -> consult i2, look up i2
+                -> consult i2
             1 propose i2 flush
                 incident_joined i2 r1
-                -> look up i2
             2 alerts g2 SlowOther!2
                 incident_opened SlowOther! i3 ask foreign medium since=2 alert
-                -> consult i3, look up i2, look up i3
+                -> consult i3
             2 propose i3 flush
                 request_opened i3 flush on other r2
-                -> look up i2, look up i3
         "#]],
     );
 }

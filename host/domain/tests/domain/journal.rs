@@ -77,6 +77,7 @@ fn alert() -> Alert {
         annotations: Labels::new([("summary", "it burns")]),
         starts_at: Timestamp(-62_135_596_800_000),
         firing: true,
+        generator_url: None,
     }
 }
 
@@ -93,6 +94,7 @@ fn opened(origin: Origin) -> Fact {
         evidence: Some(Box::new(evidence(series("shop", "a"), START, START))),
         alerts: vec![alert()],
         caused_by: [].into(),
+        wants_opinion: false,
     }
 }
 

@@ -92,16 +92,14 @@ fn a_window_about_a_part_holds_back_the_repair_of_the_whole() {
                 proposal_refused flush i2 refusal=guarded/maintenance retry_at=32
             3 alerts g1 Slow!3 Full!3
                 incident_opened Slow! Full! i3 ask foreign medium since=3 alert
-                -> consult i3, look up i3
+                -> consult i3
             3 propose i3 flush
                 proposal_refused flush i3 refusal=guarded/maintenance retry_at=33
-                -> look up i3
             4 alerts g1 Full-4
                 alerts_changed Full- i3
-                -> look up i3
             60 propose i3 flush
                 request_opened i3 flush on shop r2
-                -> consult i1, consult i2, look up i3
+                -> consult i1, consult i2
         "#]],
     );
 }

@@ -1,7 +1,7 @@
 //! What a policy asked is recorded with its answer, whatever that is.
 
 use tidegate_domain::event::{Asked, Event, Fact, IncidentId, Question, Reply, Sample};
-use tidegate_domain::input::{Input, Plan, PolicyAnswer, WatchChange};
+use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, WatchChange};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Severity;
 
@@ -29,7 +29,8 @@ fn asked() -> Asked {
 
 fn give(world: &mut World, incident: &str, asked: Asked, answer: PolicyAnswer) -> Vec<Event> {
     let (incident, policy_digest) = (IncidentId(incident.to_owned()), "77aa".to_owned());
-    world.give(&Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample: Some(world.now) })
+    let (last_sample, silence) = (Some(world.now), Silence::None);
+    world.give(&Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample, silence })
 }
 
 fn restart() -> PolicyAnswer {

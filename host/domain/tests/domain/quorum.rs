@@ -374,39 +374,33 @@ fn what_recovers_by_itself_is_withdrawn_with_half_a_quorum_and_after_escalation(
                 -> consult i1
             0 alerts g1 Slow!0
                 incident_opened Slow! i2 ask foreign medium since=0 alert
-                -> consult i1, consult i2, look up i2
+                -> consult i1, consult i2
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> consult i2, look up i2
+                -> consult i2
             0 propose i2 restart
                 incident_joined i2 r1
-                -> look up i2
             1 approve r1 bob
                 approval_given by bob, needs 1 more r1
-                -> look up i2
             2 tick
                 request_escalated r1 to=leads
-                -> look up i2
             3 ended shop a recovered
                 member_ended recovered i1 a
                 incident_closed i1 recovered
                 request_withdrawn incident_closed r1
-                -> consult i2, look up i2
+                -> consult i2
             3 approve r1 carol
                 refused: request r1 is already withdrawn; nothing was changed
-                -> consult i2, look up i2
+                -> consult i2
             3 who r1
                 withdrawn, asked: ; needs 
-                -> consult i2, look up i2
+                -> consult i2
             3 propose i2 restart
                 request_opened i2 restart on shop r2
-                -> look up i2
             4 approve r2 bob
                 approval_given by bob, needs 1 more r2
-                -> look up i2
             4 who r2
                 pending_1, asked: alice bob carol erin frank; needs 1 more
-                -> look up i2
             4 alerts g1 Slow-4
                 alerts_changed Slow- i2
                 incident_closed i2 resolved
@@ -478,22 +472,17 @@ fn an_alert_that_joins_hands_the_request_to_nobody_else() {
         expect![[r#"
             0 alerts g1 Slow!0
                 incident_opened Slow! i1 ask foreign medium since=0 alert
-                -> consult i1, look up i1
+                -> consult i1
             0 propose i1 restart
                 request_opened i1 restart on shop r1
-                -> look up i1
             0 alerts g1 SlowOther!0
                 alerts_changed SlowOther! i1
-                -> look up i1
             0 who r1
                 pending, asked: alice erin frank; needs 1 more
-                -> look up i1
             0 approve r1 dave
                 refused: "dave" is not among those who decide about request r1: ask alice, erin or frank
-                -> look up i1
             0 approve r1 bob
                 refused: "bob" is not among those who decide about request r1: ask alice, erin or frank
-                -> look up i1
         "#]],
     );
 }

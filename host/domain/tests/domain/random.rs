@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use tidegate_domain::book::{Approval, Run};
 use tidegate_domain::decide::{decide, deciders};
 use tidegate_domain::event::{Alert, Asked, Event, Fact, Health, IncidentId, Origin, RequestId, RunResult, Verified};
-use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
+use tidegate_domain::input::{Input, Look, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::{Labels, Matcher};
 use tidegate_domain::owed::{Duty, owed};
 use tidegate_domain::rules::{Mode, Severity};
@@ -161,14 +161,16 @@ impl Life {
                 group_key: format!("g{key}"),
                 alerts: alerts.iter().map(|(name, start, firing)| alert(service(name), *start, *firing)).collect(),
                 by: by.map(|who| NAMES[who].to_owned()),
+                left_out: None,
             }),
-            Step::LookedUp { pick, gone } => Some(Input::AlertsObserved { incident: incident(*pick)?, gone: *gone }),
+            Step::LookedUp { pick, gone } => Some(self.look(&incident(*pick)?, *gone)),
             Step::Answer { pick, action, fresh } => Some(Input::PolicyAnswered {
                 incident: incident(*pick)?,
                 policy_digest,
                 asked: Asked::default(),
                 answer: plan(*action),
                 last_sample: fresh.then_some(now),
+                silence: Silence::None,
             }),
             Step::Leave { pick } => Some(Input::PolicyAnswered {
                 incident: incident(*pick)?,
@@ -176,6 +178,7 @@ impl Life {
                 asked: Asked::default(),
                 answer: PolicyAnswer::Leave("no".to_owned()),
                 last_sample: Some(now),
+                silence: Silence::None,
             }),
             Step::Decide { pick, who, yes, reason } => Some(Input::Decided {
                 request: request(*pick, &|_| true)?,
@@ -224,6 +227,14 @@ impl Life {
         }
     }
 
+    /// Alertmanager lists all alerts of an incident, or none.
+    fn look(&self, incident: &IncidentId, gone: bool) -> Input {
+        let alerts = self.world.book.incident(incident).map(|incident| incident.alerts.keys().cloned().collect());
+        let (firing, gone) = if gone { (None, alerts) } else { (alerts, None) };
+        let look = Look { firing: firing.unwrap_or_default(), gone: gone.unwrap_or_default(), silence: Silence::None };
+        Input::Looked { asked_at: self.world.now, looks: [(incident.clone(), look)].into() }
+    }
+
     fn awaited(&self, action: usize, well: bool) -> Vec<Input> {
         let (book, now) = (&self.world.book, self.world.now);
         let mut next = Vec::new();
@@ -235,6 +246,7 @@ impl Life {
                     asked: Asked::default(),
                     answer: plan(action),
                     last_sample: Some(now),
+                    silence: Silence::None,
                 }),
                 Duty::Start(request) => {
                     next.push(start_of(request, Some(now)));
@@ -244,7 +256,7 @@ impl Life {
                     let unmet = if well { BTreeMap::new() } else { unmet };
                     next.push(Input::RequirementsChecked { request, unmet });
                 }
-                Duty::LookUpAlerts(incident) => next.push(Input::AlertsObserved { incident, gone: false }),
+                Duty::FetchLeftOut(_) | Duty::FormOpinion(_) => {}
             }
         }
         for request in book.active_requests() {
@@ -279,7 +291,7 @@ impl Life {
                     Origin::Absence { watch, group } => {
                         Input::Watched { watch: watch.clone(), change: WatchChange::Returned { group: group.clone() } }
                     }
-                    Origin::Alert { .. } => Input::AlertsObserved { incident: incident.id.clone(), gone: well },
+                    Origin::Alert { .. } => self.look(&incident.id, well),
                 });
             }
         }
@@ -364,7 +376,7 @@ fn plan(action: usize) -> PolicyAnswer {
 fn says_nothing(input: &Input) -> bool {
     match input {
         Input::Watched { change: WatchChange::Observed { health, .. }, .. } => *health != Health::Healthy,
-        Input::AlertsObserved { gone, .. } => !gone,
+        Input::Looked { looks, .. } => looks.values().all(|look| look.gone.is_empty()),
         Input::RequirementsChecked { unmet, .. } => !unmet.is_empty(),
         Input::Watched { change: WatchChange::Returned { .. }, .. } => false,
         _ => true,
@@ -378,6 +390,7 @@ fn alert(name: &str, start: u8, firing: bool) -> Alert {
         annotations: Labels::empty(),
         starts_at: START.plus(minutes(20 * u64::from(start))),
         firing,
+        generator_url: None,
     }
 }
 

@@ -10,7 +10,7 @@ use tidegate_domain::decide::{check_decision, check_pause, check_resume, decider
 use tidegate_domain::event::{
     Alert, Asked, DecidedBy, Event, Evidence, Health, IncidentId, MemberEnd, Opinion, RequestId, RunResult,
 };
-use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
+use tidegate_domain::input::{Input, Look, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::{Bytes, Number};
 use tidegate_domain::owed::{Duty, next_deadline, owed};
@@ -297,19 +297,21 @@ fn input(world: &World, step: &str) -> Input {
             group_key: key.to_owned(),
             alerts: alerts.iter().map(|text| alert(text)).collect(),
             by: None,
+            left_out: None,
         },
         ["deliver", who, key, ref alerts @ ..] => Input::AlertsDelivered {
             group_key: key.to_owned(),
             alerts: alerts.iter().map(|text| alert(text)).collect(),
             by: Some(who.to_owned()),
+            left_out: None,
         },
         ["remind", request] => Input::Reminded { request: full(world, request) },
         ["roster", group, ref names @ ..] => Input::RosterRead {
             group: group.to_owned(),
             members: names.iter().map(|name| (*name).to_owned()).collect(),
         },
-        ["gone", incident] => Input::AlertsObserved { incident: IncidentId(incident.to_owned()), gone: true },
-        ["firing", incident] => Input::AlertsObserved { incident: IncidentId(incident.to_owned()), gone: false },
+        ["gone", incident] => look(world, incident, true),
+        ["firing", incident] => look(world, incident, false),
         _ => panic!("no step is called {step:?}"),
     }
 }
@@ -358,6 +360,7 @@ fn alert(text: &str) -> Alert {
         annotations: Labels::new([("summary", "it burns")]),
         starts_at: at(minute),
         firing: text.as_bytes()[sign] == b'!',
+        generator_url: None,
     }
 }
 
@@ -372,7 +375,17 @@ fn plan(action: &str, arguments: &str) -> PolicyAnswer {
 
 fn answered(incident: &str, answer: PolicyAnswer, last_sample: Option<Timestamp>) -> Input {
     let (incident, policy_digest) = (IncidentId(incident.to_owned()), "77aa".to_owned());
-    Input::PolicyAnswered { incident, policy_digest, asked: Asked::default(), answer, last_sample }
+    let (asked, silence) = (Asked::default(), Silence::None);
+    Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample, silence }
+}
+
+/// Alertmanager lists all alerts of an incident, or none.
+fn look(world: &World, incident: &str, gone: bool) -> Input {
+    let incident = IncidentId(incident.to_owned());
+    let alerts = world.book.incident(&incident).map(|incident| incident.alerts.keys().cloned().collect());
+    let (firing, gone) = if gone { (None, alerts) } else { (alerts, None) };
+    let look = Look { firing: firing.unwrap_or_default(), gone: gone.unwrap_or_default(), silence: Silence::None };
+    Input::Looked { asked_at: world.now, looks: [(incident, look)].into() }
 }
 
 fn start_with<const N: usize>(
@@ -440,7 +453,8 @@ fn duty(duty: &Duty) -> String {
         Duty::Consult(incident) => format!("consult {incident}"),
         Duty::Start(request) => format!("start {}", short(&request.0)),
         Duty::CheckRequirements(request) => format!("check {}", short(&request.0)),
-        Duty::LookUpAlerts(incident) => format!("look up {incident}"),
+        Duty::FetchLeftOut(incident) => format!("fetch for {incident}"),
+        Duty::FormOpinion(incident) => format!("judge {incident}"),
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tidegate_domain::book::{Approval, Streak};
 use tidegate_domain::event::{Asked, Event, Evidence, Fact, Health, MemberEnd, Opinion, Origin, RunResult, Verified};
-use tidegate_domain::input::{Input, Plan, PolicyAnswer, Verdict, WatchChange};
+use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::number::{Bytes, Number};
 use tidegate_domain::owed::{Duty, owed};
 use tidegate_domain::rules::{Severity, Watch};
@@ -296,6 +296,7 @@ impl Host {
                             arguments: String::new(),
                         }),
                         last_sample: Some(now),
+                        silence: Silence::None,
                     }),
                     Duty::Start(request) => {
                         self.give(&start_of(request.clone(), Some(now)));

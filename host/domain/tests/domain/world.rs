@@ -11,7 +11,7 @@ use tidegate_domain::owed::next_deadline;
 use tidegate_domain::people::{Group, People, Person, Role};
 use tidegate_domain::rules::{
     Action, ActionKind, ColdStart, Direction, Gate, Mode, OnAbsent, Route, Rules, Severity, SeverityScores, Verify,
-    Watch,
+    Watch, WhenUsual,
 };
 use tidegate_domain::terms::Terms;
 use tidegate_domain::time::Timestamp;
@@ -114,6 +114,9 @@ pub(crate) fn rules() -> Rules {
         has_policy: true,
         actions: offered.clone(),
         dry_run: false,
+        group_by: None,
+        second_opinion: false,
+        when_usual: WhenUsual::Ask,
     };
     Rules {
         gate: Gate { max_targets: 2, ..Gate::default() },
