@@ -18,7 +18,7 @@ use crate::consult;
 use crate::host::Host;
 use crate::prometheus::InstantValue;
 use crate::questions::HostMetrics;
-use crate::{actions, clock};
+use crate::{actions, clock, opinion};
 
 /// The pause before a duty that is still owed after it was done is done again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -75,7 +75,8 @@ async fn perform(host: &Arc<Host>, duty: &Duty) {
         Duty::Consult(incident) => ask_policy(host, incident).await,
         Duty::Start(request) => start(host, request).await,
         Duty::CheckRequirements(request) => check_requirements(host, request).await,
-        Duty::FetchLeftOut(_) | Duty::FormOpinion(_) => {}
+        Duty::FormOpinion(incident) => opinion::give(host, incident).await,
+        Duty::FetchLeftOut(_) => {}
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct LoadedGuests {
     pub(crate) guests: BTreeMap<String, Guest>,
     /// The detectors of each watch, by its name; in the order of the watch.
     pub(crate) detectors: BTreeMap<String, Vec<Configured>>,
+    /// The detectors that give second opinions on alerts, in the order of the config.
+    pub(crate) second_opinion: Vec<Configured>,
     /// The policies of watches, by the watch's name.
     pub(crate) watch_policies: BTreeMap<String, Policy>,
     /// The policies of alert routes, by the route's name.
@@ -144,6 +146,10 @@ impl<'a> Builder<'a> {
                 let policy = self.policy(remediation, &rules.actions, running);
                 loaded.watch_policies.extend(policy.map(|policy| (watch.name.clone(), policy)));
             }
+        }
+        if let Some(opinion) = &config.second_opinion {
+            let detectors = opinion.detectors.iter().filter_map(|name| self.configured(name, opinion.step));
+            loaded.second_opinion = detectors.collect();
         }
         for (route, rules) in config.routes.iter().zip(&config.rules.routes) {
             if let Some(remediation) = &route.remediation {
@@ -365,7 +371,7 @@ fn model(guest: &str, settings: &Value, step: Duration) -> String {
 impl Swap<'_> {
     /// A detector as it runs.
     fn running(&self, name: &str, model: &str) -> Option<Detector> {
-        let mut all = self.running.detectors.values().flatten();
+        let mut all = self.running.detectors.values().flatten().chain(&self.running.second_opinion);
         all.find(|known| known.name == name && known.model == model).map(|known| known.detector.clone())
     }
 }

@@ -27,6 +27,7 @@ mod listener;
 mod looking;
 mod metrics;
 mod notices;
+mod opinion;
 mod overview;
 mod page;
 mod prometheus;

@@ -7,6 +7,7 @@ mod answer;
 mod chunks;
 mod error;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +16,9 @@ use reqwest::{Method, Response, StatusCode};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
-pub(crate) use answer::{InstantAnswer, InstantSample, InstantValue, RangeAnswer, parse_range};
+pub(crate) use answer::{AlertRule, InstantAnswer, InstantSample, InstantValue, RangeAnswer, parse_range};
+#[cfg(test)]
+pub(crate) use answer::RuleAlert;
 pub(crate) use chunks::plan_chunks;
 pub(crate) use error::QueryError;
 
@@ -80,6 +83,18 @@ impl Client {
         end: Timestamp,
         step: Duration,
     ) -> Result<RangeAnswer, QueryError> {
+        self.query_range_up_to(expr, start, end, step, self.limits.max_body).await
+    }
+
+    /// As [`Self::query_range`], for an answer of at most so many bytes. For expressions that somebody else has chosen.
+    pub(crate) async fn query_range_up_to(
+        &self,
+        expr: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step: Duration,
+        max_body: usize,
+    ) -> Result<RangeAnswer, QueryError> {
         let parameters = [
             ("query", expr.to_owned()),
             ("start", seconds(start)),
@@ -87,7 +102,7 @@ impl Client {
             ("step", step.as_secs_f64().to_string()),
             ("timeout", format!("{}ms", self.limits.timeout.as_millis())),
         ];
-        let body = self.ask("/api/v1/query_range", &parameters, self.limits.max_body).await?;
+        let body = self.ask("/api/v1/query_range", &parameters, max_body.min(self.limits.max_body)).await?;
         let answer = if body.len() < PARSE_APART {
             parse_range(&body)?
         } else {
@@ -110,6 +125,34 @@ impl Client {
         let parameters = [("query", expr.to_owned()), ("timeout", timeout)];
         let body = self.ask("/api/v1/query", &parameters, max_body.min(self.limits.max_body)).await?;
         answer::parse_instant(&body)
+    }
+
+    /// Evaluates `expr` at a point in time, for an answer of at most so many bytes.
+    pub(crate) async fn query_at(
+        &self,
+        expr: &str,
+        at: Timestamp,
+        max_body: usize,
+    ) -> Result<InstantAnswer, QueryError> {
+        let timeout = format!("{}ms", self.limits.timeout.as_millis());
+        let parameters = [("query", expr.to_owned()), ("time", seconds(at)), ("timeout", timeout)];
+        let body = self.ask("/api/v1/query", &parameters, max_body.min(self.limits.max_body)).await?;
+        answer::parse_instant(&body)
+    }
+
+    /// The alerting rules of these names. A server that does not know the filter lists all of its rules.
+    pub(crate) async fn alert_rules(
+        &self,
+        names: &BTreeSet<&str>,
+        max_body: usize,
+    ) -> Result<Vec<AlertRule>, QueryError> {
+        let mut parameters = vec![("type", "alert".to_owned())];
+        parameters.extend(names.iter().map(|name| ("rule_name[]", (*name).to_owned())));
+        let response = self.send(Method::GET, "/api/v1/rules", &parameters).await?;
+        let body = self.read(response, max_body.min(self.limits.max_body)).await?;
+        let mut rules = answer::parse_rules(&body)?;
+        rules.retain(|rule| names.contains(rule.name.as_str()));
+        Ok(rules)
     }
 
     /// The labels of all alerts that fire.

@@ -11,7 +11,7 @@ use super::locate::{Locator, Node};
 use super::people::Everybody;
 use super::proposals::Offers;
 use super::section::Section;
-use super::{Config, action, alert_route, endpoints, gate, guest, host, maintenance, people, slack, watch};
+use super::{Config, action, alert_route, endpoints, gate, guest, host, maintenance, opinion, people, slack, watch};
 
 /// Tables and keys at the top.
 pub(super) const KEYS: &[&str] = &[
@@ -22,6 +22,7 @@ pub(super) const KEYS: &[&str] = &[
     "slack",
     "gate",
     "storm",
+    "second_opinion",
     "approver",
     "sender",
     "group",
@@ -58,7 +59,8 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         has_deciders: everybody.named.has_deciders,
     };
     let (watches, watch_configs): (Vec<_>, Vec<_>) = watch::read(&section, &offers, &gate).into_iter().unzip();
-    let (routes, route_configs): (Vec<_>, Vec<_>) = alert_route::read(&section, &offers).into_iter().unzip();
+    let offered = opinion::read(&section, &offers);
+    let (routes, route_configs): (Vec<_>, Vec<_>) = alert_route::read(&section, &offers, &offered).into_iter().unzip();
     let rules = Rules {
         gate,
         storm,
@@ -75,7 +77,8 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     if !findings.is_clean() {
         return None;
     }
-    warn_of_unused(&section, &rules, findings);
+    let second_opinion = opinion::wanted(&section, offered, &rules.routes);
+    warn_of_unused(&section, &rules, second_opinion.as_ref(), findings);
     warn_of_nobody(&section, &rules, &everybody, findings);
     slack::warn_of_halves(&section, slack.as_ref(), &everybody);
     Some(Config {
@@ -90,6 +93,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         detectors,
         watches: watch_configs,
         routes: route_configs,
+        second_opinion,
         rules,
         locator: Locator::new(root),
         warnings: Vec::new(),
@@ -105,12 +109,18 @@ fn names(root: &Section<'_>, key: &str) -> Vec<String> {
 }
 
 /// Only asked of a sound config: what is broken is often unused for that reason alone.
-fn warn_of_unused(root: &Section<'_>, rules: &Rules, findings: &Findings) {
+fn warn_of_unused(
+    root: &Section<'_>,
+    rules: &Rules,
+    second_opinion: Option<&opinion::SecondOpinion>,
+    findings: &Findings,
+) {
     if rules.watches.is_empty() && rules.routes.is_empty() {
         findings.warning(&root.spot, "nothing is watched", "add a [[watch]] or an [[alert_route]]");
     }
     let watches = rules.watches.values();
-    unused(root, "detector", watches.clone().flat_map(|watch| &watch.detectors), findings);
+    let asked = second_opinion.into_iter().flat_map(|opinion| &opinion.detectors);
+    unused(root, "detector", watches.clone().flat_map(|watch| &watch.detectors).chain(asked), findings);
     let of_routes = rules.routes.iter().flat_map(|route| &route.actions);
     unused(root, "action", watches.flat_map(|watch| &watch.actions).chain(of_routes), findings);
 }

@@ -52,7 +52,7 @@ const ON_ABSENT: [(&str, OnAbsent); 2] = [("show", OnAbsent::Show), ("incident",
 
 /// How many detectors must agree, as it is written.
 #[derive(Clone, Copy)]
-enum Combine {
+pub(super) enum Combine {
     Any,
     All,
     Quorum(u32),
@@ -157,7 +157,8 @@ impl Keys {
     }
 }
 
-fn combine(section: &Section<'_>) -> Option<At<Combine>> {
+/// Reads `combine`.
+pub(super) fn combine(section: &Section<'_>) -> Option<At<Combine>> {
     if section.is_table("combine") {
         let below = section.section("combine", Some(COMBINE_KEYS))?;
         let quorum = below.count("quorum", 1);

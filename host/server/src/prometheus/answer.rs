@@ -3,6 +3,7 @@
 //! A cycle over 100,000 series is one answer of some 15 MB, so nothing is built in between: no tree of values, no
 //! record a point, each label set once. Whatever a body holds, the outcome is an answer or an error, never a panic.
 
+mod rules;
 mod wire;
 
 use std::collections::HashSet;
@@ -15,6 +16,10 @@ use tidegate_domain::time::Timestamp;
 use tidegate_pipeline::frame::Frame;
 
 use super::error::QueryError;
+pub(super) use rules::parse_rules;
+pub(crate) use rules::AlertRule;
+#[cfg(test)]
+pub(crate) use rules::RuleAlert;
 use wire::{Elements, Instant, InstantResult, Matrix};
 
 /// The answer to a range query.

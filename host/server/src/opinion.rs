@@ -1,0 +1,139 @@
+//! A second opinion: is the value that somebody else's rule alerts on unusual *for this time*?
+//!
+//! From an alert to its rule ([`behind`]), from the rule to the series that it looks at ([`expr`], [`fitting`]), from their
+//! history to a verdict of the configured detectors ([`judging`]). Wherever that does not lead to an answer, the opinion is
+//! that none is known, and why: it must never be taken for a usual value.
+
+mod behind;
+mod expr;
+mod fetching;
+mod fitting;
+mod judging;
+mod tokens;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidegate_domain::book::Incident;
+use tidegate_domain::event::{Alert, IncidentId, OpinionVerdict, SecondOpinion};
+use tidegate_domain::input::Input;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+
+use crate::config;
+use crate::host::Host;
+use crate::prometheus::AlertRule;
+use crate::setup::Setup;
+use judging::Judges;
+
+/// Alerts of one incident that are looked at. Each is a history to fetch; whoever decides looks at no more.
+const MOST_ALERTS: usize = 20;
+
+/// Alerts of all incidents that are looked at at the same time, so that a storm of them takes neither Prometheus nor the
+/// machine from the watches.
+static AT_ONCE: Semaphore = Semaphore::const_new(4);
+
+/// The longest list of rules that is read, in bytes of JSON.
+const MOST_OF_RULES: usize = 32 << 20;
+
+/// Forms an opinion on the alerts of an incident and hands it to the book.
+pub(crate) async fn give(host: &Host, id: &IncidentId) {
+    let Some(incident) = host.keeper.book().incident(id).cloned() else { return };
+    let opinions = form(host, &incident).await;
+    for opinion in &opinions {
+        if let OpinionVerdict::Unknown { why } = &opinion.verdict {
+            let SecondOpinion { fingerprint, expr, .. } = opinion;
+            tracing::info!(incident = %id, alert = fingerprint, expr, why, "there is no second opinion on an alert");
+        }
+    }
+    host.keeper.insist(Input::OpinionsFormed { incident: id.clone(), opinions }).await;
+}
+
+/// What the detectors say of the alerts of an incident that fire. Takes no longer than the config allows.
+pub(crate) async fn form(host: &Host, incident: &Incident) -> Vec<SecondOpinion> {
+    let setup = host.setup();
+    let firing: Vec<&Alert> = incident.alerts.values().filter(|alert| alert.firing).collect();
+    let Some(asked) = &setup.config.second_opinion else {
+        return firing.into_iter().map(|alert| unknown(alert, "the config names no detectors for it")).collect();
+    };
+    let until = Instant::now() + asked.timeout;
+    let looked_at: Vec<Alert> = firing.iter().take(MOST_ALERTS).map(|alert| (*alert).clone()).collect();
+    let rules = Arc::new(rules(&setup, &looked_at, until).await);
+    let mut forming = JoinSet::new();
+    for alert in looked_at {
+        let (setup, rules) = (setup.clone(), rules.clone());
+        forming.spawn(async move { one(&setup, &rules, &alert, until).await });
+    }
+    let mut opinions = forming.join_all().await;
+    let left_out = format!("only {MOST_ALERTS} alerts of an incident are looked at");
+    opinions.extend(firing.iter().skip(MOST_ALERTS).map(|alert| unknown(alert, &left_out)));
+    opinions.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
+    opinions
+}
+
+fn unknown(alert: &Alert, why: &str) -> SecondOpinion {
+    SecondOpinion {
+        fingerprint: alert.fingerprint.clone(),
+        verdict: OpinionVerdict::Unknown { why: why.to_owned() },
+        expr: String::new(),
+        evidence: None,
+    }
+}
+
+/// The rules that have the names of these alerts, or why they are not known.
+async fn rules(setup: &Setup, alerts: &[Alert], until: Instant) -> Result<Vec<AlertRule>, String> {
+    let names: BTreeSet<&str> = alerts.iter().filter_map(|alert| alert.labels.get("alertname")).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    match timeout_at(until.into(), setup.prometheus.alert_rules(&names, MOST_OF_RULES)).await {
+        Ok(rules) => rules.map_err(|error| error.to_string()),
+        Err(_) => Err("they did not come in time".to_owned()),
+    }
+}
+
+/// One alert, from its rule to a verdict.
+async fn one(setup: &Setup, rules: &Result<Vec<AlertRule>, String>, alert: &Alert, until: Instant) -> SecondOpinion {
+    let mut opinion = unknown(alert, "it was not formed in time; see timeout of [second_opinion]");
+    let forming = async {
+        // Never closed.
+        let _permit = AT_ONCE.acquire().await;
+        look(setup, rules, alert, until, &mut opinion).await
+    };
+    if let Ok(Err(why)) = timeout_at(until.into(), forming).await {
+        opinion.verdict = OpinionVerdict::Unknown { why };
+    }
+    opinion
+}
+
+/// Fills in what is found on the way.
+async fn look(
+    setup: &Setup,
+    rules: &Result<Vec<AlertRule>, String>,
+    alert: &Alert,
+    until: Instant,
+    opinion: &mut SecondOpinion,
+) -> Result<(), String> {
+    let config = setup.config.second_opinion.as_ref().ok_or("the config names no detectors for it")?;
+    let detectors = setup.guests.second_opinion.clone();
+    let behind = behind::behind(alert, rules)?;
+    let sides = expr::looked_at(&behind.expr).map_err(|why| why.to_string())?;
+    let found = fetching::series(&setup.prometheus, alert, &behind, sides).await?;
+    opinion.expr.clone_from(&found.looked.expr);
+    let depth = depth(config, &detectors);
+    let samples = fetching::samples(&setup.prometheus, &found, behind.since, config.step, depth).await?;
+    let judges = Judges { detectors, quorum: config.quorum, side: found.looked.side, until };
+    let judging = tokio::task::spawn_blocking(move || judging::judged(&judges, &samples)).await;
+    let (verdict, evidence) = judging.map_err(|panic| format!("the host failed while judging: {panic}"))?;
+    opinion.verdict = verdict;
+    opinion.evidence = Some(Box::new(evidence));
+    Ok(())
+}
+
+/// How much history is fetched: what the detectors want, and no more than the config allows.
+fn depth(config: &config::SecondOpinion, detectors: &[tidegate_pipeline::scorer::Configured]) -> std::time::Duration {
+    let wanted = detectors.iter().map(|detector| detector.detector.needs().history).max().unwrap_or_default();
+    wanted.min(config.history)
+}
