@@ -18,6 +18,7 @@ use crate::http_client::{BaseUrl, HttpClientOptions, Secret};
 
 mod action;
 mod alert_route;
+mod alertmanagers;
 mod credentials;
 mod deciders;
 mod endpoints;

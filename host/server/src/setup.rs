@@ -37,7 +37,7 @@ impl Setup {
     ) -> Result<Setup, HttpOptionsError> {
         let prometheus = prometheus::Client::new(
             config.prometheus.url.clone(),
-            config.prometheus.http.build()?,
+            config.prometheus.http.build_for(&config.prometheus.url)?,
             prometheus::QueryLimits {
                 timeout: config.prometheus.timeout,
                 max_body: config.prometheus.max_response_bytes,

@@ -135,6 +135,7 @@ mod tests {
             annotations: Labels::empty(),
             starts_at: Timestamp(starts_at),
             ends_at: Timestamp(0),
+            generator_url: None,
         }
     }
 

@@ -1,24 +1,17 @@
 //! The client against loopback servers that behave as Alertmanager does, or does not.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
+use serde_json::json;
 
+use super::wire::posted;
 use super::*;
-use crate::http_client::HttpClientOptions;
 use crate::http_client::tests::{refused, serve, serve_raw, serve_silence};
-
-#[test]
-fn held_alerts_name_what_holds_them() {
-    let listed: Vec<ListedAlert> =
-        serde_json::from_str(include_str!("testdata/am-0.33.1-alerts-get-silenced.json")).expect("a captured answer");
-    assert_eq!(listed[0].fingerprint, "fc1fcaeebfeb4440");
-    assert_eq!(listed[0].held_by().as_deref(), Some("silence 102ca2d3-df82-437b-84f4-8dfbc7bedc02"));
-    let free = r#"{"fingerprint":"a","status":{"state":"active","silencedBy":[],"inhibitedBy":[]}}"#;
-    assert_eq!(serde_json::from_str::<ListedAlert>(free).expect("0.25 has no mutedBy").held_by(), None);
-}
+use crate::http_client::{BaseUrl, HttpClientOptions};
 
 #[test]
 fn errors_are_read_in_every_form() {
@@ -35,31 +28,27 @@ fn errors_are_read_in_every_form() {
 
 #[test]
 fn an_alert_has_both_times() {
-    let alert = OutgoingAlert {
-        labels: Labels::new([("alertname", "A")]),
-        annotations: Labels::empty(),
-        starts_at: Timestamp(0),
-        ends_at: Timestamp(60_000),
-    };
-    assert_eq!(
-        wire(&alert),
-        json!({
-            "labels": {"alertname": "A"},
-            "annotations": {},
-            "startsAt": "1970-01-01T00:00:00.000Z",
-            "endsAt": "1970-01-01T00:01:00.000Z",
-        })
-    );
+    let mut sent = alert("A");
+    let expected = json!({
+        "labels": {"alertname": "A"},
+        "annotations": {},
+        "startsAt": "1970-01-01T00:00:00.000Z",
+        "endsAt": "1970-01-01T00:01:00.000Z",
+    });
+    assert_eq!(posted(&sent), expected);
+    sent.generator_url = Some("http://p/graph".to_owned());
+    assert_eq!(posted(&sent)["generatorURL"], "http://p/graph");
 }
 
 fn client(base: &str) -> Client {
     let http = HttpClientOptions::default().build().unwrap();
-    Client::new(BaseUrl::parse(base).unwrap(), http, Duration::from_secs(5))
+    Client::new(BaseUrl::parse(base).unwrap(), None, http, Duration::from_secs(5))
 }
 
 fn alert(name: &str) -> OutgoingAlert {
     let labels = Labels::new([("alertname", name)]);
-    OutgoingAlert { labels, annotations: Labels::empty(), starts_at: Timestamp(0), ends_at: Timestamp(60_000) }
+    let (starts_at, ends_at) = (Timestamp(0), Timestamp(60_000));
+    OutgoingAlert { labels, annotations: Labels::empty(), starts_at, ends_at, generator_url: None }
 }
 
 /// Refuses every batch with a bad alert in it, as Alertmanager does, and notes how many alerts each batch had.
@@ -80,7 +69,7 @@ async fn the_bad_alert_of_a_batch_is_found_and_the_others_arrive() {
     let refused = client.post(&[alert("a"), alert("bad"), alert("b"), alert("bad")]).await.unwrap();
     assert_eq!(refused.iter().map(|(alert, _)| alert.labels.get("alertname")).collect::<Vec<_>>(), [Some("bad"); 2]);
     assert!(refused[0].1.to_string().contains("400: invalid label set"), "{}", refused[0].1);
-    assert_eq!(*batches.lock().unwrap(), [4, 1, 1, 1, 1]);
+    assert_eq!(*batches.lock().unwrap(), [4, 2, 1, 1, 2, 1, 1]);
 }
 
 #[tokio::test]
@@ -116,12 +105,12 @@ async fn listed_alerts_are_read_and_garbage_is_an_error() {
     let listed = include_str!("testdata/am-0.33.1-alerts-get-silenced.json");
     let alertmanager =
         client(&serve(Router::new().route("/am/api/v2/alerts", get(move || async move { listed }))).await);
-    assert!(matches!(alertmanager.alerts().await, Err(AlertmanagerError::Refused { status: 404, .. })));
+    assert!(matches!(alertmanager.alerts(&[]).await, Err(AlertmanagerError::Refused { status: 404, .. })));
     let base = serve(Router::new().route("/am/api/v2/alerts", get(move || async move { listed }))).await;
-    assert_eq!(client(&format!("{base}/am")).alerts().await.unwrap().len(), 1);
+    assert_eq!(client(&format!("{base}/am")).alerts(&[]).await.unwrap().len(), 1);
     for garbage in ["", "null", "{}", "<html>", "[{}]", r#"[{"fingerprint":1,"status":{}}]"#, &listed[..200]] {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{garbage}", garbage.len());
-        let outcome = client(&serve_raw(answer.into_bytes()).await).alerts().await;
+        let outcome = client(&serve_raw(answer.into_bytes()).await).alerts(&[]).await;
         assert!(matches!(outcome, Err(AlertmanagerError::Garbage { .. })), "{garbage:.40}: {outcome:?}");
     }
 }

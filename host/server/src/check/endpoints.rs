@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use reqwest::Method;
+use futures_util::future::join_all;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Most;
 use tidegate_domain::time::Timestamp;
 
 use super::{CheckError, say, workspace};
+use crate::alertmanager::{AlertmanagerError, Fleet};
 use crate::clock;
 use crate::config::{Config, Findings, Spot, WatchConfig};
-use crate::http_client::{BaseUrl, HttpClient, HttpClientOptions, read_start};
+use crate::http_client::{HttpClient, HttpClientOptions};
 use crate::prometheus::{Client, InstantAnswer, InstantValue, QueryError, QueryLimits};
 
 /// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
@@ -22,7 +23,7 @@ const CHURN_WINDOW: Duration = Duration::from_secs(60 * 60);
 pub(super) async fn ask(config: &Config) -> Result<(), CheckError> {
     let findings = Findings::default();
     let mut unreachable = Vec::new();
-    match client(&config.prometheus.http) {
+    match config.prometheus.http.build_for(&config.prometheus.url) {
         Ok(http) => {
             let limits = QueryLimits {
                 timeout: config.prometheus.timeout,
@@ -33,16 +34,12 @@ pub(super) async fn ask(config: &Config) -> Result<(), CheckError> {
             let prometheus = Client::new(config.prometheus.url.clone(), http, limits);
             unreachable.extend(ask_prometheus(config, &prometheus, &findings).await.err());
         }
-        Err(error) => unreachable.push(error),
+        Err(error) => unreachable.push(error.to_string()),
     }
     if let Some(alertmanager) = &config.alertmanager {
-        match client(&alertmanager.http) {
-            Ok(http) => {
-                for url in &alertmanager.urls {
-                    unreachable.extend(ready(&http, url, alertmanager.timeout).await.err());
-                }
-            }
-            Err(error) => unreachable.push(error),
+        match Fleet::new(alertmanager) {
+            Ok(fleet) => unreachable.extend(ask_alertmanagers(&fleet).await),
+            Err(error) => unreachable.push(error.to_string()),
         }
     }
     if let Some(slack) = &config.slack {
@@ -179,18 +176,32 @@ fn stable(series: &[Labels], churning: &str) -> String {
     names.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
-async fn ready(http: &HttpClient, base: &BaseUrl, timeout: Duration) -> Result<(), String> {
-    let url = base.at("/-/ready");
-    let asked = format!("Alertmanager at {url}");
-    let request = http.request(Method::GET, url).map_err(|error| error.to_string())?.timeout(timeout);
-    let response = request.send().await.map_err(|error| format!("{asked}: {error}"))?;
-    let status = response.status();
-    if status.is_success() {
-        say(&format!("{asked}: ready\n"));
-        return Ok(());
+/// Asks every one whether it is ready, and what it is. Those that do not answer.
+async fn ask_alertmanagers(fleet: &Fleet) -> Vec<String> {
+    let members = fleet.members_found().await;
+    if members.is_empty() {
+        return vec![AlertmanagerError::Nobody.to_string()];
     }
-    let said = read_start(response, 200).await.unwrap_or_default();
-    Err(format!("{asked}: {status}: {}", said.trim()))
+    let answers = join_all(members.iter().map(|member| async move {
+        member.ready().await?;
+        // What runs there is worth a word, and no reason to fail.
+        Ok((member.url(), member.status().await.ok()))
+    }));
+    let mut unreachable = Vec::new();
+    for answer in answers.await {
+        match answer {
+            Ok((url, Some(status))) => {
+                let cluster = match status.cluster.peers.len() {
+                    0 | 1 => String::new(),
+                    peers => format!(", one of a cluster of {peers}"),
+                };
+                say(&format!("Alertmanager at {url}: ready, version {}{cluster}\n", status.version_info.version));
+            }
+            Ok((url, None)) => say(&format!("Alertmanager at {url}: ready\n")),
+            Err(error) => unreachable.push(AlertmanagerError::to_string(&error)),
+        }
+    }
+    unreachable
 }
 
 #[cfg(test)]

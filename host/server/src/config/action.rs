@@ -131,7 +131,7 @@ fn refuse_foreign_keys(section: &Section<'_>, kind: Option<Kind>) {
 fn http(section: &Section<'_>) -> Option<ActionKind> {
     let url = section.text("url");
     let url = section.require(url, "url", "write the URL to call, for example \"http://127.0.0.1:8080/restart\"");
-    let url = url.and_then(|text| absolute_url(section, "url", &text));
+    let url = url.and_then(|text| absolute_url(section, &text));
     let methods = [("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE"), ("GET", "GET")];
     let method = section.choice("method", &methods).map_or("POST", |method| method.value);
     let headers = headers(section);

@@ -7,15 +7,17 @@ use std::time::Duration;
 use reqwest::Url;
 use tidegate_domain::rules::Severity;
 
+use super::alertmanagers::{alertmanager_urls, dns_sd};
 use super::section::{At, Section};
 use super::{Alertmanager, Prometheus};
 use crate::http_client::{BaseUrl, HttpClientOptions, HttpOptionsError};
 
 pub(super) const PROMETHEUS_KEYS: &[&str] = &["url", "timeout", "max_response_size"];
-pub(super) const ALERTMANAGER_KEYS: &[&str] = &["url", "timeout", "alertname", "severities", "poll_interval"];
+pub(super) const ALERTMANAGER_KEYS: &[&str] =
+    &["url", "urls", "dns_sd", "timeout", "alertname", "severities", "poll_interval"];
 /// Keys of an HTTP client, under the names that Prometheus gives them.
 pub(super) const HTTP_KEYS: &[&str] =
-    &["basic_auth", "authorization", "http_headers", "tls_config", "proxy_url", "follow_redirects"];
+    &["oauth2", "basic_auth", "authorization", "http_headers", "tls_config", "proxy_url", "follow_redirects"];
 
 /// `alertname` of the alerts that this host sends, unless the config chooses another.
 pub(super) const DEFAULT_ALERTNAME: &str = "TidegateAnomaly";
@@ -45,11 +47,21 @@ pub(super) fn prometheus(root: &Section<'_>) -> Option<Prometheus> {
 
 pub(super) fn alertmanager(root: &Section<'_>) -> Option<Alertmanager> {
     let section = root.section("alertmanager", Some(&[ALERTMANAGER_KEYS, HTTP_KEYS].concat()))?;
-    let (url, http) = (required_url(&section), http(&section));
+    let (urls, dns_sd, http) = (alertmanager_urls(&section), dns_sd(&section), http(&section));
+    let (urls, dns_sd, http) = (urls?, dns_sd?, http?);
+    if dns_sd.is_some() && http.proxy_url.is_some() {
+        // A proxy is told a name and looks it up itself, and then takes one of the addresses.
+        section.error(
+            "dns_sd",
+            "dns_sd and proxy_url do not go together: the proxy would choose one of the Alertmanagers each time",
+            "name them in urls, or leave proxy_url out",
+        );
+        return None;
+    }
     Some(Alertmanager {
-        urls: vec![url?],
-        dns_sd: None,
-        http: http?,
+        urls,
+        dns_sd,
+        http,
         timeout: section.positive_duration("timeout").map_or(Duration::from_secs(10), |length| length.value),
         poll_interval: section
             .positive_duration("poll_interval")
@@ -84,7 +96,7 @@ fn http(section: &Section<'_>) -> Option<HttpClientOptions> {
     };
     let folder = section.spot.place.file.parent().unwrap_or(Path::new(""));
     let options = options.below(folder);
-    if let Err(error) = options.build() {
+    if let Err(error) = options.parts() {
         let what = error.to_string();
         let given = || HTTP_KEYS.iter().filter(|key| section.has(key));
         // An error of a secret names its file and not the option; the options that have secrets come first.
@@ -107,34 +119,38 @@ fn required_url(section: &Section<'_>) -> Option<BaseUrl> {
 
 /// A URL that paths are appended to: no query, no fragment, no password in it.
 pub(super) fn base_url(section: &Section<'_>, key: &str) -> Option<BaseUrl> {
-    let text = section.text(key)?;
-    absolute_url(section, key, &text)?;
+    base_url_of(section, &section.text(key)?)
+}
+
+/// The same of a text that was read already.
+pub(super) fn base_url_of(section: &Section<'_>, text: &At<String>) -> Option<BaseUrl> {
+    absolute_url(section, text)?;
     match BaseUrl::parse(&text.value) {
         Ok(url) => Some(url),
         Err(error) => {
-            section.error(key, error.to_string(), "end the URL with its host or path");
+            section.findings.error(&text.spot, error.to_string(), "end the URL with its host or path");
             None
         }
     }
 }
 
 /// A URL with a host, for http or https.
-pub(super) fn absolute_url(section: &Section<'_>, key: &str, text: &At<String>) -> Option<Url> {
+pub(super) fn absolute_url(section: &Section<'_>, text: &At<String>) -> Option<Url> {
     let remedy = "write it in full, for example \"http://127.0.0.1:9090\"";
     let url = match Url::parse(&text.value) {
         Ok(url) => url,
         Err(error) => {
-            section.error(key, format!("{:?} is not a URL: {error}", text.value), remedy);
+            section.findings.error(&text.spot, format!("{:?} is not a URL: {error}", text.value), remedy);
             return None;
         }
     };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        section.error(key, format!("{:?} is not an http or https URL with a host", text.value), remedy);
+        section.findings.error(&text.spot, format!("{:?} is not an http or https URL with a host", text.value), remedy);
         return None;
     }
     if !url.username().is_empty() || url.password().is_some() {
-        section.error(
-            key,
+        section.findings.error(
+            &text.spot,
             "the URL carries a user name or password, which would show up in logs",
             "take it out; where the section has basic_auth with password_file, use that",
         );

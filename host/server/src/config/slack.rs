@@ -159,7 +159,7 @@ fn token(section: &Section<'_>, name: &str, mark: &str) -> Option<Secret> {
 
 fn api_url(section: &Section<'_>) -> Option<BaseUrl> {
     let text = section.text("api_url")?;
-    let url = absolute_url(section, "api_url", &text)?;
+    let url = absolute_url(section, &text)?;
     if url.scheme() != "https" && !is_loopback(&url) {
         let what = "tokens would cross the network in the clear";
         section.error("api_url", what, "write it with https; http is for this machine alone");

@@ -198,7 +198,7 @@ impl HttpClientOptions {
 
     /// The same for one endpoint, which is what `server_name` is about.
     pub(crate) fn build_for(&self, endpoint: &BaseUrl) -> Result<HttpClient, HttpOptionsError> {
-        self.parts()?.client_for(endpoint, None)
+        self.parts()?.client_for(endpoint, &[])
     }
 
     /// Checks the options and reads the certificates, for any number of clients.

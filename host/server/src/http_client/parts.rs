@@ -60,20 +60,18 @@ impl ClientParts {
         }
     }
 
-    /// A client of one endpoint, where that is known to be at `address` connected to there. The endpoint's name stays what
-    /// it is called and what its certificate has to say.
-    pub(crate) fn client_for(&self, base: &BaseUrl, address: Option<IpAddr>) -> Result<HttpClient, HttpOptionsError> {
+    /// A client of one endpoint. Where `addresses` are known, those are connected to; the endpoint's name stays what it is
+    /// called, and what its certificate has to say.
+    pub(crate) fn client_for(&self, base: &BaseUrl, addresses: &[IpAddr]) -> Result<HttpClient, HttpOptionsError> {
         let host = base.0.host_str().unwrap_or_default().to_owned();
-        let place = address.map(Place::Address).or_else(|| Place::of(&base.0));
-        match (&self.tls.server_name, address, place) {
-            (Some(name), _, Some(place)) if base.0.scheme() == "https" => {
+        let fixed = (!addresses.is_empty()).then(|| Place::Addresses(addresses.to_vec()));
+        let server_name = self.tls.server_name.as_ref().filter(|_| base.0.scheme() == "https");
+        match (server_name, fixed.clone().or_else(|| Place::of(&base.0))) {
+            (Some(name), Some(place)) => {
                 let towards = Towards { name: name.clone(), place };
                 self.connecting(Some(towards), Some(ProvenName { name: name.clone(), of: host }))
             }
-            (_, Some(address), _) => {
-                self.connecting(Some(Towards { name: host, place: Place::Address(address) }), None)
-            }
-            _ => self.connecting(None, None),
+            _ => self.connecting(fixed.map(|place| Towards { name: host, place }), None),
         }
     }
 
@@ -167,3 +165,6 @@ fn said(error: &reqwest::Error) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,8 @@ pub(super) struct Towards {
 pub(super) enum Place {
     /// A name, looked up for each connection.
     Name(String),
-    /// A fixed address.
-    Address(IpAddr),
+    /// Fixed addresses, of which the first that answers is taken.
+    Addresses(Vec<IpAddr>),
 }
 
 impl Place {
@@ -30,7 +30,7 @@ impl Place {
     pub(super) fn of(url: &Url) -> Option<Place> {
         let host = url.host_str()?;
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        Some(bare.parse().map_or_else(|_| Place::Name(bare.to_owned()), Place::Address))
+        Some(bare.parse().map_or_else(|_| Place::Name(bare.to_owned()), |address| Place::Addresses(vec![address])))
     }
 }
 
@@ -43,7 +43,9 @@ impl Resolve for Towards {
         Box::pin(async move {
             // The port is the URL's.
             let found: Vec<SocketAddr> = match place {
-                Place::Address(address) => vec![SocketAddr::new(address, 0)],
+                Place::Addresses(addresses) => {
+                    addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
+                }
                 Place::Name(name) => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
             };
             if found.is_empty() {

@@ -1,0 +1,161 @@
+//! Silences in several Alertmanagers: made once in each cluster, ended wherever they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::super::client::Query;
+use super::super::{AlertmanagerError, Client, ListedSilence, NewSilence};
+use super::listing::later;
+use super::{Fleet, ask_all, owned};
+use crate::http_client::TransportError;
+
+/// A silence that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MadeSilence {
+    /// Which Alertmanager has made it; its cluster has it as well.
+    pub(crate) url: String,
+    /// Its id there.
+    pub(crate) id: String,
+}
+
+impl Fleet {
+    /// Makes a silence once in each cluster that can be reached; with an id, changes that one where it is. Never returns
+    /// an empty list. What failed in one cluster while another did it is logged.
+    pub(crate) async fn silence(&self, wanted: &NewSilence) -> Result<Vec<MadeSilence>, AlertmanagerError> {
+        let mut clusters = self.clusters().await?;
+        if let Some(id) = &wanted.id {
+            clusters = self.that_know(id, clusters).await?;
+        }
+        let (mut made, mut failed) = (Vec::new(), None);
+        for outcome in join_all(clusters.iter().map(|cluster| make(cluster, wanted))).await {
+            match outcome {
+                Ok(silence) => made.push(silence),
+                Err(error) => {
+                    tracing::warn!(%error, "a silence could not be made in this Alertmanager");
+                    failed = Some(error);
+                }
+            }
+        }
+        if made.is_empty() { Err(failed.unwrap_or(AlertmanagerError::Nobody)) } else { Ok(made) }
+    }
+
+    /// Every silence that any of them has.
+    pub(crate) async fn silences(&self, query: &[(&str, &str)]) -> Result<Vec<ListedSilence>, AlertmanagerError> {
+        let query: Query = owned(query);
+        let ask = |member: Arc<Client>| {
+            let query = query.clone();
+            async move { member.silences(&query).await }
+        };
+        Ok(newest(self.ask(ask).await?.into_iter().flatten()))
+    }
+
+    /// One silence, from whichever has it; None where none of those that answer does.
+    pub(crate) async fn silence_by_id(&self, id: &str) -> Result<Option<ListedSilence>, AlertmanagerError> {
+        let ask = |member: Arc<Client>| {
+            let id = id.to_owned();
+            async move { member.silence(&id).await }
+        };
+        Ok(newest(self.ask(ask).await?.into_iter().flatten()).pop())
+    }
+
+    /// Ends a silence wherever it is. False where none of those that answer has it.
+    pub(crate) async fn expire(&self, id: &str) -> Result<bool, AlertmanagerError> {
+        let clusters = self.clusters().await?;
+        let known = match self.that_know(id, clusters).await {
+            Err(AlertmanagerError::Refused { status: 404, .. }) => return Ok(false),
+            known => known?,
+        };
+        let mut failed = None;
+        for outcome in join_all(known.iter().map(|cluster| end(cluster, id))).await {
+            failed = failed.or(outcome.err());
+        }
+        failed.map_or(Ok(true), Err)
+    }
+
+    /// Of each cluster that has this silence the members that do. An answer of 404 where none has it.
+    async fn that_know(
+        &self,
+        id: &str,
+        clusters: Vec<Vec<Arc<Client>>>,
+    ) -> Result<Vec<Vec<Arc<Client>>>, AlertmanagerError> {
+        let (mut known, mut failed, mut asked) = (Vec::new(), None, String::new());
+        for cluster in clusters {
+            let ask = |member: Arc<Client>| {
+                let id = id.to_owned();
+                async move { member.silence(&id).await }
+            };
+            let mut knowing = Vec::new();
+            for (member, answer) in ask_all(cluster, ask).await {
+                member.url().clone_into(&mut asked);
+                match answer {
+                    Ok(Some(_)) => knowing.push(member),
+                    Ok(None) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if !knowing.is_empty() {
+                known.push(knowing);
+            }
+        }
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let unknown =
+            AlertmanagerError::Refused { url: asked, status: 404, said: format!("there is no silence {id:?}") };
+        Err(failed.unwrap_or(unknown))
+    }
+}
+
+/// Has the first member that can be reached make it. Where a member may have made it already, no other is asked.
+async fn make(cluster: &[Arc<Client>], wanted: &NewSilence) -> Result<MadeSilence, AlertmanagerError> {
+    let mut failed = AlertmanagerError::Nobody;
+    for member in cluster {
+        match member.make_silence(wanted).await {
+            Ok(id) => return Ok(MadeSilence { url: member.url().to_owned(), id }),
+            Err(error) if is_certainly_not_done(&error) => failed = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(failed)
+}
+
+async fn end(cluster: &[Arc<Client>], id: &str) -> Result<(), AlertmanagerError> {
+    let mut failed = AlertmanagerError::Nobody;
+    for member in cluster {
+        match member.expire(id).await {
+            Ok(()) => return Ok(()),
+            // What has ended already cannot be ended, which Alertmanager answers with 500.
+            Err(AlertmanagerError::Refused { status: 500, said, .. }) if said.contains("already expired") => {
+                return Ok(());
+            }
+            // Gone since it was looked up.
+            Err(AlertmanagerError::Refused { status: 404, .. }) => return Ok(()),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn is_certainly_not_done(error: &AlertmanagerError) -> bool {
+    match error {
+        AlertmanagerError::Transport { cause, .. } => {
+            matches!(cause, TransportError::NotConnected(_) | TransportError::NoToken { .. })
+        }
+        AlertmanagerError::Refused { status, .. } => matches!(status, 401 | 403 | 500..),
+        AlertmanagerError::Secret(_) | AlertmanagerError::Garbage { .. } | AlertmanagerError::Nobody => false,
+    }
+}
+
+/// Each silence once, as whoever heard of a change last has it.
+fn newest(all: impl IntoIterator<Item = ListedSilence>) -> Vec<ListedSilence> {
+    let mut silences: BTreeMap<String, ListedSilence> = BTreeMap::new();
+    for silence in all {
+        let known = silences.get(&silence.id);
+        if known.is_none_or(|known| later(&silence.updated_at, &known.updated_at)) {
+            silences.insert(silence.id.clone(), silence);
+        }
+    }
+    silences.into_values().collect()
+}
