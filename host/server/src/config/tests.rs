@@ -170,6 +170,9 @@ fn a_whole_config_is_read_key_by_key() {
     assert_eq!(watch.cold_start.above, Some(2.0), "beside one of its own");
     assert_eq!(watch.severity.of(3.0), Severity::Critical);
     assert_eq!(watch.actions, ["restart-service", "scale"]);
+    let runbook = |name: &str| config.watches.iter().find(|watch| watch.name == name)?.runbook_url.as_deref();
+    assert_eq!(runbook("checkout-latency"), Some("https://runbooks.example/checkout#latency"));
+    assert_eq!(runbook("all-of-them"), Some("https://runbooks.example/watches"), "from the defaults");
     assert_eq!(config.rules.watches["all-of-them"].quorum, 2);
     assert_eq!(config.rules.watches["included"].detectors, ["daily"]);
 

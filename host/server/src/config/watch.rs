@@ -8,6 +8,7 @@ use tidegate_domain::time::format_duration;
 
 use super::WatchConfig;
 use super::credentials::unique_name;
+use super::endpoints::absolute_url;
 use super::error::suggest;
 use super::proposals::{Offers, Proposals};
 use super::section::{At, Section};
@@ -32,6 +33,7 @@ pub(super) const SHARED_KEYS: &[&str] = &[
     "identity",
     "group_by",
     "severity",
+    "runbook_url",
     "mode",
     "remediation",
     "actions",
@@ -85,6 +87,7 @@ struct Keys {
     medium: Option<At<f64>>,
     high: Option<At<f64>>,
     critical: Option<At<f64>>,
+    runbook_url: Option<At<String>>,
     proposals: Proposals,
 }
 
@@ -123,6 +126,9 @@ impl Keys {
             medium: score(&severity, "medium"),
             high: score(&severity, "high"),
             critical: score(&severity, "critical"),
+            runbook_url: section
+                .text("runbook_url")
+                .filter(|url| absolute_url(section, "runbook_url", url).is_some()),
             proposals: Proposals::read(section, path),
         }
     }
@@ -152,6 +158,7 @@ impl Keys {
             medium: self.medium.or_else(|| defaults.medium.clone()),
             high: self.high.or_else(|| defaults.high.clone()),
             critical: self.critical.or_else(|| defaults.critical.clone()),
+            runbook_url: self.runbook_url.or_else(|| defaults.runbook_url.clone()),
             proposals: self.proposals.or(&defaults.proposals),
         }
     }
@@ -254,7 +261,8 @@ fn settle(
         actions: settled.actions,
         dry_run: settled.dry_run,
     };
-    Some((watch, WatchConfig { name, expr, interval, step, query_offset, remediation: settled.remediation }))
+    let (runbook_url, remediation) = (keys.runbook_url.map(|url| url.value), settled.remediation);
+    Some((watch, WatchConfig { name, expr, interval, step, query_offset, runbook_url, remediation }))
 }
 
 fn value<T: Clone>(read: &Option<At<T>>, default: T) -> T {
