@@ -1,6 +1,6 @@
 //! Silences in several Alertmanagers: made once in each cluster, ended wherever they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -24,21 +24,35 @@ impl Fleet {
     /// Makes a silence once in each cluster that can be reached; with an id, changes that one where it is. Never returns
     /// an empty list. What failed in one cluster while another did it is logged.
     pub(crate) async fn silence(&self, wanted: &NewSilence) -> Result<Vec<MadeSilence>, AlertmanagerError> {
+        self.silence_and_tell(wanted).await.map(|(made, _)| made)
+    }
+
+    /// As [`Self::silence`]; said as well is where it was not made, or where nobody knows.
+    pub(crate) async fn silence_and_tell(
+        &self,
+        wanted: &NewSilence,
+    ) -> Result<(Vec<MadeSilence>, Vec<String>), AlertmanagerError> {
         let mut clusters = self.clusters().await?;
+        let reached: BTreeSet<String> = clusters.iter().flatten().map(|member| member.url().to_owned()).collect();
         if let Some(id) = &wanted.id {
             clusters = self.that_know(id, clusters).await?;
         }
-        let (mut made, mut failed) = (Vec::new(), None);
+        let (mut made, mut failed, mut missed) = (Vec::new(), None, Vec::new());
         for outcome in join_all(clusters.iter().map(|cluster| make(cluster, wanted))).await {
             match outcome {
                 Ok(silence) => made.push(silence),
                 Err(error) => {
                     tracing::warn!(%error, "a silence could not be made in this Alertmanager");
+                    missed.push(error.to_string());
                     failed = Some(error);
                 }
             }
         }
-        if made.is_empty() { Err(failed.unwrap_or(AlertmanagerError::Nobody)) } else { Ok(made) }
+        let silent = self.members().into_iter().filter(|member| !reached.contains(member.url()));
+        missed.extend(silent.map(|member| {
+            format!("Alertmanager at {} does not answer: it has this only from another of its cluster", member.url())
+        }));
+        if made.is_empty() { Err(failed.unwrap_or(AlertmanagerError::Nobody)) } else { Ok((made, missed)) }
     }
 
     /// Every silence that any of them has.
