@@ -295,6 +295,8 @@ pub(crate) struct WatchConfig {
     pub(crate) step: Duration,
     /// Samples younger than this are left alone: they may still be arriving.
     pub(crate) query_offset: Duration,
+    /// What to read when it is anomalous.
+    pub(crate) runbook_url: Option<String>,
     /// The policy, if any.
     pub(crate) remediation: Option<Remediation>,
 }
