@@ -25,9 +25,6 @@ const MOST_ALERTS: usize = 256;
 /// So many refusals are followed up while the bad alerts of one call are searched for. Whoever refuses more than that
 /// refuses everything, as a proxy does that knows no such path.
 const MOST_REFUSALS: usize = 200;
-/// Clients send what fires once a minute: Prometheus and vmalert with an evaluation interval of a minute in between, and
-/// some time to be queued.
-const SETTLED: Duration = Duration::from_secs(150);
 
 /// Parameters of a request, by name. A name can be there several times.
 pub(super) type Query = Vec<(String, String)>;
@@ -45,8 +42,8 @@ pub(crate) struct Client {
 /// The alerts of one Alertmanager.
 pub(super) struct Seen {
     pub(super) alerts: Vec<ListedAlert>,
-    /// It runs for long enough to have been sent everything that fires.
-    pub(super) settled: bool,
+    /// For how long it runs; None where it does not say.
+    pub(super) up: Option<Duration>,
 }
 
 impl Client {
@@ -62,7 +59,7 @@ impl Client {
     }
 
     /// True when it did not answer the last time it was looked at.
-    pub(super) fn is_ailing(&self) -> bool {
+    pub(crate) fn is_ailing(&self) -> bool {
         self.ailing.load(Ordering::Relaxed)
     }
 
@@ -87,15 +84,12 @@ impl Client {
         self.list("/api/v2/alerts", query).await
     }
 
-    /// All alerts, and whether they are likely to be all.
+    /// All alerts, and for how long it has had the time to be sent them.
     pub(super) async fn look(&self) -> Result<Seen, AlertmanagerError> {
         let alerts = self.alerts(&[]).await?;
         // Asked behind the list and every time: one that has started anew between the two counts as new.
-        let settled = match self.status_and_clock().await {
-            Ok((status, now)) => up_for(&status, now).is_some_and(|up| up >= SETTLED),
-            Err(_) => false,
-        };
-        Ok(Seen { alerts, settled })
+        let up = self.status_and_clock().await.ok().and_then(|(status, now)| up_for(&status, now));
+        Ok(Seen { alerts, up })
     }
 
     /// Alerts in the groups in which they are told.

@@ -1,6 +1,7 @@
 //! What several Alertmanagers list, as one list. An alert that several of them have is one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tidegate_domain::decide::HANDLING;
 use tidegate_domain::input::Silence;
@@ -8,6 +9,10 @@ use tidegate_domain::labels::Labels;
 
 use super::super::client::Seen;
 use super::super::{ListedAlert, ListedGroup, Receiver};
+
+/// Clients send what fires once a minute: Prometheus and vmalert with an evaluation interval of a minute in between, and
+/// some time to be queued.
+const SETTLED: Duration = Duration::from_secs(150);
 
 /// What they list, all together.
 #[derive(Clone, Debug, Default)]
@@ -17,12 +22,16 @@ pub(crate) struct Listing {
     /// False where one of them has started so lately that it may not have been sent everything yet: what is not listed may
     /// fire all the same.
     pub(crate) whole: bool,
+    /// For how long all of them have been up: what was listed since then and is not listed now has ended. None where that
+    /// is not known.
+    pub(crate) up: Option<Duration>,
 }
 
 impl Listing {
     pub(super) fn of(seen: Vec<Seen>) -> Listing {
-        let whole = seen.iter().all(|seen| seen.settled);
-        Listing { alerts: merged(seen.into_iter().flat_map(|seen| seen.alerts)), whole }
+        let up = seen.iter().map(|seen| seen.up).reduce(|one, other| Some(one?.min(other?))).flatten();
+        let whole = up.is_some_and(|up| up >= SETTLED);
+        Listing { alerts: merged(seen.into_iter().flat_map(|seen| seen.alerts)), whole, up }
     }
 
     /// What holds back one of these alerts. An inhibition by the host's own word that it sees to it does not count.

@@ -18,7 +18,7 @@ fn alert(fingerprint: &str, more: Value) -> ListedAlert {
 }
 
 fn listing(alerts: impl IntoIterator<Item = ListedAlert>) -> Listing {
-    Listing { alerts: merged(alerts), whole: true }
+    Listing { alerts: merged(alerts), whole: true, up: None }
 }
 
 fn silence(listing: &Listing, fingerprints: &[&str]) -> Silence {
@@ -106,8 +106,15 @@ fn groups_are_put_together_by_labels_and_receiver() {
 
 #[test]
 fn a_list_is_whole_where_all_have_run_for_long_enough() {
-    for (settled, whole) in [(vec![true], true), (vec![true, false], false), (vec![false], false)] {
-        let seen = settled.into_iter().map(|settled| Seen { alerts: Vec::new(), settled }).collect();
-        assert_eq!(Listing::of(seen).whole, whole);
+    for (ups, least, whole) in [
+        (vec![Some(150)], Some(150), true),
+        (vec![Some(9000), Some(149)], Some(149), false),
+        (vec![Some(9000), None], None, false),
+        (Vec::new(), None, false),
+    ] {
+        let up = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+        let seen = ups.into_iter().map(|seconds| Seen { alerts: Vec::new(), up: up(seconds) }).collect();
+        let listing = Listing::of(seen);
+        assert_eq!((listing.up, listing.whole), (up(least), whole));
     }
 }
