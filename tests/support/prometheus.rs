@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -20,10 +21,16 @@ pub(crate) struct Config {
     pub(crate) version: Version,
     /// So many minutes of a service that was well are known, second by second.
     pub(crate) minutes: u64,
+    /// What else is known of the past: lines of OpenMetrics about `queue_length`, one series after the other.
+    pub(crate) history: String,
     /// Looked at every second, as one group: `{ alert: Slow, expr: 'queue_length > 50', labels: { severity: page } }`.
     pub(crate) rules: Vec<String>,
     /// Who is told, as `alerting.alertmanagers` has them: `{ static_configs: [{ targets: ['127.0.0.1:9093'] }] }`.
     pub(crate) alertmanagers: Vec<String>,
+    /// What is scraped beside the target: `{ job_name: tidegate, static_configs: [{ targets: ['127.0.0.1:9595'] }] }`.
+    pub(crate) scrapes: Vec<String>,
+    /// Files with rules.
+    pub(crate) rule_files: Vec<PathBuf>,
 }
 
 impl Config {
@@ -54,22 +61,27 @@ impl Prometheus {
         Prometheus::run(target, &Config { minutes, ..Config::default() })
     }
 
-    pub(crate) fn run(target: &Target, Config { version, minutes, rules, alertmanagers }: &Config) -> Prometheus {
+    pub(crate) fn run(target: &Target, config: &Config) -> Prometheus {
+        let Config { version, minutes, history, rules, alertmanagers, scrapes, rule_files } = config;
         let folder = tempfile::tempdir().expect("a folder");
+        let files = rule_files.iter().map(|file| file.display().to_string());
+        let files: Vec<String> = files.chain(["rules.yml".to_owned()]).map(|file| format!("'{file}'")).collect();
         let config = format!(
             "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\n\
-             rule_files: [rules.yml]\n\
+             rule_files: [{}]\n\
              alerting: {{ alertmanagers: [{}] }}\n\
              scrape_configs:\n\
-             - job_name: target\n  static_configs: [{{ targets: ['{}'], labels: {{ instance: one }} }}]\n",
+             - job_name: target\n  static_configs: [{{ targets: ['{}'], labels: {{ instance: one }} }}]\n{}",
+            files.join(", "),
             alertmanagers.join(", "),
-            target.address()
+            target.address(),
+            scrapes.iter().map(|scrape| format!("- {scrape}\n")).collect::<String>()
         );
         let rules = format!("groups:\n- {{ name: tests, rules: [{}] }}\n", rules.join(", "));
         fs::write(folder.path().join("rules.yml"), rules).expect("rules");
         fs::write(folder.path().join("prometheus.yml"), config).expect("a config");
-        if *minutes > 0 {
-            backfill(&folder, *minutes);
+        if *minutes > 0 || !history.is_empty() {
+            backfill(&folder, *minutes, history);
         }
         let address = free_address();
         let mut command = Command::new(version.program("prometheus"));
@@ -102,7 +114,7 @@ impl Prometheus {
     }
 }
 
-fn backfill(folder: &TempDir, minutes: u64) {
+fn backfill(folder: &TempDir, minutes: u64, history: &str) {
     let now = jiff::Timestamp::now().as_second();
     let seconds = i64::try_from(minutes * 60).expect("a short history");
     let mut text = String::from("# TYPE queue_length gauge\n");
@@ -110,6 +122,7 @@ fn backfill(folder: &TempDir, minutes: u64) {
         let value = NORMAL + (at % 3) as f64;
         text.push_str(&format!("queue_length{{instance=\"one\",job=\"target\",service=\"checkout\"}} {value} {at}\n"));
     }
+    text.push_str(history);
     text.push_str("# EOF\n");
     fs::write(folder.path().join("history.om"), text).expect("a history");
     // Without the flag, which --help does not show, it makes a block of every two hours.
