@@ -62,7 +62,7 @@ impl Policy for Runbook {
             let name = || format!("rule {} ({})", index + 1, rule.action());
             let proposal = match &tried[index] {
                 Some(attempt) => Err(ended(attempt)),
-                None => rule.applies(&labels, incident.severity).and_then(|()| rule.propose(&labels)),
+                None => rule.applies(&labels, incident).and_then(|()| rule.propose(&labels)),
             };
             match proposal {
                 Ok(proposal) => {
@@ -93,8 +93,8 @@ impl Runbook {
     /// For each rule the attempt that used it up, if any.
     ///
     /// An attempt does not name its rule; it belongs to the first one not used up that is meant for these labels and
-    /// makes the same proposal. So two equal rules in a row mean "try twice". Severity is left out of it, because it can
-    /// have changed since. A denied proposal is never made again, by whatever rule.
+    /// makes the same proposal. So two equal rules in a row mean "try twice". Severity and what is usual are left out of it,
+    /// because they can have changed since. A denied proposal is never made again, by whatever rule.
     fn tried<'a>(&self, incident: &'a Incident, labels: &Labels) -> Vec<Option<&'a Attempt>> {
         let mut tried = vec![None; self.rules.len()];
         for attempt in incident.attempts.iter().filter(|attempt| attempt.this_incident && used_up(attempt.outcome)) {

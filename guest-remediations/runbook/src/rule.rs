@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tidegate_guest::{ActionInfo, Attempt, Plan, Severity};
+use tidegate_guest::{ActionInfo, Attempt, Incident, Plan, Severity, Source};
 
 use crate::labels::Labels;
 use crate::matcher::Matcher;
@@ -19,6 +19,10 @@ pub(crate) struct RuleSettings {
     matchers: Option<Vec<String>>,
     /// The least severity at which the rule applies. Left out: any.
     min_severity: Option<Level>,
+    /// Only where the values of its alerts are `unusual` for their time, only where they are `usual`, or wherever they are
+    /// not known to be usual (`not_usual`). Known from the second opinion that the host asks its detectors for; what they
+    /// found themselves is unusual. Left out: whatever they say.
+    when: Option<When>,
     /// The action to propose; one of those that the watch or route offers.
     action: String,
     /// Its arguments. `{{name}}` in a text stands for the value of that label.
@@ -39,6 +43,62 @@ enum Level {
     Critical,
 }
 
+/// What the values of an incident must be for a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum When {
+    Unusual,
+    Usual,
+    NotUsual,
+}
+
+impl When {
+    fn holds(self, seen: Seen) -> bool {
+        match self {
+            When::Unusual => seen == Seen::Unusual,
+            When::Usual => seen == Seen::Usual,
+            When::NotUsual => seen != Seen::Usual,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            When::Unusual => "values that are unusual for their time",
+            When::Usual => "values that are usual for their time",
+            When::NotUsual => "values that are not known to be usual for their time",
+        }
+    }
+}
+
+/// What the values of an incident are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Unusual,
+    Usual,
+    /// Nobody was asked, or nobody could tell.
+    Unknown,
+}
+
+impl Seen {
+    fn of(incident: &Incident) -> Seen {
+        let Incident { value, expected, lower, upper, .. } = *incident;
+        match incident.source {
+            Source::Anomaly | Source::Absence => Seen::Unusual,
+            Source::Alert if value.is_nan() || expected.is_nan() => Seen::Unknown,
+            Source::Alert if (lower..=upper).contains(&value) => Seen::Usual,
+            Source::Alert => Seen::Unusual,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Seen::Unusual => "are unusual",
+            Seen::Usual => "are usual",
+            Seen::Unknown => "are neither known to be usual nor to be unusual",
+        }
+    }
+}
+
 impl From<Level> for Severity {
     fn from(level: Level) -> Self {
         match level {
@@ -55,6 +115,7 @@ impl From<Level> for Severity {
 pub(crate) struct Rule {
     matchers: Vec<Matcher>,
     min_severity: Severity,
+    when: Option<When>,
     action: String,
     arguments: Map<String, Value>,
     summary: Option<String>,
@@ -75,7 +136,7 @@ impl Rule {
     /// # Errors
     /// The key, what is wrong with it and what would do.
     pub(crate) fn new(settings: RuleSettings, actions: &[ActionInfo]) -> Result<Self, String> {
-        let RuleSettings { matchers, min_severity, action, arguments, summary, rationale } = settings;
+        let RuleSettings { matchers, min_severity, when, action, arguments, summary, rationale } = settings;
         if !actions.iter().any(|offered| offered.name == action) {
             let offered: Vec<&str> = actions.iter().map(|offered| offered.name.as_str()).collect();
             return Err(format!(
@@ -102,7 +163,7 @@ impl Rule {
                 .map_err(|why| format!("arguments.{key}: {why}"))?;
         }
         let min_severity = min_severity.map_or(Severity::Low, Severity::from);
-        Ok(Rule { matchers, min_severity, action, arguments, summary, rationale })
+        Ok(Rule { matchers, min_severity, when, action, arguments, summary, rationale })
     }
 
     pub(crate) fn action(&self) -> &str {
@@ -115,7 +176,8 @@ impl Rule {
     }
 
     /// Whether it applies; `Err` says why not, in words that follow its name.
-    pub(crate) fn applies(&self, labels: &Labels, severity: Severity) -> Result<(), String> {
+    pub(crate) fn applies(&self, labels: &Labels, incident: &Incident) -> Result<(), String> {
+        let severity = incident.severity;
         if let Some(failed) = self.matchers.iter().find(|matcher| !matcher.matches(labels)) {
             let found = match labels.get(failed.name()) {
                 Some(value) => format!("has {}={value:?}", failed.name()),
@@ -130,6 +192,10 @@ impl Rule {
                 word(severity)
             ));
         }
+        let seen = Seen::of(incident);
+        if let Some(when) = self.when.filter(|when| !when.holds(seen)) {
+            return Err(format!("is meant for {}, and these {}", when.words(), seen.words()));
+        }
         Ok(())
     }
 
@@ -137,10 +203,12 @@ impl Rule {
     pub(crate) fn meant_for(&self) -> String {
         let matchers: Vec<String> = self.matchers.iter().map(ToString::to_string).collect();
         let labels = if matchers.is_empty() { "every incident".to_owned() } else { matchers.join(", ") };
-        match self.min_severity {
-            Severity::Low => labels,
-            severity => format!("{labels}, severity {} and above", word(severity)),
-        }
+        let severity = match self.min_severity {
+            Severity::Low => String::new(),
+            severity => format!(", severity {} and above", word(severity)),
+        };
+        let when = self.when.map(|when| format!(", {}", when.words())).unwrap_or_default();
+        format!("{labels}{severity}{when}")
     }
 
     /// What it proposes; `Err` says what the incident lacks for that, in words that follow the rule's name.

@@ -116,15 +116,18 @@ pub struct Incident {
     pub severity: Severity,
     /// When the trouble began.
     pub since: i64,
-    /// The value of the latest anomalous sample. NaN for alerts and absence.
+    /// The value of the latest anomalous sample. For alerts: the value when the detectors were asked for a second opinion.
+    /// NaN where there is none, and for absence.
     pub value: f64,
-    /// What was expected instead. NaN for alerts and absence.
+    /// What was expected, instead or as well. NaN where nobody could tell, and for absence.
     pub expected: f64,
-    /// Lower edge of the expected band. NaN for alerts and absence.
+    /// Lower edge of the expected band: the value of an alert is within it where that is usual for its time. May be minus
+    /// infinity. NaN where `expected` is.
     pub lower: f64,
-    /// Upper edge of the expected band. NaN for alerts and absence.
+    /// Upper edge of the expected band. May be plus infinity. NaN where `expected` is.
     pub upper: f64,
-    /// The recent samples (time, value) of the series that is worst off, oldest first. Empty for alerts.
+    /// The recent samples (time, value) of the series that is worst off, oldest first. Empty for alerts without a
+    /// second opinion.
     pub window: Vec<(i64, f64)>,
     /// The alerts concerned. Empty for anomalies.
     pub alerts: Vec<Alert>,

@@ -53,7 +53,9 @@ pub(crate) fn ask(policy: &Policy, incident: &sandbox::Incident, metrics: &dyn M
 
 /// Everything that a person would want to see, for the policy.
 pub(crate) fn describe(book: &Book, incident: &Incident) -> sandbox::Incident {
-    let worst = incident.worst();
+    // Of alerts the detectors have seen what they were asked about, if anybody could be asked.
+    let told = || incident.second_opinion().and_then(|opinion| opinion.evidence.as_deref());
+    let worst = incident.worst().or_else(told);
     let of = |number: fn(&Evidence) -> f64| worst.map_or(f64::NAN, number);
     sandbox::Incident {
         id: incident.id.0.clone(),
