@@ -5,7 +5,7 @@
 use tidegate_domain::event::Opinion;
 use tidegate_domain::number::{Bytes, Number};
 use tidegate_domain::rules::Watch;
-use tidegate_domain::series::{self, Answer, Judgement};
+use tidegate_domain::series::{self, Answer, Judgement, Standing, Verdict};
 use tidegate_domain::time::Timestamp;
 
 use crate::entry::{MOST_AT_ONCE, answer};
@@ -14,7 +14,7 @@ use crate::scorer::{ScoreError, Scorer, ask};
 /// What came out of it.
 #[derive(Clone, Debug)]
 pub struct Sounding {
-    /// All detectors considered.
+    /// All detectors considered. The band is one that the standing follows from: a normal value lies in it.
     pub judgement: Judgement,
     /// Each detector's own view, without its state.
     pub opinions: Vec<Opinion>,
@@ -66,7 +66,31 @@ pub fn sound(
     }
     let able = answers.iter().filter(|answer| **answer != Answer::Abstained).count();
     let watch = Watch { quorum: quorum.unwrap_or(able).max(1), ..watch.clone() };
-    Sounding { judgement: series::judge(&watch, value, false, &answers), opinions, abstained, failed }
+    let mut judgement = series::judge(&watch, value, false, &answers);
+    if judgement.standing == Standing::Normal {
+        judgement.verdict = around(value, &answers).unwrap_or(judgement.verdict);
+    }
+    Sounding { judgement, opinions, abstained, failed }
+}
+
+/// The closest call among those for whom a normal value is none too much. Where all of them find it too far on the side
+/// that does not count, the band is open to that side.
+fn around(value: f64, answers: &[Answer]) -> Option<Verdict> {
+    let judged = answers.iter().filter_map(|answer| match answer {
+        Answer::Judged(verdict) => Some(*verdict),
+        Answer::Abstained | Answer::Failed => None,
+    });
+    let mut by_score: Vec<Verdict> = judged.collect();
+    by_score.sort_by(|one, other| other.score.total_cmp(&one.score));
+    let within = by_score.iter().find(|verdict| verdict.score <= 1.0).copied();
+    within.or_else(|| {
+        let open = |verdict: &Verdict| Verdict {
+            lower: if value < verdict.lower { f64::NEG_INFINITY } else { verdict.lower },
+            upper: if value > verdict.upper { f64::INFINITY } else { verdict.upper },
+            ..*verdict
+        };
+        by_score.first().map(open)
+    })
 }
 
 /// The state of a detector that has seen all of the history. One that fails half-way has none: by a part of it a usual

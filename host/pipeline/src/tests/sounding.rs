@@ -113,6 +113,19 @@ fn each_says_what_it_has_to_say() {
 }
 
 #[test]
+fn a_normal_value_lies_in_the_band_that_is_shown() {
+    let inside = |sounding: Sounding| {
+        let verdict = sounding.judgement.verdict;
+        (verdict.score, (verdict.lower..=verdict.upper).contains(&5.0))
+    };
+    // One of two finds it too high, which is not enough. (The bands of these detectors hold nothing.)
+    assert_eq!(inside(said(Direction::Both, None, &[UNUSUAL, USUAL], 5.0)).0, 0.5);
+    // All do, and the rule only looks for what is too low.
+    assert_eq!(inside(said(Direction::BelowExpected, None, &[UNUSUAL], 5.0)), (2.0, true));
+    assert_eq!(inside(said(Direction::AboveExpected, None, &[UNUSUAL], 5.0)), (2.0, false));
+}
+
+#[test]
 fn a_value_that_is_no_number_is_not_judged() {
     for value in [f64::NAN, f64::INFINITY] {
         let Sounding { judgement, opinions, .. } = said(Direction::Both, None, &[UNUSUAL], value);

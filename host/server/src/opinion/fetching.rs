@@ -101,8 +101,8 @@ pub(super) async fn samples(
     depth: Duration,
 ) -> Result<Samples, String> {
     let (now, _) = found.now;
-    // Whatever the clocks of others say: the value of now is part of the trouble.
-    let trouble = trouble.min(now.minus(step));
+    // The value of now is part of the trouble, whatever the clocks of others say; and rules are not always evaluated in time.
+    let trouble = trouble.min(now).minus(step);
     let just = |at: Timestamp| Timestamp(at.0.saturating_sub(1));
     let before = fetched(prometheus, found, trouble.minus(depth), just(trouble), step).await?;
     // Trouble that has lasted for days is shown by its end.
