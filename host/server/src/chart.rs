@@ -2,14 +2,14 @@
 //! before the trouble to after the repair. Drawn from the journal's events of the incident and from the newest samples, which
 //! are not in the journal yet.
 //!
-//! Alerts and absences have no samples, and so no chart.
+//! Absences have no samples, and so no chart. Of alerts there is what the second opinions on them rest on.
 
 mod moments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_domain::book::Incident;
-use tidegate_domain::event::{Evidence, Fact, IncidentId, Origin, TracePoint};
+use tidegate_domain::event::{Evidence, Fact, IncidentId, OpinionVerdict, Origin, SecondOpinion, TracePoint};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::Number;
 use tidegate_domain::time::Timestamp;
@@ -52,16 +52,20 @@ pub(crate) struct Traced {
     moments: Vec<moments::Told>,
 }
 
-/// What there is to show of an incident; `None` where there is no such incident, and for alerts.
+/// What there is to show of an incident; `None` where there is no such incident, and for alerts that nobody looked behind.
 ///
 /// # Errors
 ///
 /// When the journal cannot be read.
 pub(crate) async fn of(host: &Host, incident: &IncidentId) -> Result<Option<Traced>, JournalError> {
-    // An incident of alerts may have thousands of events, of which none is a sample.
-    let of_alerts = |incident: &Incident| matches!(incident.origin, Origin::Alert { .. });
-    if host.keeper.book().incident(incident).is_none_or(of_alerts) {
-        return Ok(None);
+    match host.keeper.book().incident(incident) {
+        None => return Ok(None),
+        // An incident of alerts may have thousands of events, of which none is a sample.
+        Some(known) if matches!(known.origin, Origin::Alert { .. }) => {
+            let traced = Traced::new(known, &[], Vec::new());
+            return Ok(Some(traced).filter(|traced| traced.series().next().is_some()));
+        }
+        Some(_) => {}
     }
     let live = host.traces.newest(incident);
     let timeline = host.keeper.timeline(incident).await?;
@@ -72,7 +76,8 @@ pub(crate) async fn of(host: &Host, incident: &IncidentId) -> Result<Option<Trac
 impl Traced {
     /// From the events of an incident, and from what [`crate::traces::Traces::newest`] gave before these were read.
     pub(crate) fn new(incident: &Incident, timeline: &[Stored], live: Vec<(Labels, Vec<TracePoint>)>) -> Traced {
-        let worst = incident.worst().map(|evidence| evidence.series.clone());
+        let second = incident.second_opinion().and_then(|opinion| opinion.evidence.as_deref());
+        let worst = incident.worst().or(second).map(|evidence| evidence.series.clone());
         let chosen = chosen(worst.as_ref(), timeline, &live);
         let mut points: BTreeMap<&Labels, BTreeMap<Timestamp, TracePoint>> = BTreeMap::new();
         for stored in timeline {
@@ -80,13 +85,16 @@ impl Traced {
                 Fact::IncidentOpened { evidence: Some(evidence), .. } | Fact::MemberJoined { evidence, .. }
                     if chosen.contains(&evidence.series) =>
                 {
-                    add(points.entry(&evidence.series).or_default(), &seen(evidence));
+                    add(points.entry(&evidence.series).or_default(), &seen(evidence, true));
                 }
                 Fact::SeriesTraced { series, points: traced, .. } if chosen.contains(series) => {
                     add(points.entry(series).or_default(), traced);
                 }
                 _ => {}
             }
+        }
+        for (evidence, is_unusual) in behind_alerts(incident) {
+            add(points.entry(&evidence.series).or_default(), &seen(evidence, is_unusual));
         }
         for (series, newest) in live.iter().filter(|(series, _)| chosen.contains(series)) {
             add(points.entry(series).or_default(), newest);
@@ -160,8 +168,20 @@ fn chosen(worst: Option<&Labels>, timeline: &[Stored], live: &[(Labels, Vec<Trac
     chosen
 }
 
-/// The samples that an incident was opened with, as far as its evidence tells.
-fn seen(evidence: &Evidence) -> Vec<TracePoint> {
+/// What was seen behind the alerts of an incident that still fire, and whether it was unusual.
+fn behind_alerts(incident: &Incident) -> impl Iterator<Item = (&Evidence, bool)> {
+    let opinions = incident.opinions.iter().flat_map(|(_, opinions)| opinions);
+    let fires =
+        move |opinion: &&SecondOpinion| incident.alerts.get(&opinion.fingerprint).is_some_and(|alert| alert.firing);
+    let seen = opinions.filter(fires).filter_map(|opinion| {
+        let is_unusual = opinion.verdict == OpinionVerdict::Unusual;
+        opinion.evidence.as_deref().map(|evidence| (evidence, is_unusual))
+    });
+    seen.take(MOST_SERIES)
+}
+
+/// The samples that somebody judged by, as far as the evidence tells.
+fn seen(evidence: &Evidence, anomalous: bool) -> Vec<TracePoint> {
     let bare = |(at, value): &(Timestamp, Number)| TracePoint {
         at: *at,
         value: *value,
@@ -172,7 +192,7 @@ fn seen(evidence: &Evidence) -> Vec<TracePoint> {
         anomalous: false,
     };
     let Evidence { at, value, expected, lower, upper, score, .. } = *evidence;
-    let judged = TracePoint { at, value, expected, lower, upper, score, anomalous: true };
+    let judged = TracePoint { at, value, expected, lower, upper, score, anomalous };
     evidence.window.iter().filter(|(before, _)| *before != at).map(bare).chain([judged]).collect()
 }
 

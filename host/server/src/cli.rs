@@ -20,6 +20,7 @@ mod guest;
 mod journal;
 mod log;
 mod show;
+mod silence;
 mod table;
 mod wire;
 
@@ -80,7 +81,7 @@ enum Command {
     /// Work on a guest by itself: no host, no config
     #[command(subcommand)]
     Guest(guest::Guest),
-    /// Look at incidents
+    /// Look at incidents, and silence them for a while
     #[command(subcommand)]
     Incident(Incident),
     /// Look at what waits for a decision, and at what was decided
@@ -147,6 +148,29 @@ enum Incident {
     },
     /// One incident and everything that happened in it
     Show {
+        /// The incident, as `incident list` shows it
+        id: String,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Silence an open incident in Alertmanager: nobody is paged, nothing is asked or done about it meanwhile
+    Silence {
+        /// The incident, as `incident list` shows it
+        id: String,
+        /// For how long, from 1m to 30d, for example 2h or 1h30m
+        #[arg(long = "for", value_name = "DURATION")]
+        length: String,
+        /// Why; Alertmanager and the journal keep it
+        #[arg(long, value_name = "TEXT")]
+        comment: String,
+        /// Do not ask on a terminal whether you mean it
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        view: View,
+    },
+    /// End the silences that were made for an incident from here
+    Unsilence {
         /// The incident, as `incident list` shows it
         id: String,
         #[command(flatten)]
@@ -258,6 +282,12 @@ fn dispatch(cli: Cli, serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -
             show::incidents(&view.client(file)?, all, status, view.output)
         }
         Command::Incident(Incident::Show { id, view }) => show::incident(&view.client(&cli.config)?, &id, view.output),
+        Command::Incident(Incident::Silence { id, length, comment, yes, view }) => {
+            silence::silence(&view.client(file)?, &id, &length, &comment, yes, view.output)
+        }
+        Command::Incident(Incident::Unsilence { id, view }) => {
+            silence::unsilence(&view.client(file)?, &id, view.output)
+        }
         Command::Approval(Approval::List { all, status, view }) => {
             show::approvals(&view.client(file)?, all, status, view.output)
         }

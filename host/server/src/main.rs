@@ -39,6 +39,7 @@ mod sandboxing;
 mod series_store;
 mod serve;
 mod setup;
+mod silencing;
 mod slack;
 mod story;
 mod survey;

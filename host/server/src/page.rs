@@ -24,11 +24,13 @@ mod headers;
 mod incident;
 mod live;
 mod login;
+mod opinion;
 mod origin;
 mod paths;
 mod request;
 mod said;
 mod session;
+mod silence;
 mod standing;
 mod timeline;
 mod viewer;
@@ -44,6 +46,8 @@ pub(crate) fn router() -> Router<Arc<Host>> {
     Router::new()
         .route("/", get(front::show))
         .route("/incidents/{id}", get(incident::show))
+        .route("/incidents/{id}/silence", post(silence::make))
+        .route("/incidents/{id}/unsilence", post(silence::end))
         .route("/requests/{id}", get(request::show))
         .route("/requests/{id}/approve", post(deciding::approve))
         .route("/requests/{id}/deny", post(deciding::deny))

@@ -38,6 +38,7 @@ use webhook::IncomingWebhook;
 mod action_id {
     pub(super) const APPROVE: &str = "approve";
     pub(super) const DENY: &str = "deny";
+    pub(super) const SILENCE: &str = "silence";
 }
 
 /// One workspace, as the config has it.

@@ -125,6 +125,7 @@ fn card<T>(
         request,
         incident: book.incident(&request.incident)?,
         missing: missing(&book, &host.keeper.rules(), id),
+        silenceable: setup.alertmanager.is_some(),
         answerable: setup.slack.as_ref().is_some_and(|slack| slack.is_answerable()),
         page: setup.config.server.external_url.as_ref().map(ToString::to_string),
     };

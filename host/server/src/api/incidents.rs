@@ -1,15 +1,18 @@
-//! `GET /api/v1/incidents` and `GET /api/v1/incidents/{id}`.
+//! `/api/v1/incidents`: what is and was wrong, and silencing what is open.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tidegate_domain::book::Incident;
 use tidegate_domain::event::IncidentId;
 
 use super::access::Person;
-use super::asking::{Id, Listing};
+use super::asking::{Body, Id, Listing};
 use super::{Problem, Shared, shapes};
+use crate::clock::rfc3339;
+use crate::silencing::{self, SilencingError};
 
 pub(super) async fn list(_: Person, State(host): Shared, asked: Listing) -> Result<Json<Value>, Problem> {
     let only_open = asked.only("open")?;
@@ -47,4 +50,65 @@ pub(super) async fn show(_: Person, State(host): Shared, Id(id): Id) -> Result<J
     shape["requests"] = book.requests_of(incident).map(|request| shapes::request(&book, &rules, request)).collect();
     shape["timeline"] = events.iter().map(|stored| shapes::event(&book, stored)).collect();
     Ok(Json(shape))
+}
+
+/// How long, and why.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Silence {
+    #[serde(default, rename = "for")]
+    length: String,
+    #[serde(default)]
+    comment: String,
+}
+
+/// There is nothing to say but that it be done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+pub(super) async fn silence(
+    person: Person,
+    State(host): Shared,
+    Id(id): Id,
+    Body(Silence { length, comment }): Body<Silence>,
+) -> Result<Json<Value>, Problem> {
+    let length = silencing::length(&length).map_err(refused)?;
+    let made = silencing::silence(&host, &IncidentId(id.clone()), &person.0, length, &comment).await;
+    let made = made.map_err(refused)?;
+    Ok(Json(json!({
+        "incident": id,
+        "silences": made.ids,
+        "until": rfc3339(made.until),
+        "matchers": made.matchers,
+        "missed": made.missed,
+    })))
+}
+
+pub(super) async fn unsilence(
+    person: Person,
+    State(host): Shared,
+    Id(id): Id,
+    _: Body<Nothing>,
+) -> Result<Json<Value>, Problem> {
+    let ended = silencing::unsilence(&host, &IncidentId(id.clone()), &person.0).await.map_err(refused)?;
+    Ok(Json(json!({ "incident": id, "silences": ended.ids, "missed": ended.missed })))
+}
+
+fn refused(error: SilencingError) -> Problem {
+    let (code, status) = match &error {
+        SilencingError::NotAnApprover(_) => (StatusCode::FORBIDDEN, None),
+        SilencingError::Length { .. } | SilencingError::NoComment | SilencingError::LongComment { .. } => {
+            (StatusCode::BAD_REQUEST, None)
+        }
+        SilencingError::Unknown(_) => (StatusCode::NOT_FOUND, None),
+        SilencingError::Over(_) => (StatusCode::CONFLICT, Some("closed")),
+        SilencingError::NoSilence(_) | SilencingError::NoAlertmanager | SilencingError::TooBroad(_) => {
+            (StatusCode::CONFLICT, None)
+        }
+        SilencingError::Upstream { .. } => (StatusCode::BAD_GATEWAY, None),
+        SilencingError::Unrecorded { .. } => (StatusCode::SERVICE_UNAVAILABLE, None),
+        SilencingError::Broken => (StatusCode::INTERNAL_SERVER_ERROR, None),
+    };
+    Problem { code, error: error.to_string(), status }
 }

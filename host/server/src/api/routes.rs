@@ -38,6 +38,8 @@ pub(super) fn all() -> Vec<Route> {
     vec![
         Route::get(VIEW, "/api/v1/incidents", incidents::list),
         Route::get(VIEW, "/api/v1/incidents/{id}", incidents::show),
+        Route::post(APPROVE, "/api/v1/incidents/{id}/silence", incidents::silence),
+        Route::post(APPROVE, "/api/v1/incidents/{id}/unsilence", incidents::unsilence),
         Route::get(VIEW, "/api/v1/approvals", approvals::list),
         Route::get(VIEW, "/api/v1/approvals/{id}", approvals::show),
         Route::post(APPROVE, "/api/v1/approvals/{id}/approve", approvals::approve),

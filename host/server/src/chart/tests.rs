@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use tidegate_domain::book::Book;
-use tidegate_domain::event::{CloseReason, DecidedBy, Event, MemberEnd, Origin, RequestId, RunResult, Verified};
+use tidegate_domain::event::{Alert, CloseReason, DecidedBy, Event, MemberEnd, Origin, RequestId, RunResult, Verified};
 use tidegate_domain::rules::{Mode, Severity};
 
 use super::*;
@@ -63,6 +63,15 @@ impl Journal {
     /// An incident whose first series went wrong at this minute.
     fn opened(minute: i64, evidence: Option<Evidence>) -> Journal {
         let origin = Origin::Anomaly { watch: "queue".to_owned(), group: Labels::empty() };
+        Journal::opened_by(minute, origin, evidence, Vec::new())
+    }
+
+    fn of_alerts(alerts: Vec<Alert>) -> Journal {
+        let origin = Origin::Alert { route: "alerts".to_owned(), group_key: "g".to_owned() };
+        Journal::opened_by(0, origin, None, alerts)
+    }
+
+    fn opened_by(minute: i64, origin: Origin, evidence: Option<Evidence>, alerts: Vec<Alert>) -> Journal {
         let mut journal = Journal { stored: Vec::new(), book: Book::default() };
         journal.write(
             minute,
@@ -76,8 +85,9 @@ impl Journal {
                 has_policy: true,
                 dry_run: false,
                 evidence: evidence.map(Box::new),
-                alerts: Vec::new(),
+                alerts,
                 caused_by: BTreeSet::new(),
+                wants_opinion: false,
             },
         );
         journal
@@ -355,4 +365,36 @@ fn a_gap_is_told_from_a_long_trace_that_was_thinned() {
     let thinned: Vec<TracePoint> = every(1, 0, 2_000).chain(every(2, 2_001, 500)).chain(every(4, 3_005, 100)).collect();
     assert_eq!(step(&thinned), 240_000);
     assert_eq!([step(&[]), step(&plain[..1])], [1, 1]);
+}
+
+#[test]
+fn of_alerts_there_is_what_their_second_opinions_rest_on() {
+    let alert = |fingerprint: &str, firing: bool| Alert {
+        fingerprint: fingerprint.to_owned(),
+        labels: Labels::new([("alertname", "Slow")]),
+        annotations: Labels::empty(),
+        starts_at: at(0),
+        firing,
+        generator_url: None,
+    };
+    let opinion = |fingerprint: &str, verdict: OpinionVerdict, pod: &str| SecondOpinion {
+        fingerprint: fingerprint.to_owned(),
+        verdict,
+        expr: "queue".to_owned(),
+        evidence: Some(Box::new(evidence(&queue(pod), 20, 9.0))),
+    };
+    let mut journal = Journal::of_alerts(vec![alert("a", true), alert("b", true), alert("c", false)]);
+    assert_eq!(journal.charts(Vec::new()).series().count(), 0, "nobody has looked behind them");
+    let opinions = vec![
+        opinion("a", OpinionVerdict::Usual, "usual"),
+        opinion("b", OpinionVerdict::Unusual, "unusual"),
+        opinion("c", OpinionVerdict::Unusual, "resolved"),
+    ];
+    journal.write(2, Fact::SecondOpinionGiven { incident: incident(), opinions });
+    let charts = journal.charts(Vec::new());
+    let series: Vec<&Labels> = charts.series().collect();
+    assert_eq!(series, [&queue("unusual"), &queue("usual")], "what tells most comes first");
+    let anomalous = |pod: &str| charts.points(&queue(pod)).unwrap().iter().filter(|point| point.anomalous).count();
+    assert_eq!((anomalous("unusual"), anomalous("usual")), (1, 0));
+    assert_eq!(minutes(&charts, &queue("usual")), (11..=20).collect::<Vec<_>>());
 }

@@ -30,7 +30,7 @@ pub(super) fn approve(
         let text = format!("approval {id} waits for no decision any more: it is {}", plain(&approval.status));
         return Err(Failure::Refused(text));
     }
-    if output == Output::Text && !sure && std::io::stdin().is_terminal() && !is_meant(id)? {
+    if output == Output::Text && !is_meant(&format!("approve {id}"), sure)? {
         return Err(Failure::Failed(format!("nothing was changed: {id} still waits for a decision")));
     }
     let mut body = json!({ "digest": approval.digest });
@@ -61,9 +61,13 @@ pub(super) fn stands_after_a_yes(id: &str, after: &Approval) -> String {
     }
 }
 
-fn is_meant(id: &str) -> Result<bool, Failure> {
+/// Asks whether somebody at a terminal means it, unless they said so already. Whoever sits nowhere does.
+pub(super) fn is_meant(what: &str, sure: bool) -> Result<bool, Failure> {
+    if sure || !std::io::stdin().is_terminal() {
+        return Ok(true);
+    }
     let failed = |error: std::io::Error| Failure::Failed(format!("cannot ask on the terminal: {error}; use --yes"));
-    eprint!("\napprove {id}? [y/N] ");
+    eprint!("\n{what}? [y/N] ");
     std::io::stderr().flush().map_err(failed)?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(failed)?;
@@ -104,7 +108,12 @@ pub(super) fn resume(client: &Client, output: Output) -> Result<(), Failure> {
     })
 }
 
-fn told(output: Output, answer: &Value, text: impl Fn(&Value) -> Result<String, Failure>) -> Result<(), Failure> {
+/// Writes the answer as it came, or what it says.
+pub(super) fn told(
+    output: Output,
+    answer: &Value,
+    text: impl Fn(&Value) -> Result<String, Failure>,
+) -> Result<(), Failure> {
     match output {
         Output::Json => say(&as_json(answer)),
         Output::Text => say(&text(answer)?),

@@ -12,7 +12,9 @@ use tidegate_domain::terms::more;
 use super::client::Client;
 use super::exit::Failure;
 use super::table::{columns, fields, plain_json};
-use super::wire::{Approval, Approvals, Decided, Incident, Incidents, Moment, Request, Sample};
+use super::wire::{
+    Alert, Approval, Approvals, Decided, Incident, Incidents, Moment, Request, Sample, SecondOpinion, Silencing,
+};
 use super::{ApprovalStatus, IncidentStatus, Output};
 
 pub(super) fn incidents(
@@ -30,20 +32,22 @@ pub(super) fn incidents(
             answer
         }
     };
-    print(answer, output, |Incidents { incidents, more }| {
-        let row = |incident: &Incident| {
-            vec![
-                incident.id.clone(),
-                incident.status.clone(),
-                incident.severity.clone(),
-                incident.watch.clone(),
-                selector(&incident.labels),
-                incident.since.clone(),
-            ]
-        };
-        let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
-        columns(&["ID", "STATUS", "SEVERITY", "WATCH", "LABELS", "SINCE"], &rows) + there_are_more(more)
-    })
+    print(answer, output, |incidents| listed_incidents(&incidents))
+}
+
+pub(super) fn listed_incidents(Incidents { incidents, more }: &Incidents) -> String {
+    let row = |incident: &Incident| {
+        vec![
+            incident.id.clone(),
+            stands(incident),
+            incident.severity.clone(),
+            incident.watch.clone(),
+            clipped(selector(&incident.labels)),
+            incident.since.clone(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
+    columns(&["ID", "STATUS", "SEVERITY", "WATCH", "LABELS", "SINCE"], &rows) + there_are_more(*more)
 }
 
 pub(super) fn incident(client: &Client, id: &str, output: Output) -> Result<(), Failure> {
@@ -63,7 +67,7 @@ pub(super) fn approvals(
                 progress(approval),
                 approval.action.risk.clone(),
                 approval.action.name.clone(),
-                selector(&approval.action.target),
+                clipped(selector(&approval.action.target)),
                 approval.incident.clone(),
                 match approval.status.as_str() {
                     "pending" => approval.deadline.clone().unwrap_or_default(),
@@ -128,6 +132,24 @@ fn there_are_more(more: bool) -> &'static str {
     if more { "older ones are left out: --all shows them\n" } else { "" }
 }
 
+/// Longest cell of a list: labels of any length come from outside, and one must not push the others off the screen.
+const MOST_IN_A_CELL: usize = 60;
+
+fn clipped(cell: String) -> String {
+    if cell.chars().count() <= MOST_IN_A_CELL {
+        return cell;
+    }
+    cell.chars().take(MOST_IN_A_CELL - 1).chain(['\u{2026}']).collect()
+}
+
+/// The status, and why nobody may be asked about it.
+fn stands(incident: &Incident) -> String {
+    let usual = incident.second_opinion.as_ref().is_some_and(|opinion| opinion.verdict == "usual");
+    let notes = [(incident.held.is_some(), "held back"), (incident.handling.is_some(), "in hand"), (usual, "usual")];
+    let notes = notes.iter().filter(|(holds, _)| *holds && incident.status == "open").map(|(_, note)| *note);
+    std::iter::once(incident.status.as_str()).chain(notes).collect::<Vec<_>>().join(", ")
+}
+
 /// The status, and how many have said yes where that was not enough.
 fn progress(approval: &Approval) -> String {
     match approval.yeses.len() {
@@ -168,13 +190,6 @@ pub(super) fn understood<T: DeserializeOwned>(answer: Value) -> Result<T, Failur
 }
 
 pub(super) fn describe_incident(incident: &Incident) -> String {
-    let band = match (number(incident.lower), number(incident.upper)) {
-        (lower, upper) if lower.is_empty() && upper.is_empty() => String::new(),
-        (lower, upper) if lower.is_empty() => format!(" (up to {upper})"),
-        (lower, upper) if upper.is_empty() => format!(" (from {lower})"),
-        (lower, upper) => format!(" ({lower} to {upper})"),
-    };
-    let expected = number(incident.expected);
     let mut text = fields(&[
         ("incident", incident.id.clone()),
         ("status", incident.status.clone()),
@@ -185,7 +200,12 @@ pub(super) fn describe_incident(incident: &Incident) -> String {
         ("since", incident.since.clone()),
         ("opened", incident.opened_at.clone()),
         ("value", number(incident.value)),
-        ("expected", if expected.is_empty() { expected } else { expected + &band }),
+        ("expected", expected(incident.expected, incident.lower, incident.upper)),
+        ("alerts", alerts(&incident.alerts)),
+        ("opinion", incident.second_opinion.as_ref().map(opinion).unwrap_or_default()),
+        ("held back", held(incident)),
+        ("silences", incident.silences.iter().map(silencing).collect::<Vec<_>>().join("\n")),
+        ("in hand", incident.handling.as_ref().map(|id| format!("by request {id}")).unwrap_or_default()),
         ("approvals", incident.requests.iter().map(request).collect::<Vec<_>>().join("\n")),
         ("closed", incident.closed.as_ref().map(|end| with_reason(&end.at, end.reason.as_deref())).unwrap_or_default()),
     ]);
@@ -195,6 +215,51 @@ pub(super) fn describe_incident(incident: &Incident) -> String {
         text.push_str(&columns(&["AT", "WHAT", ""], &rows));
     }
     text
+}
+
+/// What was expected, and the band around it. Nothing where nothing was.
+fn expected(expected: Option<Number>, lower: Option<Number>, upper: Option<Number>) -> String {
+    let band = match (number(lower), number(upper)) {
+        (lower, upper) if lower.is_empty() && upper.is_empty() => String::new(),
+        (lower, upper) if lower.is_empty() => format!(" (up to {upper})"),
+        (lower, upper) if upper.is_empty() => format!(" (from {lower})"),
+        (lower, upper) => format!(" ({lower} to {upper})"),
+    };
+    let expected = number(expected);
+    if expected.is_empty() { expected } else { expected + &band }
+}
+
+fn alerts(alerts: &[Alert]) -> String {
+    let firing = alerts.iter().filter(|alert| alert.firing).count();
+    match (firing, alerts.len() - firing) {
+        (0, 0) => String::new(),
+        (firing, 0) => format!("{firing} firing"),
+        (firing, resolved) => format!("{firing} firing, {resolved} resolved"),
+    }
+}
+
+/// What the detectors say of its alerts.
+fn opinion(opinion: &SecondOpinion) -> String {
+    let seen = match (number(opinion.value), expected(opinion.expected, opinion.lower, opinion.upper)) {
+        (value, _) if value.is_empty() => String::new(),
+        (value, expected) if expected.is_empty() => format!(", value {value}"),
+        (value, expected) => format!(", value {value}, expected {expected}"),
+    };
+    let verdict = match (opinion.verdict.as_str(), &opinion.why) {
+        ("usual", _) => "usual for this time".to_owned(),
+        (verdict, Some(why)) => format!("{verdict}: {why}"),
+        (verdict, None) => verdict.to_owned(),
+    };
+    let expr = if opinion.expr.is_empty() { String::new() } else { format!("\n{}", opinion.expr) };
+    format!("{verdict}{seen}{expr}")
+}
+
+fn held(incident: &Incident) -> String {
+    incident.held.as_ref().map(|held| format!("by {}, since {}", held.by, held.at)).unwrap_or_default()
+}
+
+fn silencing(silencing: &Silencing) -> String {
+    format!("until {} by {} ({}): silence {}", silencing.until, silencing.by, silencing.surface, silencing.id)
 }
 
 /// Most series of one answer that are shown to people; the rest is in the JSON.

@@ -15,6 +15,8 @@ use super::show::{describe_approval, describe_incident, understood};
 use super::wire::{Approval, Incident};
 use super::{ApprovalStatus, Cli, CommandFactory as _, Host, Output, decide, show};
 
+mod silence;
+
 #[test]
 fn the_grammar_is_sound() {
     Cli::command().debug_assert();
@@ -26,6 +28,8 @@ fn the_grammar_is_sound() {
         "tidegate approval show r-1 --token-file t",
         "tidegate approval list --all --status auto_approved",
         "tidegate incident list --status open",
+        "tidegate incident silence i7 --for 2h --comment deploy --yes --output json",
+        "tidegate incident unsilence i7",
         "tidegate approve r-1",
         "tidegate approve r-1 --yes --reason known --output json --ca-file ca --cert-file c --key-file k",
         "tidegate pause --output json",
@@ -41,6 +45,8 @@ fn the_grammar_is_sound() {
         "tidegate",
         "tidegate deny r-1",
         "tidegate approve",
+        "tidegate incident silence i7 --for 2h",
+        "tidegate incident silence i7 --comment deploy",
         "tidegate pause --cert-file c",
         "tidegate journal verify --head 7",
         "tidegate check --output json",

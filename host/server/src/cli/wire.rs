@@ -32,7 +32,51 @@ pub(super) struct Incident {
     pub(super) requests: Vec<Request>,
     pub(super) closed: Option<Closed>,
     #[serde(default)]
+    pub(super) alerts: Vec<Alert>,
+    /// What Alertmanager holds it back by.
+    pub(super) held: Option<Held>,
+    /// The silences that people made for it.
+    #[serde(default)]
+    pub(super) silences: Vec<Silencing>,
+    /// The request that is being carried out or verified.
+    pub(super) handling: Option<String>,
+    pub(super) second_opinion: Option<SecondOpinion>,
+    #[serde(default)]
     pub(super) timeline: Vec<Moment>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Alert {
+    #[serde(default)]
+    pub(super) firing: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Held {
+    pub(super) at: String,
+    pub(super) by: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Silencing {
+    pub(super) id: String,
+    pub(super) until: String,
+    pub(super) by: String,
+    #[serde(default)]
+    pub(super) surface: String,
+}
+
+/// What the detectors say of the series behind an alert.
+#[derive(Debug, Deserialize)]
+pub(super) struct SecondOpinion {
+    pub(super) verdict: String,
+    pub(super) why: Option<String>,
+    #[serde(default)]
+    pub(super) expr: String,
+    pub(super) value: Option<Number>,
+    pub(super) expected: Option<Number>,
+    pub(super) lower: Option<Number>,
+    pub(super) upper: Option<Number>,
 }
 
 /// A list of incidents names its requests, a single incident holds them.

@@ -10,7 +10,7 @@ use tidegate_domain::terms::more;
 
 use super::frame::Frame;
 use super::said::{self, said};
-use super::{standing, when};
+use super::{opinion, silence, standing, when};
 use crate::story;
 
 /// What a card is made from.
@@ -20,6 +20,8 @@ pub(super) struct Card<'a> {
     pub(super) rules: &'a Rules,
     pub(super) request: &'a Request,
     pub(super) incident: &'a Incident,
+    /// True where the form to silence the incident is to stand beside the others.
+    pub(super) silences: bool,
     /// The chart of the series that shows the trouble best, where there is one.
     pub(super) chart: Option<Markup>,
 }
@@ -63,6 +65,7 @@ impl Card<'_> {
                 @if terms.quorum.iter().any(|quorum| quorum.count > 1 || quorum.of.is_some()) || !request.yeses.is_empty() {
                     li { "Yes so far: " (self.yeses()) "; still needed: " (self.needed()) }
                 }
+                @if let Some(second) = incident.second_opinion() { li { "Second opinion " (opinion::word(second)) } }
                 @if let Some((_, to)) = &request.escalated { li { "Escalated to " (said(&to.join(", "))) } }
                 @if !incident.caused_by.is_empty() {
                     li { "Caused or requested by " (said(&incident.caused_by.iter().cloned().collect::<Vec<_>>().join(", "))) }
@@ -112,7 +115,12 @@ impl Card<'_> {
                     (lines(shown.why))
                     @if !shown.times.is_empty() { h4 { "The last times" } (lines(shown.times)) }
                 }
-                div.side { (self.forms()) }
+                div.side {
+                    (self.forms())
+                    @if self.silences && self.request.approval == Approval::Pending {
+                        div.decide { (silence::form(self.frame, self.incident, &id.0)) }
+                    }
+                }
             }
         }
     }

@@ -1,16 +1,17 @@
 //! The course of a request, step by step, as far as it has come.
 
 use maud::{Markup, html};
-use tidegate_domain::book::{Approval, Request, Run, Verification};
+use tidegate_domain::book::{Approval, Incident, Request, Run, Verification};
 use tidegate_domain::event::{DecidedBy, RunResult, Verified, WithdrawReason};
 use tidegate_domain::time::Timestamp;
 
 use super::said::{said, verbatim};
 use super::when;
+use crate::silencing::silenced_at;
 use crate::story;
 
 /// Every step with its time, oldest first.
-pub(super) fn course(request: &Request, now: Timestamp) -> Markup {
+pub(super) fn course(incident: &Incident, request: &Request, now: Timestamp) -> Markup {
     let mut steps = vec![(request.opened_at, html! { "Asked" (announced(request)) })];
     if let Some(at) = request.reminded {
         steps.push((at, html! { "People were reminded" }));
@@ -21,7 +22,7 @@ pub(super) fn course(request: &Request, now: Timestamp) -> Markup {
     for (at, by, reason) in earlier_yeses(request) {
         steps.push((at, html! { (person(by)) " said yes" (because(reason)) ", which was not enough yet" }));
     }
-    steps.extend(decision(request));
+    steps.extend(decision(incident, request, now));
     steps.extend(run(request));
     steps.extend(request.verification.as_ref().and_then(verified));
     steps.sort_by_key(|(at, _)| *at);
@@ -50,7 +51,7 @@ fn earlier_yeses(request: &Request) -> impl Iterator<Item = (Timestamp, &Decided
     earlier.map(|(_, yes)| (yes.at, &yes.by, yes.reason.as_deref()))
 }
 
-fn decision(request: &Request) -> Option<(Timestamp, Markup)> {
+fn decision(incident: &Incident, request: &Request, now: Timestamp) -> Option<(Timestamp, Markup)> {
     Some(match &request.approval {
         Approval::Pending => return None,
         Approval::Approved { at, by: None } => (*at, html! { b { "Passed by itself" } ", as the config lets it" }),
@@ -66,9 +67,19 @@ fn decision(request: &Request) -> Option<(Timestamp, Markup)> {
             (*at, html! { b { "Withdrawn" } ": the incident ended by itself" })
         }
         Approval::Withdrawn { at, reason: WithdrawReason::HeldBack } => {
-            (*at, html! { b { "Withdrawn" } ": Alertmanager holds the incident back" })
+            (*at, html! { b { "Withdrawn" } ": " (held_back(incident, *at, now)) })
         }
     })
+}
+
+/// Why nobody was asked any more though the trouble went on.
+fn held_back(incident: &Incident, at: Timestamp, now: Timestamp) -> Markup {
+    match silenced_at(incident, at) {
+        Some(made) => {
+            html! { "the incident was silenced until " (when::moment(made.until, now)) " by " (person(&made.by)) }
+        }
+        None => html! { "Alertmanager held the incident back" },
+    }
 }
 
 fn run(request: &Request) -> Vec<(Timestamp, Markup)> {

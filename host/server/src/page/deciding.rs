@@ -73,7 +73,8 @@ fn refused(book: &Book, error: &DecisionError) -> String {
     format!("Request {request} is already {state}{by}; nothing was changed.")
 }
 
-fn sentence(text: &str) -> String {
+/// An error of the domain's, to a person.
+pub(super) fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first: String = rest.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     format!("{first}{}.", rest.as_str())
@@ -117,7 +118,7 @@ async fn switch(
 }
 
 /// Back to where the form was, by GET: loading that page again does nothing again.
-fn answer(host: &Host, posted: &Posted, flash: Flash) -> Response {
+pub(super) fn answer(host: &Host, posted: &Posted, flash: Flash) -> Response {
     host.sessions.flash(posted.viewer.session, flash);
     Redirect::to(posted.fields.place().path()).into_response()
 }

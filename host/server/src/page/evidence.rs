@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 use tidegate_domain::book::{Incident, Member};
-use tidegate_domain::event::{Alert, Fact, MemberEnd, Question, Reply};
+use tidegate_domain::event::{Alert, Evidence, Fact, MemberEnd, Question, Reply};
 use tidegate_domain::time::Timestamp;
 
 use super::said::{self, said};
-use super::when;
+use super::{opinion, when};
 use crate::journal::Stored;
 
 /// Series, alerts, questions and samples beyond these are counted and not shown: nobody reads that far.
@@ -16,6 +16,9 @@ const MOST_QUESTIONS: usize = 30;
 const MOST_SAMPLES: usize = 20;
 
 pub(super) fn section(incident: &Incident, events: &[Stored], now: Timestamp) -> Markup {
+    // What still fires matters more.
+    let mut alerts: Vec<&Alert> = incident.alerts.values().collect();
+    alerts.sort_by_key(|alert| !alert.firing);
     let asked: Vec<(&Stored, &Question)> = events.iter().flat_map(questions).collect();
     html! {
         section #evidence aria-labelledby="evidence-heading" {
@@ -25,7 +28,7 @@ pub(super) fn section(incident: &Incident, events: &[Stored], now: Timestamp) ->
             }
             @for member in incident.members.values().take(MOST_SERIES) { (series(member, now)) }
             (more(incident.members.len(), MOST_SERIES, "series"))
-            @for alert in incident.alerts.values().take(MOST_ALERTS) { (delivered(alert, now)) }
+            @for alert in alerts.iter().take(MOST_ALERTS) { (delivered(incident, alert, now)) }
             (more(incident.alerts.len(), MOST_ALERTS, "alerts"))
             @if !asked.is_empty() {
                 h3 { "What the policy asked Prometheus" }
@@ -61,18 +64,25 @@ fn series(member: &Member, now: Timestamp) -> Markup {
                     }
                 }
             }
-            @if !seen.opinions.is_empty() {
-                div.scroll tabindex="0" role="region" aria-label="What each detector said" {
-                    table {
-                        thead { tr { th scope="col" { "Detector" } th.num scope="col" { "Score" } th scope="col" { "It says" } th scope="col" { "Component" } } }
-                        tbody {
-                            @for opinion in &seen.opinions {
-                                tr {
-                                    th scope="row" { (said(&opinion.detector)) }
-                                    td.num { (said::number(opinion.score.0)) }
-                                    td { @if let Some(note) = &opinion.note { (said(note)) } @else { span.none { "nothing" } } }
-                                    td { (said::digest(&opinion.digest)) }
-                                }
+            (detectors(seen))
+        }
+    }
+}
+
+/// What each detector said, where any did.
+pub(super) fn detectors(seen: &Evidence) -> Markup {
+    html! {
+        @if !seen.opinions.is_empty() {
+            div.scroll tabindex="0" role="region" aria-label="What each detector said" {
+                table {
+                    thead { tr { th scope="col" { "Detector" } th.num scope="col" { "Score" } th scope="col" { "It says" } th scope="col" { "Component" } } }
+                    tbody {
+                        @for opinion in &seen.opinions {
+                            tr {
+                                th scope="row" { (said(&opinion.detector)) }
+                                td.num { (said::number(opinion.score.0)) }
+                                td { @if let Some(note) = &opinion.note { (said(note)) } @else { span.none { "nothing" } } }
+                                td { (said::digest(&opinion.digest)) }
                             }
                         }
                     }
@@ -82,7 +92,10 @@ fn series(member: &Member, now: Timestamp) -> Markup {
     }
 }
 
-fn delivered(alert: &Alert, now: Timestamp) -> Markup {
+fn delivered(incident: &Incident, alert: &Alert, now: Timestamp) -> Markup {
+    let on_it = incident.opinions.as_ref().and_then(|(at, opinions)| {
+        opinions.iter().find(|opinion| opinion.fingerprint == alert.fingerprint).map(|opinion| (*at, opinion))
+    });
     html! {
         article.evidence {
             h3 { (said::labels(&alert.labels)) }
@@ -91,6 +104,7 @@ fn delivered(alert: &Alert, now: Timestamp) -> Markup {
                 li { "Fingerprint " code { (said(&alert.fingerprint)) } }
             }
             dl.facts { @for (name, value) in alert.annotations.iter() { dt { (said(name)) } dd { (said(value)) } } }
+            @if let Some((at, on_it)) = on_it { (opinion::whole(on_it, at, now)) }
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Frame {
     pub(super) viewer: Viewer,
     pub(super) place: Place,
     pub(super) now: Timestamp,
+    /// True where there is an Alertmanager to silence incidents in.
+    pub(super) alertmanager: bool,
     unready: Option<String>,
     flash: Option<Flash>,
 }
@@ -29,7 +31,8 @@ impl Frame {
         let unready = host.unready.borrow().clone();
         // What the script asks for is not read by anybody yet.
         let flash = if viewer.by_itself { None } else { host.sessions.take_flash(viewer.session) };
-        Frame { viewer, place, now: clock::now(), unready, flash }
+        let alertmanager = host.setup().alertmanager.is_some();
+        Frame { viewer, place, now: clock::now(), alertmanager, unready, flash }
     }
 
     /// The hidden fields of every form.

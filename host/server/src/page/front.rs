@@ -16,7 +16,7 @@ use super::incident;
 use super::paths::Place;
 use super::said::said;
 use super::viewer::Viewer;
-use super::{standing, when};
+use super::{opinion, standing, when};
 use crate::host::Host;
 
 /// Incidents on one page of the history.
@@ -48,7 +48,7 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Query(as
     let cards = whole.iter().filter_map(|request| {
         let incident = book.incident(&request.incident)?;
         let chart = charts.get(&incident.id).cloned();
-        Some(Card { frame: &frame, book: &book, rules: &rules, request, incident, chart }.waiting())
+        Some(Card { frame: &frame, book: &book, rules: &rules, request, incident, silences: true, chart }.waiting())
     });
     let going = standing::under_way(&book);
     let main = html! {
@@ -115,6 +115,8 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
                     }
                     " "
                     span.how {
+                        (standing::held(incident))
+                        @if let Some(second) = incident.second_opinion().filter(|_| incident.is_open()) { (opinion::word(second)) " " }
                         @if let Some(request) = last {
                             span.quiet { (said(&request.proposal.action.name)) } " "
                             // What was fixed need not be told twice.

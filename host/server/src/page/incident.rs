@@ -14,7 +14,7 @@ use super::frame::{self, Frame};
 use super::paths::Place;
 use super::said::{self, said};
 use super::viewer::Viewer;
-use super::{course, evidence, standing, timeline, when};
+use super::{course, evidence, opinion, silence, standing, timeline, when};
 use crate::chart::{self, Shape, Traced};
 use crate::host::Host;
 use crate::journal::{JournalError, Stored};
@@ -57,20 +57,21 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
     let frame = Frame::new(&host, viewer, Place::incident(&id));
     let traced = Traced::new(incident, &events, newest);
     let requests = book.requests_of(incident).rev().map(|request| {
-        let card = Card { frame: &frame, book: &book, rules: &rules, request, incident, chart: None };
+        let card = Card { frame: &frame, book: &book, rules: &rules, request, incident, silences: false, chart: None };
         html! {
             article.card id={ "card-" (request.id) } {
                 header {
                     h3 { a href={ "/requests/" (request.id) } { b.action { (said(&request.proposal.action.name)) } } " on " (said::labels(&request.proposal.action.target)) }
                     (standing::of_request(request))
                 }
-                (course::course(request, frame.now))
+                (course::course(incident, request, frame.now))
                 details id={ "more-" (request.id) } open[request.approval == Approval::Pending] { summary { "What was asked" } (card.marks()) (card.body()) }
             }
         }
     });
     let main = html! {
-        (head(&frame, incident))
+        (head(&frame, &book, incident))
+        (silence::section(&frame, incident))
         section #charts aria-label="Charts" {
             @for (nth, series) in traced.series().enumerate() {
                 @if let Some(figure) = chart::figure(&traced, series, Shape::Wide) {
@@ -94,7 +95,8 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
     frame.page(&book, &format!("Incident {id}"), &main)
 }
 
-fn head(frame: &Frame, incident: &Incident) -> Markup {
+fn head(frame: &Frame, book: &Book, incident: &Incident) -> Markup {
+    let handled = book.requests_of(incident).rfind(|request| request.is_handled());
     html! {
         section #head {
             h1 tabindex="-1" { "Incident " (incident.id) ": " (standing::kind(incident)) }
@@ -104,6 +106,10 @@ fn head(frame: &Frame, incident: &Incident) -> Markup {
                 li { "Severity " (standing::severity(incident.severity)) }
                 li { "Since " (when::moment(incident.since, frame.now)) @if incident.is_open() { ", " (when::ago(incident.since, frame.now)) } }
                 @if let Some((at, _)) = incident.closed { li { "Until " (when::moment(at, frame.now)) ", after " (when::rough(at.since(incident.since))) } }
+                @if let Some(request) = handled {
+                    li { (standing::chip(standing::Tone::Goes, "in hand")) " by request " a href={ "/requests/" (request.id) } { (request.id) } }
+                }
+                @if let Some(second) = incident.second_opinion() { li { "Second opinion " (opinion::word(second)) } }
                 li { "Mode " (standing::mode(incident)) }
                 @if incident.dry_run { li { (standing::chip(standing::Tone::Still, "dry run")) " nothing is carried out" } }
                 @if !incident.caused_by.is_empty() {

@@ -11,7 +11,7 @@ use super::card::Card;
 use super::frame::Frame;
 use super::paths::Place;
 use super::viewer::Viewer;
-use super::{course, incident, standing, when};
+use super::{course, incident, silence, standing, when};
 use crate::host::Host;
 
 pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id): Path<String>) -> Response {
@@ -27,7 +27,7 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
         return frame.missing(&book, &format!("request {id}"));
     };
     let frame = Frame::new(&host, viewer, Place::request(&id));
-    let card = Card { frame: &frame, book: &book, rules: &rules, request, incident, chart };
+    let card = Card { frame: &frame, book: &book, rules: &rules, request, incident, silences: true, chart };
     let waits = request.approval == tidegate_domain::book::Approval::Pending;
     let main = html! {
         article.card.waits[waits].whole #request {
@@ -42,8 +42,11 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
                 }
             }
             (card.marks())
+            @if incident.is_open() && let Some(held) = crate::silencing::held_by(incident) {
+                p.held { b { (silence::by(&frame, held)) } ". " a href={ "/incidents/" (incident.id) } { "See incident " (incident.id) } }
+            }
             (card.body())
-            section { h4 { "So far" } (course::course(request, frame.now)) }
+            section { h4 { "So far" } (course::course(incident, request, frame.now)) }
         }
     };
     frame.page(&book, &format!("Request {id}"), &main)

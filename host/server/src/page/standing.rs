@@ -7,6 +7,7 @@ use tidegate_domain::event::CloseReason;
 use tidegate_domain::rules::{Mode, Severity};
 
 use super::said::said;
+use crate::silencing::{self, HeldBy};
 
 /// The requests that wait for a decision; first the one whose time is up first.
 pub(super) fn waiting(book: &Book) -> Vec<&Request> {
@@ -132,6 +133,17 @@ pub(super) fn of_incident(incident: &Incident) -> Markup {
                 CloseReason::Vanished => (Tone::Still, "gone for good"),
             };
             chip(tone, word)
+        }
+    }
+}
+
+/// What holds an open incident back, if anything does.
+pub(super) fn held(incident: &Incident) -> Markup {
+    html! {
+        @match silencing::held_by(incident).filter(|_| incident.is_open()) {
+            Some(HeldBy::Person(_)) => { (chip(Tone::Still, "silenced")) " " },
+            Some(HeldBy::Other(_)) => { (chip(Tone::Still, "held back")) " " },
+            None => {},
         }
     }
 }

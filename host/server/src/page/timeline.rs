@@ -132,6 +132,7 @@ fn tone(event: &Event) -> &'static str {
         | Fact::RequestDenied { .. }
         | Fact::RequestExpired { .. }
         | Fact::RequestEscalated { .. } => "waits",
+        Fact::SecondOpinionGiven { .. } | Fact::SilenceMade { .. } => "waits",
         Fact::ExecutionStarted { .. } | Fact::ExecutionFinished { .. } => "goes",
         Fact::IncidentClosed { .. } | Fact::VerificationFinished { .. } | Fact::MemberEnded { .. } => "good",
         _ => "still",

@@ -22,6 +22,8 @@ use super::{Workspace, action_id};
 use crate::host::Host;
 use crate::keeper::DecideError;
 
+mod silencing;
+
 /// How long a dialog waits for a decision to be durable. Slack waits for three seconds.
 const DIALOG: Duration = Duration::from_secs(2);
 /// A list is for looking at on a phone; the page has all.
@@ -46,8 +48,8 @@ pub(super) async fn receive(
     let person = person(host, &team, from);
     let deed = Deed { host: host.clone(), slack: slack.clone(), user: from.user.clone() };
     match inbound {
-        Inbound::Submitted { callback, metadata, reason, .. } => {
-            Ok(deed.submit(person, &callback, &metadata, reason).await)
+        Inbound::Submitted { callback, metadata, reason, length, .. } => {
+            Ok(deed.submit(person, &callback, &metadata, reason, length).await)
         }
         Inbound::Command { name, text, response_url, .. } => {
             tokio::spawn(async move {
@@ -129,6 +131,10 @@ impl Deed {
             }
             Command::Pause => self.pause(by).await,
             Command::Resume => self.resume(by).await,
+            Command::Silence { of, length, comment } => {
+                self.silence(&by, &of, &length, &comment).await.unwrap_or_else(same)
+            }
+            Command::Unsilence { of } => self.unsilence(&by, &of).await,
             Command::List => self.list(),
             Command::Help(why) => why,
         }
@@ -144,6 +150,9 @@ impl Deed {
         response_url: &str,
     ) -> Option<String> {
         let Some((request, digest)) = read_value(value) else { return Some(unreadable()) };
+        if action == action_id::SILENCE {
+            return self.ask_length(&by, &request, value, trigger, response_url).await;
+        }
         let asks_why = {
             let book = self.host.keeper.book();
             if let Err(error) = may_decide(&book, &self.host.keeper.rules(), &request, &by.approver) {
@@ -186,34 +195,49 @@ impl Deed {
     }
 
     /// A dialog that was filled in. What it is told keeps it open.
-    async fn submit(self, person: Option<DecidedBy>, callback: &str, metadata: &str, reason: String) -> Option<Value> {
+    async fn submit(
+        self,
+        person: Option<DecidedBy>,
+        callback: &str,
+        metadata: &str,
+        reason: String,
+        length: Option<String>,
+    ) -> Option<Value> {
         let Some(by) = person else { return Some(modal::objection(&self.stranger())) };
         let about: Option<About> = serde_json::from_str(metadata).ok();
         let read = about.and_then(|about| Some((read_value(&about.value)?, about.response_url)));
         let Some(((request, digest), response_url)) = read else { return Some(modal::objection(&unreadable())) };
-        let verdict = match callback {
-            action_id::APPROVE => Verdict::Approve { digest: Some(digest), reason: Some(reason) },
-            action_id::DENY => Verdict::Deny { reason },
+        let wish = match callback {
+            action_id::APPROVE => Wish::Decide(Verdict::Approve { digest: Some(digest), reason: Some(reason) }),
+            action_id::DENY => Wish::Decide(Verdict::Deny { reason }),
+            action_id::SILENCE => Wish::Silence { length: length.unwrap_or_default(), comment: reason },
             _ => return None,
         };
+        // The message of the request says what was decided; what was silenced is said to whoever did.
+        let is_told = matches!(wish, Wish::Silence { .. });
         let mut deciding = tokio::spawn(async move {
-            let outcome = self.decide(by, request, verdict).await;
+            let outcome = match wish {
+                Wish::Decide(verdict) => self.decide(by, request, verdict).await,
+                Wish::Silence { length, comment } => self.silence(&by, &request.0, &length, &comment).await,
+            };
             (self, outcome)
         });
-        match tokio::time::timeout(DIALOG, &mut deciding).await {
-            Ok(Ok((_, Ok(_)))) => None,
-            Ok(Ok((_, Err(why)))) => Some(modal::objection(&why)),
-            Ok(Err(_)) => Some(modal::objection("this host failed; look at the request before you try again")),
-            // The journal is slow. The dialog may close; what comes of it is said where the button was.
-            Err(_) => {
-                tokio::spawn(async move {
-                    if let Ok((deed, outcome)) = deciding.await {
-                        deed.say(&response_url, &outcome.unwrap_or_else(same)).await;
-                    }
-                });
-                None
+        let late = match tokio::time::timeout(DIALOG, &mut deciding).await {
+            Ok(Ok((_, Err(why)))) => return Some(modal::objection(&why)),
+            Ok(Err(_)) => {
+                return Some(modal::objection("this host failed; look at the request before you try again"));
             }
-        }
+            Ok(Ok((deed, Ok(said)))) if is_told => tokio::spawn(async move { (deed, Ok(said)) }),
+            Ok(Ok((_, Ok(_)))) => return None,
+            // The journal or Alertmanager is slow. The dialog may close; what comes of it is said where the button was.
+            Err(_) => deciding,
+        };
+        tokio::spawn(async move {
+            if let Ok((deed, outcome)) = late.await {
+                deed.say(&response_url, &outcome.unwrap_or_else(same)).await;
+            }
+        });
+        None
     }
 
     /// Both are for the person: what was done, or why it was not.
@@ -273,6 +297,12 @@ impl Deed {
         }
         lines.join("\n")
     }
+}
+
+/// What a dialog was for.
+enum Wish {
+    Decide(Verdict),
+    Silence { length: String, comment: String },
 }
 
 fn same(text: String) -> String {

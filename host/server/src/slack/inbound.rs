@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::modal::{LENGTH, REASON};
+
 /// Why something is not read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
@@ -69,6 +71,8 @@ pub(super) enum Inbound {
         metadata: String,
         /// What was written into it.
         reason: String,
+        /// What was chosen, where the dialog offers a choice of lengths.
+        length: Option<String>,
     },
     /// Nothing that concerns us: a link was followed, a dialog closed, Slack looked at our certificate.
     Nothing,
@@ -187,12 +191,14 @@ pub(super) fn of_payload(payload: Value) -> Result<Inbound, Unreadable> {
             }))
         }
         ("view_submission", Some(view)) => {
-            let values = &view.state["values"][super::modal::REASON][super::modal::REASON];
+            let values = &view.state["values"];
+            let (reason, length) = (&values[REASON][REASON], &values[LENGTH][LENGTH]);
             Ok(Inbound::Submitted {
                 from,
+                reason: reason["value"].as_str().unwrap_or_default().to_owned(),
+                length: length["selected_option"]["value"].as_str().map(str::to_owned),
                 callback: view.callback_id,
                 metadata: view.private_metadata,
-                reason: values["value"].as_str().unwrap_or_default().to_owned(),
             })
         }
         _ => Ok(Inbound::Nothing),

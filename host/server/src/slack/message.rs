@@ -5,12 +5,14 @@
 
 use serde_json::{Value, json};
 use tidegate_domain::book::{Approval, Incident, Request, Run};
-use tidegate_domain::event::{DecidedBy, RunResult};
+use tidegate_domain::event::{DecidedBy, RunResult, WithdrawReason};
 use tidegate_domain::terms::{Quorum, more};
+use tidegate_domain::time::Timestamp;
 
 use super::action_id;
 use super::spark::sparkline;
 use super::text::{MOST_TEXT, bound, code, cut, date, line, plain};
+use crate::silencing::silenced_at;
 use crate::story;
 
 /// Enough to compare with what the command line shows.
@@ -28,6 +30,8 @@ pub(crate) struct Card<'a> {
     pub(crate) missing: Vec<Quorum>,
     /// True where Slack can reach this host, so that buttons and commands do something.
     pub(crate) answerable: bool,
+    /// True where there is an Alertmanager to silence its incident in.
+    pub(crate) silenceable: bool,
     /// Where people find this host.
     pub(crate) page: Option<String>,
 }
@@ -124,9 +128,10 @@ impl Card<'_> {
                 lines.push(format!("*No* of {}, {}{}", who(by), date(*at), because(Some(reason))));
             }
             Approval::Expired { at } => lines.push(format!("*Expired* {}: no answer in time means no", date(*at))),
-            Approval::Withdrawn { at, .. } => {
+            Approval::Withdrawn { at, reason: WithdrawReason::IncidentClosed } => {
                 lines.push(format!("*Withdrawn* {}: the incident ended by itself", date(*at)));
             }
+            Approval::Withdrawn { at, reason: WithdrawReason::HeldBack } => lines.extend(self.held_back(*at)),
         }
         lines.extend(self.run());
         if let Some(verification) = &request.verification {
@@ -139,6 +144,20 @@ impl Card<'_> {
             }
         }
         lines
+    }
+
+    /// Why nobody is asked any more though the trouble goes on, and when somebody will be.
+    fn held_back(&self, at: Timestamp) -> [String; 2] {
+        let (incident, id) = (self.incident, line(&self.incident.id.0));
+        let why = match silenced_at(incident, at) {
+            Some(made) => format!("incident {id} was silenced until {} by {}", date(made.until), who(&made.by)),
+            None => match &incident.held {
+                Some(held) => format!("Alertmanager holds incident {id} back ({})", line(&held.by)),
+                None => format!("Alertmanager held incident {id} back"),
+            },
+        };
+        let ends = if self.answerable { format!("; `/tidegate unsilence {id}` ends a silence") } else { String::new() };
+        [format!("*Withdrawn* {}: {why}", date(at)), format!("It is asked anew once that is over{ends}")]
     }
 
     fn run(&self) -> Option<String> {
@@ -197,7 +216,13 @@ impl Card<'_> {
         let deny = json!({
             "type": "button", "action_id": action_id::DENY, "value": value, "style": "danger", "text": text("Deny …"),
         });
-        json!({ "type": "actions", "block_id": format!("gate:{}", request.id), "elements": [approve, deny] })
+        let mut elements = vec![approve, deny];
+        if self.silenceable {
+            elements.push(json!({
+                "type": "button", "action_id": action_id::SILENCE, "value": value, "text": text("Silence …"),
+            }));
+        }
+        json!({ "type": "actions", "block_id": format!("gate:{}", request.id), "elements": elements })
     }
 
     fn how(&self) -> String {

@@ -54,7 +54,10 @@ fn a_dialog_brings_back_what_it_was_given_and_the_reason() {
         "view": {
             "callback_id": "deny",
             "private_metadata": "m",
-            "state": { "values": { "reason": { "reason": { "type": "plain_text_input", "value": "not now" } } } },
+            "state": { "values": {
+                "reason": { "reason": { "type": "plain_text_input", "value": "not now" } },
+                "length": { "length": { "type": "static_select", "selected_option": { "value": "2h" } } },
+            } },
         },
         "response_urls": [],
     });
@@ -63,8 +66,15 @@ fn a_dialog_brings_back_what_it_was_given_and_the_reason() {
         callback: "deny".to_owned(),
         metadata: "m".to_owned(),
         reason: "not now".to_owned(),
+        length: Some("2h".to_owned()),
     };
     assert_eq!(of_payload(payload.clone()).unwrap(), expected);
+    for nothing in [json!({}), json!({ "length": { "length": { "selected_option": null } } }), json!([7])] {
+        let mut without = payload.clone();
+        without["view"]["state"]["values"] = nothing;
+        let read = of_payload(without).unwrap();
+        assert!(matches!(&read, Inbound::Submitted { length: None, reason, .. } if reason.is_empty()), "{read:?}");
+    }
     let mut closed = payload;
     closed["type"] = "view_closed".into();
     assert_eq!(of_payload(closed).unwrap(), Inbound::Nothing);

@@ -58,6 +58,7 @@ fn book(proposal: Proposal, facts: Vec<Fact>) -> Book {
         evidence: None,
         alerts: Vec::new(),
         caused_by: [].into(),
+        wants_opinion: false,
     };
     let asked = Fact::RequestOpened { request: id(), incident, proposal: Box::new(proposal) };
     let mut book = Book::default();
@@ -74,6 +75,7 @@ fn with_card<T>(book: &Book, make: impl FnOnce(&Card<'_>) -> T) -> T {
         incident: book.incident(&request.incident).unwrap(),
         missing: vec![Quorum { count: 1, of: Some("payments".to_owned()) }],
         answerable: true,
+        silenceable: false,
         page: Some("https://tidegate.example".to_owned()),
     })
 }
@@ -168,7 +170,7 @@ fn every_stage_says_who_and_why_and_only_the_first_has_buttons() {
         retry_at: Timestamp(0),
     };
     let escalated = Fact::RequestEscalated { request: id(), to: vec!["leads".to_owned()] };
-    let withdrawn = Fact::RequestWithdrawn { request: id(), reason: WithdrawReason::IncidentClosed };
+    let withdrawn = Fact::RequestWithdrawn { request: id(), reason: WithdrawReason::IncidentClosed, retry_at: None };
     let auto = Fact::RequestAutoApproved { request: id(), level: Severity::Low, limit: Severity::Low, earned: None };
     for (facts, head, trail, news) in [
         (vec![given("alice")], "has 1 of 1 yeses and waits for more", "*Still needed:* 1 more of payments", false),
