@@ -26,6 +26,7 @@ fn opened(at: i64) -> Event {
         evidence: None,
         alerts: Vec::new(),
         caused_by: [].into(),
+        wants_opinion: false,
     };
     Event { at: Timestamp(at), fact }
 }

@@ -140,6 +140,6 @@ fn what_stops_an_action_is_read() {
 fn the_listener_has_tls_where_files_are_named() {
     let tls = whole().server.tls.expect("they are named");
     assert!(tls.cert.ends_with("tls/cert.pem") && tls.key.ends_with("tls/key.pem"));
-    assert!(tls.client_ca.is_some_and(|file| file.ends_with("tls/ca.pem")));
+    assert!(tls.clients.is_some_and(|clients| clients.ca.ends_with("tls/ca.pem")));
     assert!(accepted(MINIMAL).server.tls.is_none());
 }

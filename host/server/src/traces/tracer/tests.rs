@@ -123,6 +123,7 @@ fn opened(members: &[(&str, f64)]) -> Book {
         evidence: None,
         alerts: Vec::new(),
         caused_by: BTreeSet::new(),
+        wants_opinion: false,
     });
     for (name, score) in members {
         let evidence = evidence(name, *score);
