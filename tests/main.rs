@@ -21,6 +21,7 @@ mod guest_test_cli;
 mod hostile_guests;
 mod isolation;
 mod main_job;
+mod metrics;
 mod openapi;
 mod page;
 mod questions;

@@ -353,3 +353,6 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 fn count<T>(things: impl Iterator<Item = T>) -> i64 {
     i64::try_from(things.count()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,15 +119,14 @@ impl GuestMetrics {
                 refused: None,
             });
             running.insert(guest.name().to_owned(), load);
-            let labels = GuestVersion {
-                guest: guest.name().to_owned(),
-                digest: guest.digest().to_owned(),
-                kind: guest.kind().to_string(),
-                version: guest.manifest().version.clone(),
-            };
-            self.info.get_or_create(&labels).set(1);
+            self.runs_as(guest.name(), guest.digest(), &guest.kind().to_string(), &guest.manifest().version);
         }
         *lock(&self.running) = running;
+    }
+
+    pub(super) fn runs_as(&self, guest: &str, digest: &str, kind: &str, version: &str) {
+        let [guest, digest, kind, version] = [guest, digest, kind, version].map(str::to_owned);
+        self.info.get_or_create(&GuestVersion { guest, digest, kind, version }).set(1);
     }
 
     /// The config names these guests, and all of them were loaded just now.
