@@ -9,14 +9,12 @@ use tidegate_domain::time::Timestamp;
 
 use crate::http_client::{SecretError, TransportError};
 
-mod board;
 mod client;
 mod discovery;
 mod fingerprint;
 mod fleet;
 mod wire;
 
-pub(crate) use board::AlertBoard;
 pub(crate) use client::Client;
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use fleet::{Fleet, Listing, MadeSilence, MemberStatus};

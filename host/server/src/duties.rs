@@ -3,6 +3,8 @@
 //! What is owed is computed from the book, so a crash forgets nothing. Only the start of an action is more than a
 //! repeatable duty: it happens after, and only after, the journal holds `execution_started`.
 
+mod left_out;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use crate::consult;
 use crate::host::Host;
 use crate::prometheus::InstantValue;
 use crate::questions::HostMetrics;
-use crate::{actions, clock, opinion};
+use crate::{actions, clock, looking, notices, opinion};
 
 /// The pause before a duty that is still owed after it was done is done again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -76,7 +78,7 @@ async fn perform(host: &Arc<Host>, duty: &Duty) {
         Duty::Start(request) => start(host, request).await,
         Duty::CheckRequirements(request) => check_requirements(host, request).await,
         Duty::FormOpinion(incident) => opinion::give(host, incident).await,
-        Duty::FetchLeftOut(_) => {}
+        Duty::FetchLeftOut(incident) => left_out::fetch(host, incident).await,
     }
 }
 
@@ -104,7 +106,12 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
         tracing::error!(incident = %id, "the incident names a policy that the config no longer has");
         return;
     };
-    let silence = silence(host, &open).await;
+    // Of an alert that it does not have Alertmanager cannot say whether it is held back.
+    notices::told_of(host, &open).await;
+    let silence = match &setup.alertmanager {
+        Some(fleet) => looking::silence(host, fleet, &open).await,
+        None => Silence::None,
+    };
     let told = consult::describe(&host.keeper.book(), &open);
     let metrics = HostMetrics::new(setup.prometheus.clone());
     let policy_digest = policy.digest().to_owned();
@@ -118,7 +125,12 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
 
 async fn start(host: &Arc<Host>, id: &RequestId) {
     let Some((request, open)) = request(host, id) else { return };
-    let silence = silence(host, &open).await;
+    // First of all: what the action stirs up may page somebody.
+    notices::told_of_handling(host, id).await;
+    let silence = match &host.setup().alertmanager {
+        Some(fleet) => looking::silence_now(host, fleet, &open).await,
+        None => Silence::None,
+    };
     let last_sample = host.pulse.last(&open);
     let populations = populations(host, &request.proposal.action.name).await;
     // Last, behind all that waits for others: a policy may be swapped meanwhile.
@@ -180,16 +192,6 @@ fn count_of(value: &InstantValue) -> Option<u64> {
 
 fn is_start_of(event: &Event, id: &RequestId) -> bool {
     matches!(&event.fact, Fact::ExecutionStarted { request, .. } if request == id)
-}
-
-/// Does Alertmanager hold the incident back?
-async fn silence(host: &Host, open: &Incident) -> Silence {
-    let setup = host.setup();
-    let Some(fleet) = &setup.alertmanager else { return Silence::None };
-    match fleet.look_anew().await {
-        Ok(listing) => listing.silence_of(&crate::notices::fingerprints(host, open)),
-        Err(error) => Silence::Unknown(error.to_string()),
-    }
 }
 
 async fn check_requirements(host: &Host, id: &RequestId) {

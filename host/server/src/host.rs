@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use tidegate_domain::time::Timestamp;
 use tokio::sync::{Mutex, watch};
 
+use crate::forwarding::Forwarding;
 use crate::identity::Failures;
+use crate::inbox::Inbox;
 use crate::keeper::Keeper;
+use crate::looking::Looking;
 use crate::metrics::Metrics;
+use crate::notices::Notices;
 use crate::overview::{Looks, Pace};
 use crate::page::Sessions;
 use crate::pulse::Pulse;
@@ -27,6 +32,14 @@ pub(crate) struct Host {
     pub(crate) looks: Looks,
     /// How busy the guests are.
     pub(crate) pace: Pace,
+    /// Alerts that were sent here.
+    pub(crate) inbox: Inbox,
+    /// The same alerts on their way to Alertmanager.
+    pub(crate) forwarding: Forwarding,
+    /// The host's own alerts, on their way to Alertmanager and there.
+    pub(crate) notices: Notices,
+    /// When Alertmanager is looked at for the open incidents.
+    pub(crate) looking: Looking,
     /// Who guesses tokens, by address.
     pub(crate) failures: Failures,
     /// Who is logged in on the page.
@@ -34,6 +47,7 @@ pub(crate) struct Host {
     pub(crate) sandbox: tidegate_sandbox::Sandbox,
     /// Held by whoever changes the setup.
     pub(crate) reloading: Mutex<Reloading>,
+    pub(crate) started_at: Timestamp,
     /// Why the host is not ready to work; None once it is.
     pub(crate) unready: watch::Sender<Option<String>>,
     /// True once the host is to stop.
@@ -58,10 +72,15 @@ impl Host {
             traces: Traces::default(),
             looks: Looks::default(),
             pace: Pace::default(),
+            inbox: Inbox::default(),
+            forwarding: Forwarding::default(),
+            notices: Notices::default(),
+            looking: Looking::default(),
             failures: Failures::default(),
             sessions: Sessions::default(),
             sandbox,
             reloading: Mutex::new(reloading),
+            started_at: crate::clock::now(),
             unready: watch::Sender::new(unready),
             stopping: watch::Sender::new(false),
         }

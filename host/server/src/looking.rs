@@ -2,81 +2,236 @@
 //!
 //! An alert that resolves while it is silenced sends no message, ever; and a silence sends none either.
 
-use std::collections::BTreeMap;
+mod sightings;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_domain::book::Incident;
-use tidegate_domain::event::Origin;
-use tidegate_domain::input::{Input, Look};
+use tidegate_domain::book::{Book, Incident};
+use tidegate_domain::event::{IncidentId, Origin};
+use tidegate_domain::input::{Input, Look, Silence};
+use tidegate_domain::labels::Labels;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use crate::alertmanager::Listing;
+use crate::alertmanager::{Fleet, Listing};
 use crate::clock;
 use crate::host::Host;
-use crate::notices::fingerprints;
+use crate::notices;
+use crate::prometheus::QueryError;
 use crate::setup::Setup;
+use sightings::{Circumstances, Firing, Sightings};
 
-/// How often the interval is compared with the time: a reload may change it.
+/// How often the intervals are compared with the time: a reload may change them.
 const EVERY: Duration = Duration::from_secs(1);
-/// An Alertmanager that has just been started lists nothing until Prometheus has sent everything again, once a minute.
-const GONE_AFTER: Duration = Duration::from_secs(120);
+/// Between two looks at least, whatever happens: a storm opens many incidents a second.
+const LEAST: Duration = Duration::from_secs(1);
+/// A book may change a thousand times a second.
+const LULL: Duration = Duration::from_millis(100);
+
+/// Has the next look come at once.
+#[derive(Debug, Default)]
+pub(crate) struct Looking(Notify);
+
+impl Looking {
+    /// Something has happened there that the next look would see: somebody has made a silence, for example.
+    pub(crate) fn notify(&self) {
+        self.0.notify_one();
+    }
+}
 
 /// Runs until the host stops.
 pub(crate) async fn run(host: Arc<Host>) {
-    let mut last: Option<tokio::time::Instant> = None;
+    let mut looker = Looker::default();
+    let mut revisions = host.keeper.revisions();
     loop {
+        let setup = host.setup();
+        let wait = looker.wait(&host, &setup);
+        if wait.is_zero() {
+            tokio::select! {
+                () = host.stopped() => return,
+                () = looker.look(&host, &setup) => {}
+            }
+        }
         tokio::select! {
             () = host.stopped() => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = host.looking.0.notified() => looker.wanted = true,
+            // The sender lives as long as the host, so this only ends by a change.
+            _ = revisions.changed() => tokio::time::sleep(LULL).await,
+            () = tokio::time::sleep(wait.clamp(LULL, EVERY)) => {}
         }
-        let setup = host.setup();
-        let Some(config) = &setup.config.alertmanager else { continue };
-        if last.is_some_and(|at| at.elapsed() < config.poll_interval) {
-            continue;
+    }
+}
+
+/// What is kept from one look to the next.
+#[derive(Default)]
+struct Looker {
+    last: Option<Instant>,
+    /// True where somebody wants a look at once.
+    wanted: bool,
+    /// The incidents that were looked for the last time.
+    known: BTreeSet<IncidentId>,
+    sightings: Sightings,
+    /// Who did not answer the last time; told when that changes.
+    failing: BTreeSet<&'static str>,
+}
+
+/// An open incident, as far as it is looked for.
+struct Open {
+    id: IncidentId,
+    /// The names that its alerts may have in Alertmanager.
+    fingerprints: BTreeSet<String>,
+    /// For an incident of alerts, what they are.
+    alerts: Option<BTreeMap<String, Labels>>,
+}
+
+impl Looker {
+    /// How long until the next look.
+    fn wait(&self, host: &Host, setup: &Setup) -> Duration {
+        let Some(config) = &setup.config.alertmanager else { return EVERY };
+        let Some(last) = self.last else { return Duration::ZERO };
+        let book = host.keeper.book();
+        let news = || book.open_incidents().any(|incident| !self.known.contains(&incident.id));
+        let pace = if self.wanted || news() { LEAST } else { pace(&book, config.poll_interval) };
+        pace.saturating_sub(last.elapsed())
+    }
+
+    async fn look(&mut self, host: &Arc<Host>, setup: &Setup) {
+        self.last = Some(Instant::now());
+        self.wanted = false;
+        let open: Vec<Open> = host.keeper.book().open_incidents().map(|incident| Open::of(host, incident)).collect();
+        self.known = open.iter().map(|open| open.id.clone()).collect();
+        let alerts = || open.iter().filter_map(|open| open.alerts.as_ref()).flatten();
+        self.sightings.keep(&alerts().map(|(fingerprint, _)| fingerprint.as_str()).collect());
+        let Some(fleet) = setup.alertmanager.as_ref().filter(|_| !open.is_empty()) else { return };
+        let asked_at = clock::now();
+        let outcome = fleet.look_anew().await;
+        for member in fleet.members() {
+            host.metrics.alertmanager.looked_up(member.url(), !member.is_ailing());
         }
-        last = Some(tokio::time::Instant::now());
-        look(&host, &setup).await;
+        let Some(mut listing) = self.told("Alertmanager", outcome) else { return };
+        notices::add_handling(host, &mut listing);
+        let missed = alerts().any(|(fingerprint, _)| !listing.alerts.contains_key(fingerprint));
+        // Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.
+        let firing = if missed { self.firing(host, setup).await } else { Some(Firing::default()) };
+        let look = Circumstances { asked_at, whole: listing.whole, up: listing.up };
+        let looks = open.iter().map(|open| {
+            let seen = self.look_at(open, &listing, firing.as_ref(), look);
+            if !seen.firing.is_empty() {
+                host.pulse.alerted(&open.id, asked_at);
+            }
+            (open.id.clone(), seen)
+        });
+        let looks = looks.collect();
+        host.keeper.insist(Input::Looked { asked_at, looks }).await;
+    }
+
+    fn look_at(&mut self, open: &Open, listing: &Listing, firing: Option<&Firing>, look: Circumstances) -> Look {
+        let mut seen =
+            Look { firing: BTreeSet::new(), gone: BTreeSet::new(), silence: silence_of(listing, &open.fingerprints) };
+        for (fingerprint, labels) in open.alerts.iter().flatten() {
+            if listing.alerts.contains_key(fingerprint) {
+                self.sightings.listed(fingerprint, look.asked_at);
+                seen.firing.insert(fingerprint.clone());
+            } else if self.sightings.missed(fingerprint, look) && firing.is_some_and(|firing| !firing.has(labels)) {
+                seen.gone.insert(fingerprint.clone());
+            }
+        }
+        seen
+    }
+
+    /// What fires by other accounts than Alertmanager's: Prometheus', and that of whoever sends alerts straight here. None
+    /// where that is not known.
+    async fn firing(&mut self, host: &Host, setup: &Setup) -> Option<Firing> {
+        let known = match setup.prometheus.alerts().await {
+            Err(error) if has_no_alerts(&error) => Ok(Vec::new()),
+            outcome => outcome,
+        };
+        let mut firing = self.told("Prometheus", known)?;
+        firing.extend(host.inbox.firing(clock::now()).into_iter().map(|alert| alert.labels));
+        Some(Firing::of(firing))
+    }
+
+    /// What came back, if anything did. Logs where that has changed.
+    fn told<T, E: std::fmt::Display>(&mut self, whom: &'static str, outcome: Result<T, E>) -> Option<T> {
+        match outcome {
+            Ok(answer) => {
+                if self.failing.remove(whom) {
+                    tracing::info!("{whom} can be asked again for the alerts of open incidents");
+                }
+                Some(answer)
+            }
+            Err(error) => {
+                if self.failing.insert(whom) {
+                    tracing::error!(%error, "{whom} could not be asked for the alerts of open incidents; asking again");
+                }
+                None
+            }
+        }
     }
 }
 
-async fn look(host: &Arc<Host>, setup: &Setup) {
-    let open: Vec<Incident> = host.keeper.book().open_incidents().cloned().collect();
-    let Some(fleet) = setup.alertmanager.as_ref().filter(|_| !open.is_empty()) else { return };
-    // A look may be shared that is a second old.
-    let asked_at = clock::now().minus(Duration::from_secs(1));
-    let listing = match fleet.look().await {
-        Ok(listing) => listing,
-        Err(error) => return tracing::warn!(%error, "Alertmanager could not be asked for the alerts of open incidents"),
-    };
-    let mut looks = BTreeMap::new();
-    for incident in &open {
-        looks.insert(incident.id.clone(), look_of(host, setup, incident, &listing).await);
+impl Open {
+    fn of(host: &Host, incident: &Incident) -> Open {
+        let alerts =
+            || incident.alerts.values().map(|alert| (alert.fingerprint.clone(), alert.labels.clone())).collect();
+        Open {
+            id: incident.id.clone(),
+            fingerprints: notices::fingerprints(host, incident),
+            alerts: matches!(incident.origin, Origin::Alert { .. }).then(alerts),
+        }
     }
-    host.keeper.insist(Input::Looked { asked_at, looks }).await;
 }
 
-async fn look_of(host: &Host, setup: &Setup, incident: &Incident, listing: &Listing) -> Look {
-    let silence = listing.silence_of(&fingerprints(host, incident));
-    let mut look = Look { firing: Default::default(), gone: Default::default(), silence };
-    if !matches!(incident.origin, Origin::Alert { .. }) {
-        return look;
-    }
-    let (here, gone) = incident.alerts.keys().cloned().partition(|alert| listing.alerts.contains_key(alert));
-    look.firing = here;
-    let absent = look.firing.is_empty() && gone_from_prometheus(setup, incident).await;
-    let absent_for = host.pulse.alerts_looked_up(&incident.id, clock::now(), absent);
-    let verifying = host.keeper.book().verifying(incident).is_some();
-    // A repair is judged by several looks in a row anyway.
-    if absent && (verifying || listing.whole || absent_for >= GONE_AFTER) {
-        look.gone = gone;
-    }
-    look
+/// How often is looked. A repair is judged by several looks, all of which have to be over before its time is.
+fn pace(book: &Book, poll_interval: Duration) -> Duration {
+    let of_alerts = book.open_incidents().filter(|incident| matches!(incident.origin, Origin::Alert { .. }));
+    let needed = of_alerts.filter_map(|incident| {
+        let verify = &book.verifying(incident)?.proposal.action.verify;
+        Some(verify.within.saturating_sub(verify.settle) / verify.healthy_for.saturating_add(1))
+    });
+    needed.min().unwrap_or(poll_interval).clamp(LEAST.min(poll_interval), poll_interval)
 }
 
-/// Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.
-async fn gone_from_prometheus(setup: &Setup, open: &Incident) -> bool {
-    match setup.prometheus.alerts().await {
-        Ok(firing) => !open.alerts.values().any(|alert| firing.iter().any(|labels| labels.within(&alert.labels))),
-        Err(_) => false,
+/// What has no such API, as a part of VictoriaMetrics or Mimir, has no alerts: they are somebody else's, and Alertmanager's word on them
+/// is all there is.
+fn has_no_alerts(error: &QueryError) -> bool {
+    matches!(error, QueryError::Status { status: 404 | 405 | 501, .. } | QueryError::BadData(_))
+}
+
+/// Whether Alertmanager holds an incident back, as far as this listing says.
+fn silence_of(listing: &Listing, fingerprints: &BTreeSet<String>) -> Silence {
+    let listed = fingerprints.iter().any(|fingerprint| listing.alerts.contains_key(fingerprint));
+    if listed || listing.whole {
+        return listing.silence_of(fingerprints);
     }
+    // Of an alert that it has not been sent yet it does not say that it would hold it back.
+    Silence::Unknown(
+        "Alertmanager, which was started not long ago, does not list the alerts of the incident".to_owned(),
+    )
+}
+
+/// As [`silence_of`], asked for just now: what it said for somebody else a moment ago is good enough where it is about what was there then.
+pub(crate) async fn silence(host: &Host, fleet: &Fleet, incident: &Incident) -> Silence {
+    let fingerprints = notices::fingerprints(host, incident);
+    match fleet.look().await {
+        Ok(listing) if fingerprints.iter().any(|fingerprint| listing.alerts.contains_key(fingerprint)) => {
+            of_listing(host, listing, &fingerprints)
+        }
+        _ => silence_now(host, fleet, incident).await,
+    }
+}
+
+/// The same, never from an earlier look.
+pub(crate) async fn silence_now(host: &Host, fleet: &Fleet, incident: &Incident) -> Silence {
+    match fleet.look_anew().await {
+        Ok(listing) => of_listing(host, listing, &notices::fingerprints(host, incident)),
+        Err(error) => Silence::Unknown(error.to_string()),
+    }
+}
+
+fn of_listing(host: &Host, mut listing: Listing, fingerprints: &BTreeSet<String>) -> Silence {
+    notices::add_handling(host, &mut listing);
+    silence_of(&listing, fingerprints)
 }

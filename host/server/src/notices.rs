@@ -1,148 +1,159 @@
-//! The host's own alerts in Alertmanager: one for each anomaly that is an incident, as long as it lasts, and one for each
-//! request that reaches nobody.
+//! The host's own alerts in every Alertmanager: one for each anomaly that is an incident, as long as it lasts; one for each
+//! repair that is being carried out; and one for each request that reaches nobody.
 //!
 //! Computed from the book, so a restart goes on where it was. An alert that came from Alertmanager is not sent back.
 
+mod board;
+mod handling;
+mod members;
+mod record;
 mod undelivered;
+mod wording;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tidegate_domain::book::Incident;
-use tidegate_domain::event::{IncidentId, Origin};
+use tidegate_domain::book::{Book, Incident};
+use tidegate_domain::event::{Origin, RequestId};
 use tidegate_domain::labels::Labels;
+use tidegate_domain::rules::Severity;
 use tidegate_domain::time::Timestamp;
 
-use crate::alertmanager::{AlertBoard, Client, OutgoingAlert, fingerprint};
+use crate::alertmanager::{AlertStatus, ListedAlert, Listing, OutgoingAlert, fingerprint};
 use crate::clock;
+use crate::config::Config;
 use crate::host::Host;
 use crate::setup::Setup;
+use board::{Board, KEEP_RESOLVED, Wanted};
+pub(crate) use members::Notices;
 use undelivered::Undelivered;
 
-/// How often the book is compared with what stands in Alertmanager; a minute is when alerts are repeated.
+/// How often the book is compared with the board where nothing has happened: time alone makes requests undelivered.
 const EVERY: Duration = Duration::from_secs(1);
-/// Incidents that closed longer ago are not resolved again after a restart.
-const LATELY: Duration = Duration::from_secs(15 * 60);
+/// The shortest pause between two comparisons: a book may change a thousand times a second.
+const LULL: Duration = Duration::from_millis(50);
+/// And the pause is so many times as long as the comparison was: with very many incidents this must not take a core.
+const REST: u32 = 10;
+/// What is about to be done waits at most so long for the Alertmanagers to know of it. A dead one is not waited for.
+const FIRST_TELL: Duration = Duration::from_secs(2);
 
-/// Runs until the host stops. Open incidents' alerts are left standing: they lapse by themselves.
+/// Runs until the host stops. What stands is left standing: it lapses by itself.
 pub(crate) async fn run(host: Arc<Host>) {
-    let mut board = AlertBoard::default();
+    let mut board = Board::default();
     let mut undelivered = Undelivered::default();
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut told = None;
+    let (mut revisions, mut setups) = (host.keeper.revisions(), host.setups());
     loop {
+        let began = Instant::now();
+        let setup = host.setup();
+        let now = clock::now();
+        let mut wanted = wanted(&host.keeper.book(), &host.keeper.rules().own_alertname, &setup.config, now);
+        wanted.firing.extend(undelivered.compare(&host, &setup));
+        if board.compare(wanted, now) {
+            host.notices.show(&board);
+        }
+        members::fit(&host);
         tokio::select! {
             () = host.stopped() => return,
-            _ = ticks.tick() => {}
+            () = tokio::time::sleep(LULL.max(began.elapsed() * REST)) => {}
         }
-        let setup = host.setup();
-        undelivered.compare(&host, &setup);
-        let Some(alertmanager) = setup.alertmanager.as_ref().and_then(|fleet| fleet.members().pop()) else { continue };
-        compare(&host, &setup, &mut board);
-        let failed = send(&host, &alertmanager, &mut board).await;
-        let failed = failed.or(send(&host, &alertmanager, undelivered.board()).await);
-        match (&failed, &told) {
-            (Some(error), _) if failed != told => {
-                tracing::error!(error, "alerts could not be sent to Alertmanager; trying again");
-            }
-            (None, Some(_)) => tracing::info!("Alertmanager takes alerts again"),
-            _ => {}
-        }
-        told = failed;
-    }
-}
-
-fn compare(host: &Host, setup: &Setup, board: &mut AlertBoard<IncidentId>) {
-    let now = clock::now();
-    let book = host.keeper.book();
-    for incident in book.incidents() {
-        match incident.closed {
-            None => {
-                if let Some(alert) = alert_of(host, setup, incident) {
-                    board.raise(&incident.id, alert);
-                }
-            }
-            Some((at, _)) if now.since(at) < LATELY => {
-                // After a restart the board is empty: what is resolved must have been raised.
-                if let Some(alert) = alert_of(host, setup, incident).filter(|_| !board.knows(&incident.id)) {
-                    board.raise(&incident.id, alert);
-                }
-                board.resolve(&incident.id, at);
-            }
-            Some(_) => {}
+        // The senders live as long as the host, so these only end by news.
+        tokio::select! {
+            () = host.stopped() => return,
+            _ = revisions.changed() => {}
+            _ = setups.changed() => {}
+            () = tokio::time::sleep(EVERY) => {}
         }
     }
 }
 
-/// Returns what went wrong, for the log.
-async fn send<Id: Clone + PartialEq>(host: &Host, alertmanager: &Client, board: &mut AlertBoard<Id>) -> Option<String> {
-    let now = clock::now();
-    let (about, alerts): (Vec<Id>, Vec<OutgoingAlert>) = board.due(now).into_iter().unzip();
-    if alerts.is_empty() {
-        return None;
-    }
-    let answer = alertmanager.post(&alerts).await;
-    host.metrics.count_notification("alertmanager", answer.as_ref().is_ok_and(Vec::is_empty));
-    match answer {
-        Ok(refused) => {
-            // A refused alert would be refused again; it comes back with the next repetition.
-            board.sent(&about, now);
-            refused.first().map(|(alert, error)| format!("{} was refused: {error}", alert.labels))
-        }
-        Err(error) => Some(error.to_string()),
-    }
+/// What the book says of anomalies and repairs.
+fn wanted(book: &Book, own_alertname: &str, config: &Config, now: Timestamp) -> Wanted {
+    let alert = |incident: &Incident| wording::alert_of(own_alertname, config, incident);
+    let over = book.closed_since(now.minus(KEEP_RESOLVED)).filter_map(|closed| Some((alert(closed)?, closed.closed?.0)));
+    let mut wanted = Wanted { firing: book.open_incidents().filter_map(alert).collect(), over: over.collect() };
+    handling::want(book, own_alertname, config, now, &mut wanted);
+    wanted
 }
 
 /// The alert of an incident; none for one that is an alert already.
 pub(crate) fn alert_of(host: &Host, setup: &Setup, incident: &Incident) -> Option<OutgoingAlert> {
-    let what = match incident.origin {
-        Origin::Alert { .. } => return None,
-        Origin::Anomaly { .. } => "is anomalous",
-        Origin::Absence { .. } => "stopped coming",
+    wording::alert_of(&host.keeper.rules().own_alertname, &setup.config, incident)
+}
+
+/// Waits a moment for the Alertmanagers to have the alert of an anomaly: only of an alert that they have do they say whether
+/// it is held back.
+pub(crate) async fn told_of(host: &Host, incident: &Incident) {
+    if matches!(incident.origin, Origin::Alert { .. }) {
+        return;
+    }
+    let labels = wording::labels_of(&host.keeper.rules().own_alertname, incident, incident.severity);
+    host.notices.told(&labels, FIRST_TELL).await;
+}
+
+/// Waits a moment for the Alertmanagers to know that a repair is being carried out, which may hold back pages about what it
+/// is about to stir up.
+pub(crate) async fn told_of_handling(host: &Host, request: &RequestId) {
+    let labels = {
+        let book = host.keeper.book();
+        let request = book.request(request).filter(|request| request.is_handled());
+        let Some((request, incident)) = request.and_then(|r| Some((r, book.incident(&r.incident)?))) else { return };
+        handling::labels_of(&host.keeper.rules().own_alertname, incident, request)
     };
-    let watch = incident.origin.name();
-    let worst = incident.worst();
-    let mut description = format!("incident {} since {}", incident.id, clock::rfc3339(incident.since));
-    if let Some(worst) = worst {
-        description.push_str(&format!(
-            "; value {}, expected {} ({} to {})",
-            worst.value.0, worst.expected.0, worst.lower.0, worst.upper.0
-        ));
-    }
-    let mut annotations = vec![
-        ("summary", format!("{watch} {what}: {}", incident.labels)),
-        ("description", description),
-        ("incident", incident.id.0.clone()),
-    ];
-    if let Some(url) = &setup.config.server.external_url {
-        annotations.push(("tidegate_url", format!("{url}/incidents/{}", incident.id)));
-    }
-    Some(OutgoingAlert {
-        labels: labels_of(host, incident),
-        annotations: Labels::new(annotations),
-        starts_at: incident.since,
-        ends_at: Timestamp(0),
-    })
+    host.notices.told(&labels, FIRST_TELL).await;
 }
 
-/// A severity that rises makes another alert, which may be routed to other people; the old one is resolved.
-fn labels_of(host: &Host, incident: &Incident) -> Labels {
-    let rules = host.keeper.rules();
-    let own = [
-        ("alertname", rules.own_alertname.as_str()),
-        ("watch", incident.origin.name()),
-        ("severity", incident.severity.name()),
-    ];
-    let group = incident.labels.iter().filter(|(name, _)| *name != "__name__");
-    Labels::new(group.chain(own))
-}
-
-/// Under which names Alertmanager may know an incident.
+/// Under which names Alertmanager may know an incident. One whose severity has risen is another alert since then, and both
+/// may be there for a moment.
 pub(crate) fn fingerprints(host: &Host, incident: &Incident) -> BTreeSet<String> {
+    let own_alertname = &host.keeper.rules().own_alertname;
+    let all = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     match incident.origin {
         Origin::Alert { .. } => incident.alerts.keys().cloned().collect(),
-        _ => BTreeSet::from([fingerprint(&labels_of(host, incident))]),
+        _ => {
+            let until_now = all.into_iter().filter(|severity| *severity <= incident.severity);
+            until_now.map(|severity| fingerprint(&wording::labels_of(own_alertname, incident, severity))).collect()
+        }
+    }
+}
+
+/// Puts the host's own word that it handles something into a list that may be older: what holds an alert back is named by
+/// fingerprint alone, and this must not be taken for somebody else's.
+pub(crate) fn add_handling(host: &Host, listing: &mut Listing) {
+    let own_alertname = &host.keeper.rules().own_alertname;
+    let book = host.keeper.book();
+    for request in book.active_requests().filter(|request| request.is_handled()) {
+        let Some(incident) = book.incident(&request.incident) else { continue };
+        let labels = handling::labels_of(own_alertname, incident, request);
+        listing.alerts.entry(fingerprint(&labels)).or_insert_with_key(|fingerprint| ListedAlert {
+            fingerprint: fingerprint.clone(),
+            labels,
+            annotations: Labels::empty(),
+            starts_at: String::new(),
+            ends_at: String::new(),
+            updated_at: String::new(),
+            generator_url: String::new(),
+            receivers: Vec::new(),
+            status: AlertStatus::default(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use tidegate_domain::labels::Labels;
+    use tidegate_domain::time::Timestamp;
+
+    use crate::alertmanager::OutgoingAlert;
+
+    /// An alert of this severity that began then.
+    pub(super) fn alert(severity: &str, starts_at: i64) -> OutgoingAlert {
+        OutgoingAlert {
+            labels: Labels::new([("alertname", "TidegateAnomaly"), ("severity", severity)]),
+            annotations: Labels::empty(),
+            starts_at: Timestamp(starts_at),
+            ends_at: Timestamp(0),
+            generator_url: None,
+        }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use tidegate_domain::book::Incident;
 use tidegate_domain::event::{IncidentId, Origin};
@@ -19,8 +18,6 @@ struct Seen {
     groups: HashMap<(String, Labels), Timestamp>,
     watches: HashMap<String, Timestamp>,
     alerts: HashMap<IncidentId, Timestamp>,
-    /// Since when a look found none of an incident's alerts.
-    without_alerts: HashMap<IncidentId, Timestamp>,
 }
 
 impl Pulse {
@@ -33,19 +30,7 @@ impl Pulse {
         }
     }
 
-    /// The alerts of an incident were looked up, and none of them was there, or some were. Returns for how long none
-    /// has been.
-    pub(crate) fn alerts_looked_up(&self, incident: &IncidentId, now: Timestamp, absent: bool) -> Duration {
-        let mut seen = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        seen.alerts.insert(incident.clone(), now);
-        if !absent {
-            seen.without_alerts.remove(incident);
-            return Duration::ZERO;
-        }
-        now.since(*seen.without_alerts.entry(incident.clone()).or_insert(now))
-    }
-
-    /// The alerts of an incident were delivered.
+    /// Alerts of an incident were delivered, or seen to fire.
     pub(crate) fn alerted(&self, incident: &IncidentId, now: Timestamp) {
         let mut seen = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         seen.alerts.insert(incident.clone(), now);

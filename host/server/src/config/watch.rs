@@ -128,7 +128,7 @@ impl Keys {
             critical: score(&severity, "critical"),
             runbook_url: section
                 .text("runbook_url")
-                .filter(|url| absolute_url(section, "runbook_url", url).is_some()),
+                .filter(|url| absolute_url(section, url).is_some()),
             proposals: Proposals::read(section, path),
         }
     }

@@ -11,7 +11,8 @@ use tidegate_domain::event::RequestId;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
-use crate::alertmanager::{AlertBoard, OutgoingAlert};
+use super::wording::{beside_own, page_of};
+use crate::alertmanager::OutgoingAlert;
 use crate::clock;
 use crate::host::Host;
 use crate::setup::Setup;
@@ -22,20 +23,14 @@ const AFTER: Duration = Duration::from_secs(30);
 /// The requests that nobody was told of.
 #[derive(Default)]
 pub(super) struct Undelivered {
-    board: AlertBoard<RequestId>,
     standing: Vec<RequestId>,
 }
 
 impl Undelivered {
-    /// What is to be sent.
-    pub(super) fn board(&mut self) -> &mut AlertBoard<RequestId> {
-        &mut self.board
-    }
-
-    /// Compares the book with what is on the board.
-    pub(super) fn compare(&mut self, host: &Host, setup: &Setup) {
+    /// The alerts of those that wait now. Logs which are new, and which are over.
+    pub(super) fn compare(&mut self, host: &Host, setup: &Setup) -> Vec<OutgoingAlert> {
         let (book, now) = (host.keeper.book(), clock::now());
-        let mut standing = Vec::new();
+        let (mut standing, mut alerts) = (Vec::new(), Vec::new());
         for (request, incident) in undelivered(&book, now) {
             if !self.standing.contains(&request.id) {
                 tracing::error!(
@@ -45,15 +40,15 @@ impl Undelivered {
                     clock::rfc3339(request.proposal.deadline)
                 );
             }
-            self.board.raise(&request.id, alert(setup, request, incident));
+            alerts.push(alert(setup, request, incident));
             standing.push(request.id.clone());
         }
         for over in self.standing.iter().filter(|id| !standing.contains(id)) {
             tracing::info!(request = %over, "the request has been delivered, or is over");
-            self.board.resolve(over, now);
         }
         host.metrics.undelivered(standing.len());
         self.standing = standing;
+        alerts
     }
 }
 
@@ -66,7 +61,6 @@ fn undelivered(book: &Book, now: Timestamp) -> impl Iterator<Item = (&Request, &
 fn alert(setup: &Setup, request: &Request, incident: &Incident) -> OutgoingAlert {
     // As bad as it gets, whatever the incident is: the gate itself does not work.
     let own = [("alertname", REQUEST_UNDELIVERED), ("request", &request.id.0), ("severity", "critical")];
-    let group = incident.labels.iter().filter(|(name, _)| *name != "__name__");
     let action = &request.proposal.action;
     let mut annotations = vec![
         ("summary", format!("nobody could be told that request {} waits for a decision", request.id)),
@@ -85,9 +79,10 @@ fn alert(setup: &Setup, request: &Request, incident: &Incident) -> OutgoingAlert
         annotations.push(("tidegate_url", format!("{url}/requests/{}", request.id)));
     }
     OutgoingAlert {
-        labels: Labels::new(group.chain(own)),
+        labels: beside_own(incident.labels.iter(), &own),
         annotations: Labels::new(annotations),
         starts_at: request.opened_at,
         ends_at: Timestamp(0),
+        generator_url: page_of(&setup.config, incident),
     }
 }
