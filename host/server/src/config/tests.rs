@@ -268,7 +268,7 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn every_key_is_documented() {
-    use super::{action, alert_route, endpoints, gate, guards, guest, host, maintenance, people, proposals};
+    use super::{action, alert_route, endpoints, gate, guards, guest, host, maintenance, opinion, people, proposals};
     use super::{resolve, slack, terms, watch};
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md"));
     let text = text.expect("the documentation");
@@ -301,6 +301,7 @@ fn every_key_is_documented() {
         watch::SEVERITY_KEYS,
         watch::COMBINE_KEYS,
         alert_route::KEYS,
+        opinion::KEYS,
         action::COMMON_KEYS,
         action::HTTP_KEYS,
         action::COMMAND_KEYS,
