@@ -104,7 +104,7 @@ fn what_may_be_partial_is_held_back_and_what_is_no_number_is_not_judged() {
 
     tidegate.reaches("tidegate_query_warnings_total", r#"watch="partial""#, 2.0);
     assert_eq!(tidegate.log().matches("held back").count(), 1, "said once: {}", tidegate.log());
-    tidegate.reaches("tidegate_histogram_samples_skipped_total", r#"watch="native""#, 2.0);
+    tidegate.reaches("tidegate_query_histograms_skipped_total", r#"watch="native""#, 2.0);
     for name in ["not-a-number", "infinite"] {
         tidegate.reaches("tidegate_samples_unjudged_total", &format!("watch=\"{name}\",reason=\"not_finite\""), 2.0);
     }
