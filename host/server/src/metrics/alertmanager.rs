@@ -35,7 +35,7 @@ impl AlertmanagerMetrics {
         r.register("alertmanager_alerts_failed", "Alerts of posts that Alertmanager did not take", self.failed.clone());
         r.register(
             "alertmanager_alerts_dropped",
-            "Alerts that will not be sent again: Alertmanager refused them, or too many waited",
+            "Alerts that will not be sent again: they were refused, or waited too long or with too many",
             self.dropped.clone(),
         );
         r.register("alertmanager_queue_length", "Alerts that wait to be sent", self.queue.clone());
@@ -73,7 +73,7 @@ impl AlertmanagerMetrics {
         self.failed.get_or_create(&by(url)).inc_by(alerts as u64);
     }
 
-    /// So many alerts are not tried again: it refused them by themselves, or the queue had no room.
+    /// So many alerts are not tried again: it refused them by themselves, they are over, or the queue had no room.
     pub(crate) fn dropped(&self, url: &str, alerts: usize) {
         self.dropped.get_or_create(&by(url)).inc_by(alerts as u64);
     }
