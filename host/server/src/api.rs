@@ -21,13 +21,13 @@ mod receiver;
 mod reload;
 mod routes;
 mod shapes;
+mod v2;
 
 type Shared = State<Arc<Host>>;
 
 /// Everything that answers.
 pub(crate) fn router(host: Arc<Host>) -> Router {
-    let answers = routes::all().into_iter().fold(Router::new(), |router, route| route.add_to(router, &host));
-    answers
+    routes::router(&host)
         .merge(crate::page::router())
         .merge(crate::slack::router())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing under this path") })

@@ -19,7 +19,7 @@ use crate::reload::{self, Reloading};
 use crate::series_store::SeriesStore;
 use crate::setup::Setup;
 use crate::watches::Watches;
-use crate::{api, dropping_in, duties, listener, looking, notices, overview, roster, slack, survey, telling, tls};
+use crate::{api, dropping_in, duties, inbox, listener, looking, notices, overview, roster, slack, survey, telling, tls};
 
 /// Runs until SIGINT or SIGTERM. The config, read from `file`, and the guests are valid and loaded.
 pub(crate) async fn run(
@@ -56,6 +56,7 @@ pub(crate) async fn run(
     tasks.spawn(looking::run(host.clone()));
     tasks.spawn(notices::run(host.clone()));
     tasks.spawn(telling::run(host.clone()));
+    tasks.spawn(inbox::run(host.clone()));
     tasks.spawn(roster::run(host.clone()));
     tasks.spawn(slack::run(host.clone()));
     tasks.spawn(survey::run(host.clone()));

@@ -3,7 +3,7 @@
 //! Knows nothing of HTTP; whoever serves it answers a [`WebhookError`] with 400 and its text.
 
 use serde::Deserialize;
-use tidegate_domain::event::Alert;
+use tidegate_domain::event::{Alert, LeftOut};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
@@ -13,12 +13,10 @@ pub(crate) struct Delivery {
     /// Names the group, the same in every delivery of it. Deliveries repeat: dedupe by this, fingerprint, start and
     /// state of the alert.
     pub(crate) group_key: String,
-    /// The receiver's name as Alertmanager sends it, which is quoted as a regular expression.
-    pub(crate) receiver: String,
     /// Firing and resolved alerts, mixed.
     pub(crate) alerts: Vec<Alert>,
-    /// How many alerts of the group were left out for length.
-    pub(crate) truncated: u64,
+    /// What of the group was left out for length (`max_alerts` of the receiver), and how to ask for it.
+    pub(crate) left_out: Option<LeftOut>,
 }
 
 /// Why a body is not a delivery. The texts are answers to whoever sent it.
@@ -50,8 +48,11 @@ pub(crate) enum WebhookError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
+    /// Quoted as a regular expression.
     receiver: String,
     group_key: String,
+    #[serde(default = "Labels::empty")]
+    group_labels: Labels,
     alerts: Vec<WireAlert>,
     #[serde(default)]
     truncated_alerts: u64,
@@ -90,7 +91,23 @@ pub(crate) fn parse(body: &[u8]) -> Result<Delivery, WebhookError> {
         return Err(WebhookError::Invalid { path: "groupKey".to_owned(), cause: "it is empty".to_owned() });
     }
     let alerts = wire.alerts.into_iter().enumerate().map(|(at, alert)| alert.read(at)).collect::<Result<_, _>>()?;
-    Ok(Delivery { group_key: wire.group_key, receiver: wire.receiver, alerts, truncated: wire.truncated_alerts })
+    let left_out = (wire.truncated_alerts > 0).then(|| LeftOut {
+        count: wire.truncated_alerts,
+        receiver: unquoted(&wire.receiver),
+        group_labels: wire.group_labels,
+    });
+    Ok(Delivery { group_key: wire.group_key, alerts, left_out })
+}
+
+/// What Go's `regexp.QuoteMeta` was given: a backslash stands before what a regular expression would not take for itself.
+fn unquoted(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let quotes = sign == '\\' && signs.peek().is_some_and(|next| r"\.+*?()|[]{}^$".contains(*next));
+        plain.push(if quotes { signs.next().unwrap_or(sign) } else { sign });
+    }
+    plain
 }
 
 fn is_version_4(body: &[u8]) -> Result<(), WebhookError> {

@@ -15,7 +15,8 @@ use super::access::Deliverer;
 use super::routes::MOST_WEBHOOK_BYTES;
 use super::{Problem, Shared};
 use crate::identity::Caller;
-use crate::{clock, webhook};
+use crate::metrics::Via;
+use crate::{clock, inbox, webhook};
 
 pub(super) async fn deliver(
     State(host): Shared,
@@ -39,15 +40,15 @@ pub(super) async fn deliver(
         Caller::Person { name, .. } => Some(name),
         Caller::Sender { .. } => None,
     };
-    let input = Input::AlertsDelivered { group_key: delivery.group_key, alerts: delivery.alerts, by, left_out: None };
+    let firing = delivery.alerts.iter().filter(|alert| alert.firing).count();
+    let webhook::Delivery { group_key, alerts, left_out } = delivery;
+    let input = Input::AlertsDelivered { group_key, alerts, by, left_out };
     if let Err(error) = host.keeper.submit(input).await {
         host.metrics.count_webhook("failed");
         return Err(Problem::journal(&error));
     }
     host.metrics.count_webhook("accepted");
-    let book = host.keeper.book();
-    for open in book.open_incidents().filter(|open| fingerprints.iter().any(|f| open.alerts.contains_key(f))) {
-        host.pulse.alerted(&open.id, clock::now());
-    }
+    host.metrics.alerts.received(Via::Webhook, firing, fingerprints.len() - firing);
+    inbox::seen(&host, &fingerprints, clock::now());
     Ok(Json(json!({ "accepted": fingerprints.len() })))
 }

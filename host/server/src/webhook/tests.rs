@@ -33,7 +33,6 @@ fn every_captured_delivery_is_read() {
 #[test]
 fn the_parts_that_matter_arrive() {
     let firing = parse(&fixture("am-0.33.1-webhook-firing-group")).unwrap();
-    assert_eq!(firing.receiver, r"default\.hook");
     assert_eq!(firing.alerts.len(), 2);
     assert!(firing.alerts.iter().all(|alert| alert.firing));
     assert_eq!(firing.alerts[0].fingerprint, "d530ad126fda575e");
@@ -48,10 +47,28 @@ fn the_parts_that_matter_arrive() {
 
     let mixed = parse(&fixture("am-0.33.1-webhook-mixed-firing-resolved")).unwrap();
     assert_eq!(mixed.alerts.iter().map(|alert| alert.firing).collect::<Vec<_>>(), [false, true]);
-    assert_eq!(parse(&fixture("am-0.33.1-webhook-truncated")).unwrap().truncated, 3);
+    assert_eq!(mixed.left_out, None);
+    let left_out = parse(&fixture("am-0.33.1-webhook-truncated")).unwrap().left_out;
+    let group_labels = Labels::new([("alertname", "Disk")]);
+    assert_eq!(left_out, Some(LeftOut { count: 3, receiver: "max-two".to_owned(), group_labels }));
     let utf8 = parse(&fixture("am-0.33.1-webhook-utf8")).unwrap();
     assert_eq!(utf8.alerts[0].labels.get("my.label-ü"), Some("värde"));
     assert_eq!(parse(&fixture("am-0.33.1-webhook-no-alertname")).unwrap().alerts[0].labels.get("alertname"), None);
+}
+
+#[test]
+fn names_of_receivers_are_read_back() {
+    let cases = [
+        (r"team\.hook", "team.hook"),
+        (r"\\\.\+\*\?\(\)\|\[\]\{\}\^\$", r"\.+*?()|[]{}^$"),
+        (r"wärme/a b-c", "wärme/a b-c"),
+        // Nothing that Alertmanager would send.
+        (r"a\d\", r"a\d\"),
+        ("", ""),
+    ];
+    for (quoted, name) in cases {
+        assert_eq!(unquoted(quoted), name);
+    }
 }
 
 fn with(from: &str, to: &str) -> Result<Delivery, WebhookError> {
@@ -67,7 +84,11 @@ fn times_with_an_offset_and_missing_annotations_are_fine() {
     assert_eq!(offset.alerts[0].starts_at, plain.alerts[0].starts_at);
     let bare = with(r#""annotations":{"summary":"s"},"#, "").unwrap();
     assert_eq!(bare.alerts[0].annotations, Labels::empty());
-    assert_eq!(with(r#","truncatedAlerts":0"#, "").unwrap().truncated, 0);
+    assert_eq!(with(r#","truncatedAlerts":0"#, "").unwrap().left_out, None);
+    // Whoever has no group labels groups by nothing.
+    let left_out = with(r#""truncatedAlerts":0"#, r#""truncatedAlerts":7"#).unwrap().left_out.unwrap();
+    assert_eq!((left_out.count, left_out.receiver.as_str()), (7, "team.hook"));
+    assert_eq!(left_out.group_labels, Labels::new([("alertname", "Ver")]));
     // The year 1 stands for "not set" in Alertmanager's own API.
     assert!(with("2026-11-22T09:39:09Z", "0001-01-01T00:00:00Z").unwrap().alerts[0].starts_at < Timestamp(0));
     assert!(with(r#""alerts":["#, r#""x":[[[{}]]],"alerts":["#).is_ok());
