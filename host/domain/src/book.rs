@@ -64,8 +64,10 @@ pub struct Incident {
     pub members: BTreeMap<Labels, Member>,
     /// Its alerts by fingerprint, for alerts.
     pub alerts: BTreeMap<String, Alert>,
+    /// When something was last learnt of its alerts.
+    pub alerts_at: Timestamp,
     /// Alerts of it that a delivery did not hold, until they are fetched.
-    pub left_out: Option<LeftOut>,
+    pub left_out: Option<Missing>,
     /// What Alertmanager holds it back by, as far as is known.
     pub held: Option<Held>,
     /// The silences that people made for it by way of this host, oldest first.
@@ -78,6 +80,8 @@ pub struct Incident {
     pub caused_by: BTreeSet<String>,
     /// Whether the policy is to be asked.
     pub consult: Consult,
+    /// What stood in the way of its last proposal, until another one is made.
+    pub refused: Option<Guard>,
     /// How often in a row the policy has failed to answer.
     pub stumbles: u32,
     /// Its requests, oldest first.
@@ -90,11 +94,24 @@ pub struct Incident {
     pub closed: Option<(Timestamp, CloseReason)>,
 }
 
+/// Alerts that a delivery did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Since when that is known.
+    pub at: Timestamp,
+    /// The group that was delivered, by Alertmanager's key.
+    pub group_key: String,
+    /// How many, and where they are.
+    pub left_out: LeftOut,
+}
+
 /// Alertmanager holds an incident back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// Since when that is known.
     pub at: Timestamp,
+    /// When it was last learnt by what.
+    pub noted_at: Timestamp,
     /// A silence, or another alert.
     pub by: String,
 }
@@ -347,17 +364,23 @@ impl Incident {
     }
 
     /// The second opinion that tells most: one of something unusual before one that is not known, and that before one of
-    /// something usual. So it is a usual one only where all of them are. Opinions on alerts that fire no more do not count.
+    /// something usual. So it is a usual one only where every alert that fires was found usual; where one was not looked
+    /// at and the others were, there is none. Opinions on alerts that fire no more do not count.
     #[must_use]
     pub fn second_opinion(&self) -> Option<&SecondOpinion> {
-        let rank = |opinion: &&SecondOpinion| match opinion.verdict {
-            OpinionVerdict::Unusual => 0,
-            OpinionVerdict::Unknown { .. } => 1,
-            OpinionVerdict::Usual => 2,
-        };
         let (_, opinions) = self.opinions.as_ref()?;
         let fires = |opinion: &&SecondOpinion| self.alerts.get(&opinion.fingerprint).is_some_and(|alert| alert.firing);
-        opinions.iter().filter(fires).min_by_key(rank)
+        let most = opinions.iter().filter(fires).min_by_key(|opinion| opinion.verdict.rank())?;
+        (most.verdict != OpinionVerdict::Usual || self.unjudged() == 0).then_some(most)
+    }
+
+    /// How many alerts fire that the detectors have not been asked about.
+    #[must_use]
+    pub fn unjudged(&self) -> usize {
+        let opinions = self.opinions.iter().flat_map(|(_, opinions)| opinions);
+        let judged: BTreeSet<&str> = opinions.map(|opinion| opinion.fingerprint.as_str()).collect();
+        let firing = self.alerts.values().filter(|alert| alert.firing);
+        firing.filter(|alert| !judged.contains(alert.fingerprint.as_str())).count()
     }
 
     /// True when a series of it was taken for the new normal at this time or later.

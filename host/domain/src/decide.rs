@@ -15,6 +15,7 @@ mod decision;
 mod execution;
 mod guards;
 mod incident;
+mod opinions;
 mod passing;
 mod proposal;
 mod shown;
@@ -25,6 +26,7 @@ mod untouched;
 mod verification;
 mod voters;
 
+pub(crate) use alerts::given_up_at;
 pub use alerts::{HANDLING, REQUEST_UNDELIVERED};
 pub use attempts::{attempts, outcome_of};
 pub use decision::{DecisionError, LONGEST_REASON, check_decision, deciders, may_decide, missing};
@@ -43,14 +45,19 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::Tick => tick::tick(&context),
         Input::Watched { watch, change } => incident::watched(&context, watch, change),
         Input::AlertsDelivered { group_key, alerts, by, left_out } => {
-            alerts::delivered(&context, group_key, alerts, by.as_deref(), left_out.as_ref())
+            let mut facts = alerts::delivered(&context, group_key, alerts, by.as_deref());
+            let missing = left_out.as_ref();
+            let missing =
+                missing.and_then(|left_out| alerts::incomplete(&context, group_key, alerts, &facts, left_out));
+            facts.extend(missing);
+            facts
         }
         Input::LeftOutFetched { incident, alerts } => alerts::completed(&context, incident, alerts),
         Input::Traced { incident, series, points } => incident::traced(&context, incident, series, points),
         Input::Looked { asked_at, looks } => {
             looks.iter().flat_map(|(id, look)| silences::looked(&context, *asked_at, id, look)).collect()
         }
-        Input::OpinionsFormed { incident, opinions } => alerts::opinions(&context, incident, opinions),
+        Input::OpinionsFormed { incident, opinions } => opinions::formed(&context, incident, opinions),
         Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample, silence } => {
             let asked = proposal::asked(&context, incident, policy_digest, asked);
             let seen = proposal::Seen { last_sample: *last_sample, silence };
@@ -88,7 +95,8 @@ pub fn decide(book: &Book, rules: &Rules, input: &Input, now: Timestamp) -> Vec<
         Input::RequirementsChecked { request, unmet } => verification::required(&context, request, unmet),
         Input::TargetsSurveyed { down, total } => brakes::targets(&context, *down, *total),
         Input::Silenced { incident, silence, matchers, until, by, comment } => {
-            silences::made(&context, incident.as_ref(), silence, matchers, *until, by, comment)
+            let made = silences::Made { silence, matchers, until: *until, by, comment };
+            silences::made(&context, incident.as_ref(), &made)
         }
         Input::SilenceExpired { silence, by } => silences::ended(&context, silence, by),
         Input::Pause { by } => switch::pause(&context, by),

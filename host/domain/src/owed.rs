@@ -1,10 +1,16 @@
 //! What the book says is still to be done, and when time itself will matter next. Computed, never stored.
 
+use std::time::Duration;
+
 use crate::book::{Approval, Book, Consult, Incident, Request, Run};
-use crate::decide::{may_run_again, vanishes_at};
+use crate::decide::{given_up_at, may_run_again, vanishes_at};
 use crate::event::{IncidentId, RequestId};
 use crate::rules::Rules;
 use crate::time::Timestamp;
+
+/// An opinion is about its time of day: what was usual at two may not be at three. The policy is asked within a moment,
+/// unless something held that up.
+const OPINION_LASTS: Duration = Duration::from_secs(10 * 60);
 
 /// Something the shell has to do. All but `Start` may be done more than once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,7 +40,8 @@ pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
             && from <= now
         {
             // The detectors first: the policy is to know what they say, and so is whoever decides.
-            let said = incident.opinions.as_ref().is_some_and(|(at, _)| *at >= from);
+            let fresh = |at: Timestamp| at >= from && now.since(at) <= OPINION_LASTS;
+            let said = incident.opinions.as_ref().is_some_and(|(at, _)| fresh(*at));
             let id = incident.id.clone();
             duties.push(if incident.wants_opinion && !said { Duty::FormOpinion(id) } else { Duty::Consult(id) });
         }
@@ -74,13 +81,15 @@ pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Times
         _ => request.verification.as_ref().filter(|v| v.outcome.is_none()).map(|v| v.until),
     });
     let consults = book.open_incidents().filter_map(|incident: &Incident| match incident.consult {
-        Consult::Due(from) if from > now => Some(from),
+        // What is held back is asked about once a look has released it.
+        Consult::Due(from) if from > now && incident.held.is_none() => Some(from),
         _ => None,
     });
+    let fetches = book.open_incidents().filter_map(|incident| given_up_at(rules.gate.max_age, incident));
     let storm = book.storm().map(|storm| storm.fed_at.plus(rules.storm.quiet));
     let endings = book.open_incidents().filter(|incident| !book.is_busy(incident));
     let endings = endings.filter_map(|incident| vanishes_at(rules, incident));
-    requests.chain(consults).chain(storm).chain(endings).min()
+    requests.chain(consults).chain(fetches).chain(storm).chain(endings).min()
 }
 
 /// When people are to be reminded, others are asked as well, or it is too late.

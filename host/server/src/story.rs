@@ -2,14 +2,17 @@
 
 use tidegate_domain::book::Book;
 use tidegate_domain::event::{
-    CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, OpinionVerdict, Refusal, RequestId, RunResult,
-    SecondOpinion, Verified, WithdrawReason,
+    Alert, CloseReason, DecidedBy, Fact, Guard, Health, IncidentId, MemberEnd, OpinionVerdict, Refusal, RequestId,
+    RunResult, SecondOpinion, Verified, WithdrawReason,
 };
 use tidegate_domain::terms::Quorum;
 use tidegate_domain::text::is_obeyed;
 use tidegate_domain::time::Timestamp;
 
 use crate::{clock, questions};
+
+/// How many alerts and opinions a sentence names.
+const MOST_NAMED: usize = 3;
 
 /// The snake-case name of a fact, as in the journal.
 pub(crate) fn kind(fact: &Fact) -> &'static str {
@@ -70,7 +73,7 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::MemberEnded { incident, .. }
         | Fact::AlertsChanged { incident, .. }
         | Fact::AlertsLeftOut { incident, .. }
-        | Fact::AlertsCompleted { incident }
+        | Fact::AlertsCompleted { incident, .. }
         | Fact::IncidentHeld { incident, .. }
         | Fact::IncidentReleased { incident }
         | Fact::SecondOpinionGiven { incident, .. }
@@ -101,9 +104,8 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::VerificationObserved { request, .. }
         | Fact::RequirementsChecked { request, .. }
         | Fact::VerificationFinished { request, .. } => (None, Some(request)),
-        Fact::SilenceMade { incident, .. } => (incident.as_ref(), None),
+        Fact::SilenceMade { incident, .. } | Fact::SilenceEnded { incident, .. } => (incident.as_ref(), None),
         Fact::HostStarted { .. }
-        | Fact::SilenceEnded { .. }
         | Fact::StormStarted { .. }
         | Fact::StormContinued {}
         | Fact::StormEnded {}
@@ -150,14 +152,23 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             }
         ),
         Fact::AlertsChanged { incident, alerts, .. } => {
-            let firing = alerts.iter().filter(|alert| alert.firing).count();
-            format!("incident {incident}: {firing} alerts began to fire, {} resolved", alerts.len() - firing)
+            let (firing, resolved): (Vec<&Alert>, Vec<&Alert>) = alerts.iter().partition(|alert| alert.firing);
+            let changed = [(firing, "began to fire"), (resolved, "resolved")];
+            let changed = changed.iter().filter(|(alerts, _)| !alerts.is_empty());
+            let changed: Vec<String> = changed.map(|(alerts, how)| format!("{} {how}", named(alerts))).collect();
+            format!("incident {incident}: {}", changed.join(", "))
         }
-        Fact::AlertsLeftOut { incident, left_out } => format!(
-            "incident {incident}: the delivery left out {} alerts of {}; they are fetched from Alertmanager",
-            left_out.count, left_out.group_labels
+        Fact::AlertsLeftOut { incident, left_out, .. } => format!(
+            "incident {incident}: the delivery left out {} of the group {}; to be fetched from Alertmanager",
+            alerts(left_out.count),
+            left_out.group_labels
         ),
-        Fact::AlertsCompleted { incident } => format!("incident {incident}: the alerts that were left out are here"),
+        Fact::AlertsCompleted { incident, found: 0 } => {
+            format!("incident {incident}: Alertmanager has none of the alerts that were left out")
+        }
+        Fact::AlertsCompleted { incident, found } => {
+            format!("incident {incident}: the alerts that were left out were fetched; {} in the group", alerts(*found))
+        }
         Fact::IncidentHeld { incident, by } => {
             format!("incident {incident}: Alertmanager holds it back ({by}); nothing is asked or done about it")
         }
@@ -169,12 +180,12 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
                 incident.as_ref().map_or_else(|| format!("{{{}}}", matchers.join(", ")), |id| format!("incident {id}"));
             format!("{what} was silenced until {} by {}: {comment} (silence {silence})", at(until), who(by))
         }
-        Fact::SilenceEnded { silence, by } => format!("silence {silence} was ended by {}", who(by)),
+        Fact::SilenceEnded { silence, by, incident } => {
+            let of = incident.as_ref().map(|id| format!(" of incident {id}")).unwrap_or_default();
+            format!("silence {silence}{of} was ended by {}", who(by))
+        }
         Fact::SecondOpinionGiven { incident, opinions } => {
-            format!(
-                "incident {incident}: second opinion: {}",
-                opinions.iter().map(opinion).collect::<Vec<_>>().join("; ")
-            )
+            format!("incident {incident}: second opinion: {}", second(opinions))
         }
         Fact::SeriesTraced { incident, series, points } => {
             format!("incident {incident}: {} more samples of {series}", points.len())
@@ -243,7 +254,7 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             format!("request {request} was denied by {}: {reason}", who(by))
         }
         Fact::RequestExpired { request, .. } => format!("request {request} expired: nobody answered in time"),
-        Fact::RequestWithdrawn { request, reason } => format!(
+        Fact::RequestWithdrawn { request, reason, .. } => format!(
             "request {request} was withdrawn: {}",
             match reason {
                 WithdrawReason::IncidentClosed => "the incident is over",
@@ -318,11 +329,37 @@ pub(crate) fn needed(quorum: &Quorum) -> String {
     }
 }
 
+fn alerts(count: u64) -> String {
+    if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") }
+}
+
+/// The first few by `alertname`.
+fn named(alerts: &[&Alert]) -> String {
+    if alerts.len() > MOST_NAMED {
+        return format!("{} alerts", alerts.len());
+    }
+    let names: Vec<&str> = alerts.iter().map(|alert| alert.labels.get("alertname").unwrap_or("an alert")).collect();
+    names.join(" and ")
+}
+
+/// What the detectors say, those opinions first that tell most.
+fn second(opinions: &[SecondOpinion]) -> String {
+    let mut told: Vec<String> = opinions.iter().take(MOST_NAMED).map(opinion).collect();
+    match opinions.len().saturating_sub(MOST_NAMED) {
+        0 if opinions.is_empty() => "none".to_owned(),
+        0 => told.join("; "),
+        more => {
+            told.push(format!("and {more} more"));
+            told.join("; ")
+        }
+    }
+}
+
 fn opinion(opinion: &SecondOpinion) -> String {
     match &opinion.verdict {
         OpinionVerdict::Usual => format!("{} is usual for this time", opinion.expr),
-        OpinionVerdict::Unusual => format!("{} is unusual", opinion.expr),
-        OpinionVerdict::Unknown { why } => format!("not known: {why}"),
+        OpinionVerdict::Unusual => format!("{} is unusual for this time", opinion.expr),
+        OpinionVerdict::Unknown { why } => format!("not known, because {why}"),
     }
 }
 

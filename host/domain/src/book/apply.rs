@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Announcement, Approval, Book, Consult, Held, Incident, Member, Request, Run, Silencing, Storm, Verification, Yes,
+    Announcement, Approval, Book, Consult, Held, Incident, Member, Missing, Request, Run, Silencing, Storm,
+    Verification, Yes,
 };
-use crate::event::{Alert, Event, Evidence, Fact, Health, IncidentId, RequestId, RunResult, Verified, WithdrawReason};
+use crate::event::{Alert, Event, Evidence, Fact, Guard, Health, IncidentId, RequestId, RunResult, Verified};
 use crate::time::Timestamp;
 
 impl Book {
@@ -25,27 +26,28 @@ impl Book {
                 }
             }),
             Fact::AlertsChanged { incident, alerts, caused_by } => {
-                self.change_alerts(incident, alerts);
+                self.change_alerts(at, incident, alerts);
                 self.with_incident(incident, |i| i.caused_by.extend(caused_by.iter().cloned()));
             }
-            Fact::AlertsLeftOut { incident, left_out } => {
-                self.with_incident(incident, |i| i.left_out = Some(left_out.clone()));
-            }
-            Fact::AlertsCompleted { incident } => self.with_incident(incident, |i| i.left_out = None),
-            Fact::IncidentHeld { incident, by } => {
-                self.with_incident(incident, |i| i.held = Some(Held { at, by: by.clone() }));
-            }
-            Fact::IncidentReleased { incident } => self.with_incident(incident, |i| {
-                i.held = None;
-                if let Consult::Due(from) = &mut i.consult {
-                    *from = at.min(*from);
-                }
+            Fact::AlertsLeftOut { incident, group_key, left_out } => self.with_incident(incident, |i| {
+                i.left_out = Some(Missing { at, group_key: group_key.clone(), left_out: left_out.clone() });
             }),
+            Fact::AlertsCompleted { incident, .. } => self.with_incident(incident, |i| i.left_out = None),
+            Fact::IncidentHeld { incident, by } => self.with_incident(incident, |i| {
+                let since = i.held.as_ref().map_or(at, |held| held.at);
+                i.held = Some(Held { at: since, noted_at: at, by: by.clone() });
+            }),
+            Fact::IncidentReleased { incident } => self.with_incident(incident, |i| i.held = None),
             Fact::SilenceMade { incident: Some(incident), silence, until, by, .. } => {
                 self.with_incident(incident, |i| {
                     i.silences.push(Silencing { at, silence: silence.clone(), until: *until, by: by.clone() });
                 });
             }
+            Fact::SilenceEnded { incident: Some(incident), silence, .. } => self.with_incident(incident, |i| {
+                for made in i.silences.iter_mut().filter(|made| made.silence == *silence) {
+                    made.until = made.until.min(at);
+                }
+            }),
             Fact::SecondOpinionGiven { incident, opinions } => {
                 self.with_incident(incident, |i| i.opinions = Some((at, opinions.clone())));
             }
@@ -62,6 +64,8 @@ impl Book {
                 self.with_incident(incident, |i| {
                     i.closed = Some((at, *reason));
                     i.consult = Consult::Done;
+                    i.left_out = None;
+                    i.held = None;
                     // What is needed to judge a repair is not needed any more; the journal still has it.
                     for member in i.members.values_mut() {
                         member.evidence.opinions.iter_mut().for_each(|opinion| opinion.state.0 = Vec::new());
@@ -76,8 +80,11 @@ impl Book {
                 i.consult = Consult::Due(*retry_at);
                 i.stumbles = i.stumbles.saturating_add(1);
             }),
-            Fact::ProposalRefused { incident, retry_at, .. } => {
-                self.with_incident(incident, |i| i.answered(retry_at.map_or(Consult::Done, Consult::Due)));
+            Fact::ProposalRefused { incident, refusal, retry_at, .. } => {
+                self.with_incident(incident, |i| {
+                    i.answered(retry_at.map_or(Consult::Done, Consult::Due));
+                    i.refused = refusal.guard().cloned();
+                });
             }
             Fact::IncidentJoined { incident, request } => {
                 self.with_incident(incident, |i| i.answered(Consult::Joined(request.clone())));
@@ -166,15 +173,16 @@ impl Book {
                 self.with_request(request, |r| r.approval = Approval::Expired { at });
                 self.release(request, Consult::Due(*retry_at), Consult::Due(*retry_at));
             }
-            Fact::RequestWithdrawn { request, reason } => {
+            Fact::RequestWithdrawn { request, reason, retry_at } => {
                 self.with_request(request, |r| r.approval = Approval::Withdrawn { at, reason: *reason });
-                // What is held back is asked about again once it is released.
-                let next = if *reason == WithdrawReason::HeldBack { Consult::Due(at) } else { Consult::Done };
-                self.release(request, next, Consult::Due(at));
+                self.release(request, retry_at.map_or(Consult::Done, Consult::Due), Consult::Due(at));
             }
             Fact::ExecutionRefused { request, guard, retry_at } => {
                 self.with_request(request, |r| r.run = Run::Refused { at, guard: guard.clone() });
                 self.release(request, Consult::Due(*retry_at), Consult::Due(*retry_at));
+                if let Some(incident) = self.requests.get(request).map(|request| request.incident.clone()) {
+                    self.with_incident(&incident, |i| i.refused = Some(guard.clone()));
+                }
             }
             Fact::ExecutionStarted { request, run } => {
                 self.with_request(request, |r| {
@@ -253,6 +261,7 @@ impl Book {
             dry_run: *dry_run,
             members: BTreeMap::new(),
             alerts: alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.clone())).collect(),
+            alerts_at: at,
             left_out: None,
             held: None,
             silences: Vec::new(),
@@ -260,6 +269,7 @@ impl Book {
             opinions: None,
             caused_by: caused_by.clone(),
             consult: if *has_policy { Consult::Due(at) } else { Consult::Done },
+            refused: None,
             stumbles: 0,
             requests: Vec::new(),
             touched: None,
@@ -283,13 +293,19 @@ impl Book {
         self.incidents.insert(incident.clone(), opened);
     }
 
-    fn change_alerts(&mut self, incident: &IncidentId, alerts: &[Alert]) {
+    fn change_alerts(&mut self, at: Timestamp, incident: &IncidentId, alerts: &[Alert]) {
         self.index.by_alert.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), incident.clone())));
         self.with_incident(incident, |i| {
+            i.alerts_at = at;
+            let unjudged = i.unjudged();
             for alert in alerts {
                 i.labels = i.labels.common(&alert.labels);
                 i.since = i.since.min(alert.starts_at);
                 i.alerts.insert(alert.fingerprint.clone(), alert.clone());
+            }
+            // What is left alone because it is usual is not any more, once there is more to it.
+            if i.refused == Some(Guard::Usual) && i.unjudged() > unjudged && matches!(i.consult, Consult::Due(_)) {
+                i.consult = Consult::Due(at);
             }
         });
     }
@@ -406,6 +422,7 @@ impl Incident {
     /// The policy answered, and this is what comes of it.
     fn answered(&mut self, next: Consult) {
         self.consult = next;
+        self.refused = None;
         self.stumbles = 0;
     }
 }

@@ -204,8 +204,9 @@ impl Book {
         })
     }
 
-    pub(crate) fn next_incident(&self) -> IncidentId {
-        IncidentId(format!("i{}", self.incidents.len() + 1))
+    /// The name of the next incident, after so many others that are not in the book yet.
+    pub(crate) fn next_incident(&self, others: usize) -> IncidentId {
+        IncidentId(format!("i{}", self.incidents.len() + others + 1))
     }
 
     pub(crate) fn next_request(&self, digest: &str) -> RequestId {

@@ -1,12 +1,18 @@
-//! Incidents from Alertmanager's alerts. Deliveries come at least once, in any order, by more than one path.
+//! Incidents from Alertmanager's alerts. Deliveries come at least once, in any order, by more than one path: what counts
+//! of an alert is its fingerprint, since when it fires, and whether it still does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, brakes, incident};
 use crate::book::Incident;
-use crate::event::{Alert, Fact, IncidentId, LeftOut, Origin, SecondOpinion};
+use crate::event::{Alert, Fact, IncidentId, Origin};
 use crate::labels::Labels;
 use crate::rules::{Mode, Route, Severity};
+
+mod missing;
+
+pub(crate) use missing::given_up_at;
+pub(super) use missing::{completed, incomplete, not_to_be_had};
 
 /// Alerts that say that alerting itself works, that silence others, or that the host sends about itself.
 const NEVER_INCIDENTS: [&str; 4] = ["Watchdog", "InfoInhibitor", REQUEST_UNDELIVERED, HANDLING];
@@ -17,68 +23,71 @@ pub const REQUEST_UNDELIVERED: &str = "TidegateRequestUndelivered";
 /// `alertname` of the host's alert that an incident is being handled: while it stands it can inhibit others.
 pub const HANDLING: &str = "TidegateHandling";
 
-pub(super) fn delivered(
-    context: &Context<'_>,
-    group_key: &str,
-    alerts: &[Alert],
-    by: Option<&str>,
-    left_out: Option<&LeftOut>,
-) -> Vec<Fact> {
-    let mut fresh: Vec<&Alert> = Vec::new();
-    // A delivery may hold any number of alerts: each is looked for once.
-    let mut known: BTreeSet<&str> = BTreeSet::new();
-    let mut facts = Vec::new();
-    for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
-        match context.book.latest_with_alert(&alert.fingerprint) {
-            Some(incident) if incident.is_open() => facts.extend(updated(context, incident, alert, by)),
-            Some(over) if is_late_copy(context, over, alert) => {}
-            _ if alert.firing && known.insert(&alert.fingerprint) => fresh.push(alert),
-            _ => {}
+/// What follows from alerts, however they came. Those of one group that go to one route are one incident: an alert is only
+/// ever seen by the policy of the route whose matchers hold for it.
+pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert], by: Option<&str>) -> Vec<Fact> {
+    let mut changes: Vec<Change<'_>> = Vec::new();
+    let mut fresh: Vec<(Origin, Option<&Route>, Vec<&Alert>)> = Vec::new();
+    for alert in newest(context, alerts) {
+        let known = context.book.latest_with_alert(&alert.fingerprint);
+        let changed = match known {
+            Some(open) if open.is_open() => is_news(open, alert).then_some(open),
+            // A copy that is late, or the end of a firing that may come behind it. What is over stays over.
+            Some(over) if is_late(context, over, alert) => (!alert.firing && is_news(over, alert)).then_some(over),
+            _ if !alert.firing => None,
+            _ => {
+                let route = context.rules.routes.iter().find(|r| r.matchers.iter().all(|m| m.matches(&alert.labels)));
+                let name = route.map(|route| route.name.clone()).unwrap_or_default();
+                let origin = Origin::Alert { route: name, group_key: group_key.to_owned() };
+                let open = context.book.open_for(&origin);
+                if open.is_none() {
+                    match fresh.iter_mut().find(|(known, ..)| *known == origin) {
+                        Some((.., alerts)) => alerts.push(alert),
+                        None => fresh.push((origin, route, vec![alert])),
+                    }
+                }
+                open
+            }
+        };
+        if let Some(incident) = changed {
+            match changes.iter_mut().find(|change| change.incident.id == incident.id) {
+                Some(change) => change.alerts.push(alert),
+                None => changes.push(Change { incident, alerts: vec![alert] }),
+            }
         }
     }
-    facts.extend(opened(context, group_key, &fresh, by));
-    facts.extend(left_out.and_then(|left_out| incomplete(context, alerts, &facts, left_out)));
-    facts
-}
-
-/// The incident of the group does not have all of its alerts yet.
-fn incomplete(context: &Context<'_>, alerts: &[Alert], facts: &[Fact], left_out: &LeftOut) -> Option<Fact> {
-    let opened = facts.iter().find_map(|fact| match fact {
-        Fact::IncidentOpened { incident, .. } => Some(incident.clone()),
-        _ => None,
-    });
-    let known = || alerts.iter().filter_map(|alert| context.book.latest_with_alert(&alert.fingerprint));
-    let incident = opened.or_else(|| known().find(|incident| incident.is_open()).map(|open| open.id.clone()))?;
-    Some(Fact::AlertsLeftOut { incident, left_out: left_out.clone() })
-}
-
-/// The alerts that a delivery had left out were fetched: those of them that are new join the incident.
-pub(super) fn completed(context: &Context<'_>, id: &IncidentId, alerts: &[Alert]) -> Vec<Fact> {
-    let Some(incident) = context.book.incident(id).filter(|i| i.is_open() && i.left_out.is_some()) else {
-        return Vec::new();
-    };
-    let elsewhere = |alert: &&Alert| context.book.latest_with_alert(&alert.fingerprint).is_none_or(|i| !i.is_open());
-    let fresh = alerts.iter().filter(|alert| alert.firing && !is_braked(context, alert)).filter(elsewhere);
-    let fresh: Vec<&Alert> = fresh.collect();
-    let mut facts = Vec::new();
-    if !fresh.is_empty() {
-        let severity = fresh.iter().map(|alert| severity_of(context, &alert.labels)).max();
-        facts.push(Fact::AlertsChanged {
-            incident: id.clone(),
-            alerts: fresh.iter().map(|alert| (*alert).clone()).collect(),
-            caused_by: causers(context, &fresh, None),
-        });
-        facts.extend(severity.and_then(|severity| incident::raised(incident, severity)));
+    let mut facts: Vec<Fact> = changes.iter().flat_map(|change| changed(context, change, by)).collect();
+    for (count, (origin, route, alerts)) in fresh.iter().enumerate() {
+        facts.extend(opened(context, count, origin, *route, alerts, by));
     }
-    facts.push(Fact::AlertsCompleted { incident: id.clone() });
+    facts.extend(brakes::count(context, fresh.len()));
     facts
 }
 
-/// The detectors were asked. Of an incident that is over nothing is noted any more.
-pub(super) fn opinions(context: &Context<'_>, id: &IncidentId, opinions: &[SecondOpinion]) -> Vec<Fact> {
-    let open = context.book.incident(id).is_some_and(|incident| incident.is_open() && incident.wants_opinion);
-    let given = || Fact::SecondOpinionGiven { incident: id.clone(), opinions: opinions.to_vec() };
-    open.then(given).into_iter().collect()
+/// News of an incident.
+struct Change<'a> {
+    incident: &'a Incident,
+    alerts: Vec<&'a Alert>,
+}
+
+/// Each alert once, without those that never open incidents: of copies the one that fires since last, and of those the end.
+fn newest<'a>(context: &Context<'_>, alerts: &'a [Alert]) -> Vec<&'a Alert> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut newest: Vec<&Alert> = Vec::new();
+    for alert in alerts.iter().filter(|alert| !is_braked(context, alert)) {
+        match places.get(alert.fingerprint.as_str()).and_then(|place| newest.get_mut(*place)) {
+            Some(known) => {
+                if (alert.starts_at, !alert.firing) > (known.starts_at, !known.firing) {
+                    *known = alert;
+                }
+            }
+            None => {
+                places.insert(&alert.fingerprint, newest.len());
+                newest.push(alert);
+            }
+        }
+    }
+    newest
 }
 
 /// Loop brake: the host's own alerts and the heartbeats of the alerting never open incidents.
@@ -87,29 +96,35 @@ fn is_braked(context: &Context<'_>, alert: &Alert) -> bool {
     name == context.rules.own_alertname || NEVER_INCIDENTS.contains(&name)
 }
 
-/// A copy of an alert whose incident is over, delivered late or by another path. Not for ever: what still says
-/// `firing` long after the end was not over.
-fn is_late_copy(context: &Context<'_>, over: &Incident, alert: &Alert) -> bool {
+/// About an incident that is over: a copy of an alert of it, delivered late or by another path, or an end. Not for ever:
+/// what still says `firing` long after the end was not over.
+fn is_late(context: &Context<'_>, over: &Incident, alert: &Alert) -> bool {
     let known = over.alerts.get(&alert.fingerprint).is_some_and(|known| known.starts_at >= alert.starts_at);
-    known && over.closed.is_some_and(|(at, _)| context.now.since(at) <= context.rules.gate.max_age)
+    (known || !alert.firing) && over.closed.is_some_and(|(at, _)| context.now.since(at) <= context.rules.gate.max_age)
 }
 
-fn updated(context: &Context<'_>, incident: &Incident, alert: &Alert, by: Option<&str>) -> Option<Fact> {
-    let known = incident.alerts.get(&alert.fingerprint)?;
-    // The same firing seen by two Prometheus servers starts at two times; only the end of it is news. Copies arrive in
-    // any order: what has ended fires again only from a later start, and an end is not that of an earlier firing.
-    let news = match (known.firing, alert.firing) {
-        (false, true) => alert.starts_at > known.starts_at,
-        (true, false) => alert.starts_at >= known.starts_at,
-        _ => false,
-    };
+/// Copies arrive in any order. What fires, or has ended, does so again only from a later start; an end is not that of an
+/// earlier firing. Two servers may see the same firing begin at two times: the later one ends it.
+fn is_news(incident: &Incident, alert: &Alert) -> bool {
+    let Some(known) = incident.alerts.get(&alert.fingerprint) else { return false };
+    let ends = known.firing && !alert.firing && alert.starts_at == known.starts_at;
+    ends || alert.starts_at > known.starts_at
+}
+
+/// Alerts of a known incident began to fire, or ended.
+fn changed(context: &Context<'_>, change: &Change<'_>, by: Option<&str>) -> Vec<Fact> {
+    let Change { incident, alerts } = change;
+    let firing = || alerts.iter().filter(|alert| alert.firing);
     // Whoever says that it is over requests nothing.
-    let by = by.filter(|_| alert.firing);
-    news.then(|| Fact::AlertsChanged {
+    let by = by.filter(|_| firing().next().is_some());
+    let changed = Fact::AlertsChanged {
         incident: incident.id.clone(),
-        alerts: vec![alert.clone()],
-        caused_by: causers(context, &[alert], by),
-    })
+        alerts: alerts.iter().map(|alert| (*alert).clone()).collect(),
+        caused_by: causers(context, alerts, by),
+    };
+    let severity = firing().map(|alert| severity_of(context, &alert.labels)).max();
+    let raised = severity.and_then(|severity| incident::raised(incident, severity));
+    std::iter::once(changed).chain(raised).collect()
 }
 
 /// Whoever delivered the alerts, where that was no program, and whom their labels and annotations name.
@@ -118,38 +133,32 @@ fn causers(context: &Context<'_>, alerts: &[&Alert], by: Option<&str>) -> BTreeS
     named.into_iter().chain(by.map(str::to_owned)).collect()
 }
 
-fn opened(context: &Context<'_>, group_key: &str, fresh: &[&Alert], by: Option<&str>) -> Vec<Fact> {
-    let Some(first) = fresh.first() else {
-        return Vec::new();
-    };
-    let route = context.rules.routes.iter().find(|r| r.matchers.iter().all(|m| m.matches(&first.labels)));
-    let origin =
-        Origin::Alert { route: route.map(|r| r.name.clone()).unwrap_or_default(), group_key: group_key.to_owned() };
-    let alerts: Vec<Alert> = fresh.iter().map(|alert| (*alert).clone()).collect();
-    let severity = fresh.iter().map(|alert| severity_of(context, &alert.labels)).max().unwrap_or(Severity::High);
-    let caused_by = causers(context, fresh, by);
-    if let Some(open) = context.book.open_for(&origin) {
-        let changed = Fact::AlertsChanged { incident: open.id.clone(), alerts, caused_by };
-        return [Some(changed), incident::raised(open, severity)].into_iter().flatten().collect();
-    }
-    let id = context.book.next_incident();
-    let mut facts = vec![Fact::IncidentOpened {
+/// One more incident, after `count` others of the same delivery.
+fn opened(
+    context: &Context<'_>,
+    count: usize,
+    origin: &Origin,
+    route: Option<&Route>,
+    alerts: &[&Alert],
+    by: Option<&str>,
+) -> Vec<Fact> {
+    let id: IncidentId = context.book.next_incident(count);
+    let labels = alerts.iter().map(|alert| alert.labels.clone()).reduce(|common, labels| common.common(&labels));
+    let opened = Fact::IncidentOpened {
         incident: id.clone(),
         origin: origin.clone(),
-        labels: fresh.iter().fold(first.labels.clone(), |common, alert| common.common(&alert.labels)),
-        severity,
-        since: fresh.iter().map(|alert| alert.starts_at).min().unwrap_or(context.now),
+        labels: labels.unwrap_or_else(Labels::empty),
+        severity: alerts.iter().map(|alert| severity_of(context, &alert.labels)).max().unwrap_or(Severity::High),
+        since: alerts.iter().map(|alert| alert.starts_at).min().unwrap_or(context.now),
         mode: route.map_or(Mode::Observe, |r: &Route| r.mode),
         has_policy: route.is_some_and(|r| r.has_policy),
         dry_run: route.is_some_and(|r| r.dry_run) || context.rules.gate.dry_run,
         evidence: None,
-        alerts,
-        caused_by,
+        alerts: alerts.iter().map(|alert| (*alert).clone()).collect(),
+        caused_by: causers(context, alerts, by),
         wants_opinion: route.is_some_and(|r| r.second_opinion),
-    }];
-    facts.extend(incident::relapse(context, &origin, &id));
-    facts.extend(brakes::count(context));
-    facts
+    };
+    std::iter::once(opened).chain(incident::relapse(context, origin, &id)).collect()
 }
 
 /// Foreign severities mean what the config says; what it does not mention is high.

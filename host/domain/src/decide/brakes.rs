@@ -6,14 +6,14 @@ use crate::event::Fact;
 /// How often a storm that goes on is noted again.
 const CONTINUE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// Called when an incident opens: is it one too many?
-pub(super) fn count(context: &Context<'_>) -> Option<Fact> {
+/// Called when incidents open: is one of them one too many?
+pub(super) fn count(context: &Context<'_>, opening: usize) -> Option<Fact> {
     let brake = &context.rules.storm;
     let latest_first = context.book.index.opened.iter().rev().filter_map(|id| context.book.incident(id));
     let recent =
         latest_first.take_while(|i| context.now.since(i.opened_at) <= brake.window).take(brake.incidents).count();
-    // The one that is being opened is not in the book yet.
-    if context.book.storm.is_some() || recent < brake.incidents {
+    // Those that are being opened are not in the book yet.
+    if context.book.storm.is_some() || opening == 0 || recent + opening <= brake.incidents {
         return None;
     }
     let window = crate::time::format_duration(brake.window);

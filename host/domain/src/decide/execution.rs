@@ -1,7 +1,7 @@
 //! Starting what was approved, at most once, and what came back.
 
 use super::guards::{Candidate, Populations};
-use super::{Context, guards, passing, proposal};
+use super::{Context, guards, passing, proposal, silences};
 use crate::book::{Approval, Incident, Request, Run};
 use crate::event::{Fact, Guard, RequestId, RunResult};
 use crate::input::Silence;
@@ -32,8 +32,10 @@ pub(super) fn start(context: &Context<'_>, id: &RequestId, outside: &Outside<'_>
         }
         _ => return Vec::new(),
     };
+    let incident = context.book.request(id).and_then(|request| context.book.incident(&request.incident));
+    let held = incident.and_then(|incident| silences::asked(incident, outside.silence));
     let request = id.clone();
-    vec![match guard(context, id, start_by, outside) {
+    let started = match guard(context, id, start_by, outside) {
         None => Fact::ExecutionStarted { request, run: earlier + 1 },
         Some(guard) if earlier == 0 => {
             let retry_at = guards::retry_at(context, &guard);
@@ -44,7 +46,8 @@ pub(super) fn start(context: &Context<'_>, id: &RequestId, outside: &Outside<'_>
             let error = format!("the host stopped while the action ran; it was not run again: {}", guard.name());
             Fact::ExecutionFinished { request, result: RunResult::Unknown { error } }
         }
-    }]
+    };
+    held.into_iter().chain([started]).collect()
 }
 
 /// May a run that was lost from sight be repeated without asking?
@@ -77,12 +80,11 @@ fn guard(context: &Context<'_>, id: &RequestId, start_by: Timestamp, outside: &O
     if held.is_some() {
         return held;
     }
-    match outside.silence {
-        Silence::None => {}
-        Silence::By(by) => return Some(Guard::Silenced { by: by.clone() }),
-        Silence::Unknown(error) => {
-            return Some(Guard::SilencesUnknown { error: error.clone() });
-        }
+    if let Some(by) = silences::holder(incident, outside.silence) {
+        return Some(Guard::Silenced { by: by.to_owned() });
+    }
+    if let Silence::Unknown(error) = outside.silence {
+        return Some(Guard::SilencesUnknown { error: error.clone() });
     }
     if let Some(guard) = guards::is_usual(context, incident) {
         return Some(guard);

@@ -7,9 +7,10 @@
 //! | `paused`                       | somebody has stopped all repairs                              | when they are resumed  |
 //! | `storm`                        | many things break at once                                     | when it is over        |
 //! | `maintenance`                  | a window is open for something of it that is in trouble       | when the window closes |
-//! | `silenced`                     | Alertmanager holds it back                                    | after `ask_again`      |
+//! | `silenced`                     | Alertmanager holds it back                                    | when it is released    |
 //! | `silences_unknown`             | Alertmanager cannot be asked                                  | soon                   |
-//! | `usual`                        | the detectors find it usual for this time; its route leaves it | after `ask_again`      |
+//! | `usual`                        | its values are usual for this time, and its route leaves such | after `ask_again`, or  |
+//! |                                |                                                               | when more alerts fire  |
 //! | `stale`                        | the approval was not started in time                          | at once                |
 //! | `late`                         | there are no fresh samples                                    | soon                   |
 //! | `digest_changed`               | the action's config or the policy is not what was shown       | at once                |
@@ -89,8 +90,8 @@ pub fn maintenance<'a>(rules: &'a Rules, incident: &Incident, now: Timestamp) ->
 pub(super) fn is_usual(context: &Context<'_>, incident: &Incident) -> Option<Guard> {
     let route = context.rules.routes.iter().find(|route| route.name == incident.origin.name());
     let leave = route.is_some_and(|route| route.when_usual == WhenUsual::Leave);
-    let usual = incident.second_opinion().is_some_and(|opinion| opinion.verdict == OpinionVerdict::Usual);
-    (leave && usual && matches!(incident.origin, Origin::Alert { .. })).then_some(Guard::Usual)
+    let usual = || incident.second_opinion().is_some_and(|opinion| opinion.verdict == OpinionVerdict::Usual);
+    (leave && matches!(incident.origin, Origin::Alert { .. }) && usual()).then_some(Guard::Usual)
 }
 
 /// Is what is known of the incident too old to act on?
@@ -139,7 +140,12 @@ pub(super) fn retry_at(context: &Context<'_>, guard: &Guard) -> Timestamp {
     let again = context.now.plus(context.rules.gate.ask_again);
     match guard {
         // The approval itself has aged. What is held back while it lasts is not asked about before its end: see `owed`.
-        Guard::NotActive | Guard::Stale | Guard::DigestChanged | Guard::Paused { .. } | Guard::Storm => context.now,
+        Guard::NotActive
+        | Guard::Stale
+        | Guard::DigestChanged
+        | Guard::Paused { .. }
+        | Guard::Storm
+        | Guard::Silenced { .. } => context.now,
         Guard::Maintenance { until, .. }
         | Guard::Cooldown { until }
         | Guard::Rate { until }
@@ -147,7 +153,7 @@ pub(super) fn retry_at(context: &Context<'_>, guard: &Guard) -> Timestamp {
         Guard::SilencesUnknown { .. } | Guard::BlastRadiusUnknown { .. } | Guard::Late => {
             again.min(context.now.plus(SOON))
         }
-        Guard::Silenced { .. } | Guard::Usual => again,
+        Guard::Usual => again,
         Guard::TargetBusy { request } => {
             let holder = context.book.request(request).filter(|holder| is_under_repair(holder));
             holder.map_or(again, |holder| over_by(context, holder)).min(again)

@@ -88,7 +88,7 @@ pub(super) fn open(
     let Some(watch) = context.rules.watches.get(origin.name()) else {
         return Vec::new();
     };
-    let id = context.book.next_incident();
+    let id = context.book.next_incident(0);
     let labels = match &origin {
         Origin::Anomaly { group, .. } | Origin::Absence { group, .. } => group.clone(),
         Origin::Alert { .. } => Labels::empty(),
@@ -110,7 +110,7 @@ pub(super) fn open(
         wants_opinion: false,
     }];
     facts.extend(relapse(context, &origin, &id));
-    facts.extend(brakes::count(context));
+    facts.extend(brakes::count(context, 1));
     facts
 }
 

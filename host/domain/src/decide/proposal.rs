@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::guards::Candidate;
 use super::passing::{self, Pass};
-use super::{Context, guards, shown};
+use super::{Context, guards, shown, silences};
 use crate::arguments;
 use crate::book::{Consult, Incident};
 use crate::event::{Asked, Fact, Guard, IncidentId, Proposal, Refusal, ResolvedAction};
@@ -44,7 +44,8 @@ pub(super) fn answered(
     let Some(incident) = context.book.incident(id).filter(due) else {
         return Vec::new();
     };
-    match answer {
+    let held = silences::asked(incident, seen.silence);
+    let follows = match answer {
         PolicyAnswer::Leave(reason) => vec![Fact::PolicyLeft {
             incident: id.clone(),
             reason: reason.clone(),
@@ -56,7 +57,8 @@ pub(super) fn answered(
             retry_at: context.now.plus(retry_policy(context, incident)),
         }],
         PolicyAnswer::Propose(plan) => proposed(context, incident, policy_digest, plan, seen),
-    }
+    };
+    held.into_iter().chain(follows).collect()
 }
 
 /// Asking may cost much, and what has failed ten times in a row will likely fail again: at most as rarely as after a
@@ -80,7 +82,8 @@ fn proposed(
         Ok(resolved) => resolved,
         Err(refusal) => return refuse(refusal, None),
     };
-    let proposal = propose(context, incident, policy_digest, plan, &action.terms, resolved);
+    let card = shown::card(context, incident, &resolved, seen.silence);
+    let proposal = propose(context, incident, policy_digest, plan, &action.terms, resolved, card);
     if incident.mode == Mode::Observe {
         return vec![Fact::ProposalObserved { incident: incident.id.clone(), proposal: Box::new(proposal) }];
     }
@@ -113,10 +116,7 @@ fn guard(
     seen: &Seen<'_>,
 ) -> Option<Guard> {
     // Alertmanager that could not be asked keeps nobody from being asked; it is looked at again before anything runs.
-    let silenced = match seen.silence {
-        Silence::By(by) => Some(Guard::Silenced { by: by.clone() }),
-        Silence::None | Silence::Unknown(_) => None,
-    };
+    let silenced = silences::holder(incident, seen.silence).map(|by| Guard::Silenced { by: by.to_owned() });
     let late = guards::is_late(context, incident, seen.last_sample).then_some(Guard::Late);
     guards::on_everything(context)
         .or_else(|| guards::in_maintenance(context, incident))
@@ -196,9 +196,10 @@ fn propose(
     plan: &Plan,
     terms: &Terms,
     action: ResolvedAction,
+    shown: Vec<String>,
 ) -> Proposal {
     let mut proposal = Proposal {
-        shown: shown::card(context, incident, &action),
+        shown,
         action,
         summary: plan.summary.clone(),
         rationale: plan.rationale.clone(),

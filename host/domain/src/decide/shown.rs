@@ -5,9 +5,12 @@ use super::attempts::{attempts, outcome_of, tally};
 use super::{Context, autonomy, untouched};
 use crate::book::{Approval, Consult, Incident, Request};
 use crate::event::{Evidence, Origin, ResolvedAction};
+use crate::input::Silence;
 use crate::rules::{ActionKind, Verify};
 use crate::text::one_line;
 use crate::time::{Timestamp, format_duration};
+
+mod opinions;
 
 /// How many characters of a line are shown. Text from outside may be of any length.
 const MOST_OF_LINE: usize = 300;
@@ -19,11 +22,18 @@ const MOST_OF_EACH: usize = 5;
 const MOST_COUNTED: usize = 50;
 
 /// The whole card, in the order shown.
-pub(super) fn card(context: &Context<'_>, incident: &Incident, action: &ResolvedAction) -> Vec<String> {
+pub(super) fn card(
+    context: &Context<'_>,
+    incident: &Incident,
+    action: &ResolvedAction,
+    silence: &Silence,
+) -> Vec<String> {
     let runs = what_runs(action).into_iter().map(|line| one_line(&line, MOST_OF_RUNS));
     let lines = [
         why(incident),
         alerts(incident),
+        opinions::lines(incident),
+        not_asked(silence),
         before(context, incident, action),
         autonomy::line(context, incident, action).into_iter().collect(),
         around(context, incident, action),
@@ -136,6 +146,16 @@ fn alerts(incident: &Incident) -> Vec<String> {
         },
         "alerts",
     )
+}
+
+/// Nobody is to take what is not known for a no.
+fn not_asked(silence: &Silence) -> Vec<String> {
+    match silence {
+        Silence::Unknown(error) => {
+            vec![format!("silenced: not known, Alertmanager did not answer; asked again before it runs ({error})")]
+        }
+        Silence::None | Silence::By(_) => Vec::new(),
+    }
 }
 
 /// What happened the last times, and when nobody did anything.

@@ -1,10 +1,15 @@
 //! What follows from time going by, and from what earlier events left to do.
 
-use super::{Context, brakes, execution, verification};
+use std::time::Duration;
+
+use super::{Context, alerts, brakes, execution, verification};
 use crate::book::{Approval, Incident, Request, Run};
 use crate::event::{CloseReason, Fact, Guard, MemberEnd, Origin, Verified, WithdrawReason};
 use crate::rules::Rules;
 use crate::time::Timestamp;
+
+/// How long an incident is not asked about again that was held back while it was, the second time.
+const PAUSE_WHEN_HELD: Duration = Duration::from_secs(60);
 
 pub(super) fn tick(context: &Context<'_>) -> Vec<Fact> {
     let mut facts: Vec<Fact> = context.book.active_requests().filter_map(|r| request(context, r)).collect();
@@ -12,7 +17,10 @@ pub(super) fn tick(context: &Context<'_>) -> Vec<Fact> {
         // Only once nothing is left to say about requests: an incident closes by what became of them.
         for open in context.book.open_incidents() {
             let incident = open.id.clone();
-            facts.extend(ending(context, open).map(|reason| Fact::IncidentClosed { incident, reason }));
+            match ending(context, open) {
+                Some(reason) => facts.push(Fact::IncidentClosed { incident, reason }),
+                None => facts.extend(alerts::not_to_be_had(context, open)),
+            }
         }
     }
     facts.extend(brakes::calm_down(context));
@@ -24,28 +32,47 @@ fn request(context: &Context<'_>, request: &Request) -> Option<Fact> {
     match (&request.approval, &request.run) {
         // Closing an incident ends what has not been decided and what has not been started. What runs, runs on.
         (Approval::Pending, _) if over => {
-            Some(Fact::RequestWithdrawn { request: request.id.clone(), reason: WithdrawReason::IncidentClosed })
+            let (request, reason) = (request.id.clone(), WithdrawReason::IncidentClosed);
+            Some(Fact::RequestWithdrawn { request, reason, retry_at: None })
         }
-        (Approval::Pending, _) if is_held(context, request) => {
-            Some(Fact::RequestWithdrawn { request: request.id.clone(), reason: WithdrawReason::HeldBack })
-        }
+        (Approval::Pending, _) => waiting(context, request),
         // What was decided stays decided.
         (Approval::Approved { .. }, Run::NotStarted) if over => {
             Some(Fact::ExecutionRefused { request: request.id.clone(), guard: Guard::NotActive, retry_at: context.now })
         }
-        (Approval::Pending, _) if context.now >= request.proposal.deadline => Some(Fact::RequestExpired {
-            request: request.id.clone(),
-            retry_at: context.now.plus(context.rules.gate.ask_again),
-        }),
-        (Approval::Pending, _) => escalated(context, request),
         (_, Run::Lost { runs }) => execution::lost(context, request, *runs),
         _ => verification::out_of_time(context, request),
     }
 }
 
-/// Nobody is to decide about what would not be acted on.
-fn is_held(context: &Context<'_>, request: &Request) -> bool {
-    context.book.incident(&request.incident).is_some_and(|incident| incident.held.is_some())
+/// Nobody has decided about it yet.
+fn waiting(context: &Context<'_>, request: &Request) -> Option<Fact> {
+    let incident = context.book.incident(&request.incident)?;
+    // Nobody is to decide about what would not be acted on.
+    if incident.held.is_some() {
+        let retry_at = Some(context.now.plus(pause_when_held(context, incident)));
+        let (request, reason) = (request.id.clone(), WithdrawReason::HeldBack);
+        return Some(Fact::RequestWithdrawn { request, reason, retry_at });
+    }
+    if context.now >= request.proposal.deadline {
+        let retry_at = context.now.plus(context.rules.gate.ask_again);
+        return Some(Fact::RequestExpired { request: request.id.clone(), retry_at });
+    }
+    escalated(context, request)
+}
+
+/// The question comes back as soon as the incident is released; but a silence or an inhibition may come and go all the
+/// time, and people are not to be asked each time. Twice as long after each further question that was taken back.
+fn pause_when_held(context: &Context<'_>, incident: &Incident) -> Duration {
+    let held_back =
+        |request: &&Request| matches!(request.approval, Approval::Withdrawn { reason: WithdrawReason::HeldBack, .. });
+    match context.book.requests_of(incident).filter(held_back).count() {
+        0 => Duration::ZERO,
+        before => {
+            let doubled = 2_u32.saturating_pow(u32::try_from(before - 1).unwrap_or(u32::MAX));
+            PAUSE_WHEN_HELD.saturating_mul(doubled).min(context.rules.gate.ask_again)
+        }
+    }
 }
 
 /// Nobody has answered for a while, or not enough have: others are asked as well.

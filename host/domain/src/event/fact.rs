@@ -85,13 +85,17 @@ pub enum Fact {
     AlertsLeftOut {
         /// The incident.
         incident: IncidentId,
+        /// The group that was delivered, by Alertmanager's key.
+        group_key: String,
         /// What is missing, and where it is.
         left_out: LeftOut,
     },
-    /// What had been left out was fetched; [`Self::AlertsChanged`] before it says what was new.
+    /// What had been left out was fetched, and what was new is said before this; or it was not to be had.
     AlertsCompleted {
         /// The incident.
         incident: IncidentId,
+        /// How many alerts of the group there were, those that were known already included.
+        found: u64,
     },
     /// Alertmanager holds it back: nothing is asked or done about it.
     IncidentHeld {
@@ -122,6 +126,9 @@ pub enum Fact {
     },
     /// Somebody ended a silence by way of this host.
     SilenceEnded {
+        /// The open incident that it was made for, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<IncidentId>,
         /// Alertmanager's name for it.
         silence: String,
         /// Who.
@@ -319,6 +326,9 @@ pub enum Fact {
         request: RequestId,
         /// Why.
         reason: WithdrawReason,
+        /// When the policy is asked again, where the incident is not over; not while it is held back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
     },
     /// A guard stopped it just before it ran.
     ExecutionRefused {

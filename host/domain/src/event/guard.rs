@@ -132,6 +132,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The guard that stands in the way, where it is one.
+    #[must_use]
+    pub fn guard(&self) -> Option<&Guard> {
+        match self {
+            Refusal::Guarded { guard } => Some(guard),
+            _ => None,
+        }
+    }
+
     /// Snake-case name, as in the journal and in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -33,3 +33,14 @@ pub enum OpinionVerdict {
         why: String,
     },
 }
+
+impl OpinionVerdict {
+    /// What tells most comes first: unusual, unknown, usual.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            OpinionVerdict::Unusual => 0,
+            OpinionVerdict::Unknown { .. } => 1,
+            OpinionVerdict::Usual => 2,
+        }
+    }
+}

@@ -77,6 +77,7 @@ fn one_firing_seen_by_two_servers_is_one_incident() {
             incident_opened Slow! i1 ask foreign medium since=0 alert
             -> consult i1
         1 alerts g1 Slow!0.5
+            alerts_changed Slow! i1
             -> consult i1
         2 alerts g1 Slow-0.5
             alerts_changed Slow- i1

@@ -16,7 +16,11 @@ fn each_guard_refuses_by_name_and_the_question_comes_back() {
             request_approved by alice r1
             -> start r1
         1 start r1 silenced
-            execution_refused guard=silenced r1 retry_at=31
+            incident_held by silence 7 i1
+            execution_refused guard=silenced r1 retry_at=1
+        30 looked i1
+            incident_released i1
+            -> consult i1
         31 propose i1 restart
             request_opened i1 restart on shop r2
         31 approve r2 alice

@@ -6,8 +6,9 @@ use std::time::Duration;
 use expect_test::expect;
 use serde_json::json;
 use tidegate_domain::event::{
-    Alert, Asked, CloseReason, Event, Fact, Guard, Health, IncidentId, MemberEnd, Message, Origin, Proposal, Question,
-    Refusal, Reply, RequestId, ResolvedAction, RunResult, Sample, TracePoint, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, Event, Fact, Guard, Health, IncidentId, LeftOut, MemberEnd, Message, OpinionVerdict,
+    Origin, Proposal, Question, Refusal, Reply, RequestId, ResolvedAction, RunResult, Sample, SecondOpinion,
+    TracePoint, Verified, WithdrawReason,
 };
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
@@ -133,6 +134,7 @@ fn guards() -> Vec<Guard> {
     vec![
         Guard::NotActive,
         Guard::Silenced { by: "silence 7".to_owned() },
+        Guard::Usual,
         Guard::SilencesUnknown { error: "connection refused".to_owned() },
         Guard::DigestChanged,
         Guard::Stale,
@@ -166,6 +168,25 @@ fn asked() -> Asked {
     }
 }
 
+fn silence_made(incident: Option<IncidentId>) -> Fact {
+    let matchers = vec!["service=\"shop\"".to_owned(), "alertname=~\"Slow|Down\"".to_owned()];
+    let (silence, comment) = ("7".to_owned(), "\"known\" bug".to_owned());
+    Fact::SilenceMade { incident, silence, matchers, until: START, by: by("alice"), comment }
+}
+
+fn opinions() -> Vec<SecondOpinion> {
+    let evidence = evidence(series("shop", "a"), START, START);
+    let opinion = |verdict, expr: &str, evidence| {
+        let (fingerprint, expr) = ("00ff00ff00ff00ff".to_owned(), expr.to_owned());
+        SecondOpinion { fingerprint, verdict, expr, evidence }
+    };
+    vec![
+        opinion(OpinionVerdict::Unusual, "batch_seconds", Some(Box::new(evidence))),
+        opinion(OpinionVerdict::Unknown { why: "no rule is called Slow".to_owned() }, "", None),
+        opinion(OpinionVerdict::Usual, "up", None),
+    ]
+}
+
 /// Every kind of fact, every kind of what is in it, at least once.
 fn facts() -> Vec<Fact> {
     let (watch, reason) = ("web".to_owned(), "because".to_owned());
@@ -173,6 +194,20 @@ fn facts() -> Vec<Fact> {
         Fact::HostStarted { version: "0.1.0".to_owned() },
         opened(Origin::Anomaly { watch: watch.clone(), group: group("shop") }),
         opened(Origin::Absence { watch, group: Labels::empty() }),
+        Fact::IncidentOpened {
+            incident: incident(),
+            origin: Origin::Alert { route: "batch".to_owned(), group_key: "g".to_owned() },
+            labels: Labels::empty(),
+            severity: Severity::Low,
+            since: START,
+            mode: Mode::Ask,
+            has_policy: true,
+            dry_run: false,
+            evidence: None,
+            alerts: vec![Alert { generator_url: Some("http://p/graph?g0.expr=up".to_owned()), ..alert() }],
+            caused_by: [].into(),
+            wants_opinion: true,
+        },
         opened(Origin::Alert { route: String::new(), group_key: "{}:{alertname=\"Slow\"}".to_owned() }),
         Fact::MemberJoined {
             incident: incident(),
@@ -226,7 +261,21 @@ fn facts() -> Vec<Fact> {
         Fact::RequestAutoApproved { request: request(), level: Severity::High, limit: Severity::High, earned: Some(5) },
         Fact::RequestDenied { request: request(), by: by("bob"), digest: String::new(), reason },
         Fact::RequestExpired { request: request(), retry_at: START },
-        Fact::RequestWithdrawn { request: request(), reason: WithdrawReason::IncidentClosed },
+        Fact::RequestWithdrawn { request: request(), reason: WithdrawReason::IncidentClosed, retry_at: None },
+        Fact::RequestWithdrawn { request: request(), reason: WithdrawReason::HeldBack, retry_at: Some(START) },
+        Fact::AlertsLeftOut {
+            incident: incident(),
+            group_key: "{}:{alertname=\"Slow\"}".to_owned(),
+            left_out: LeftOut { count: 3, receiver: "tidegate".to_owned(), group_labels: group("shop") },
+        },
+        Fact::AlertsCompleted { incident: incident(), found: 5 },
+        Fact::IncidentHeld { incident: incident(), by: "silence 7".to_owned() },
+        Fact::IncidentReleased { incident: incident() },
+        silence_made(Some(incident())),
+        silence_made(None),
+        Fact::SilenceEnded { incident: Some(incident()), silence: "7".to_owned(), by: by("bob") },
+        Fact::SilenceEnded { incident: None, silence: "7".to_owned(), by: by("bob") },
+        Fact::SecondOpinionGiven { incident: incident(), opinions: opinions() },
         Fact::ExecutionStarted { request: request(), run: 2 },
         Fact::RequirementsChecked { request: request(), unmet: BTreeMap::new() },
         Fact::RequirementsChecked { request: request(), unmet: [("up".to_owned(), "nothing".to_owned())].into() },
@@ -304,6 +353,7 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"host_started","version":"0.1.0"}
         {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"anomaly","watch":"web","group":{"service":"shop"},"labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
         {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"absence","watch":"web","group":{},"labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
+        {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"alert","route":"batch","group_key":"g","labels":{},"severity":"low","since":1700000000000,"mode":"ask","has_policy":true,"dry_run":false,"evidence":null,"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true,"generator_url":"http://p/graph?g0.expr=up"}],"wants_opinion":true}
         {"at":1700000000000,"kind":"incident_opened","incident":"i7","source":"alert","route":"","group_key":"{}:{alertname=\"Slow\"}","labels":{"service":"shop"},"severity":"critical","since":1700000000000,"mode":"observe","has_policy":true,"dry_run":false,"evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]},"alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true}]}
         {"at":1700000000000,"kind":"member_joined","incident":"i7","evidence":{"series":{"pod":"b","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]}}
         {"at":1700000000000,"kind":"alerts_changed","incident":"i7","alerts":[{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":true},{"fingerprint":"00ff00ff00ff00ff","labels":{"alertname":"Slow","kind":"guard"},"annotations":{"summary":"it burns"},"starts_at":-62135596800000,"firing":false}]}
@@ -331,6 +381,16 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"request_denied","request":"r12-9f3a","by":{"approver":"bob","surface":"http","address":"10.0.0.1:9"},"reason":"because"}
         {"at":1700000000000,"kind":"request_expired","request":"r12-9f3a","retry_at":1700000000000}
         {"at":1700000000000,"kind":"request_withdrawn","request":"r12-9f3a","reason":"incident_closed"}
+        {"at":1700000000000,"kind":"request_withdrawn","request":"r12-9f3a","reason":"held_back","retry_at":1700000000000}
+        {"at":1700000000000,"kind":"alerts_left_out","incident":"i7","group_key":"{}:{alertname=\"Slow\"}","left_out":{"count":3,"receiver":"tidegate","group_labels":{"service":"shop"}}}
+        {"at":1700000000000,"kind":"alerts_completed","incident":"i7","found":5}
+        {"at":1700000000000,"kind":"incident_held","incident":"i7","by":"silence 7"}
+        {"at":1700000000000,"kind":"incident_released","incident":"i7"}
+        {"at":1700000000000,"kind":"silence_made","incident":"i7","silence":"7","matchers":["service=\"shop\"","alertname=~\"Slow|Down\""],"until":1700000000000,"by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"},"comment":"\"known\" bug"}
+        {"at":1700000000000,"kind":"silence_made","incident":null,"silence":"7","matchers":["service=\"shop\"","alertname=~\"Slow|Down\""],"until":1700000000000,"by":{"approver":"alice","surface":"http","address":"10.0.0.1:9"},"comment":"\"known\" bug"}
+        {"at":1700000000000,"kind":"silence_ended","incident":"i7","silence":"7","by":{"approver":"bob","surface":"http","address":"10.0.0.1:9"}}
+        {"at":1700000000000,"kind":"silence_ended","silence":"7","by":{"approver":"bob","surface":"http","address":"10.0.0.1:9"}}
+        {"at":1700000000000,"kind":"second_opinion_given","incident":"i7","opinions":[{"fingerprint":"00ff00ff00ff00ff","verdict":"unusual","expr":"batch_seconds","evidence":{"series":{"pod":"a","service":"shop"},"since":1700000000000,"at":1700000000000,"value":9.5,"expected":2.0,"lower":"-Inf","upper":3.25,"score":2.5,"cold_start":false,"opinions":[{"detector":"spike","digest":"5f2c","score":"NaN","note":"high","state":"AP8H"}],"window":[[1700000000000,9.0],[1700000000000,"+Inf"]]}},{"fingerprint":"00ff00ff00ff00ff","verdict":"unknown","why":"no rule is called Slow","expr":""},{"fingerprint":"00ff00ff00ff00ff","verdict":"usual","expr":"up"}]}
         {"at":1700000000000,"kind":"execution_started","request":"r12-9f3a","run":2}
         {"at":1700000000000,"kind":"requirements_checked","request":"r12-9f3a","unmet":{}}
         {"at":1700000000000,"kind":"requirements_checked","request":"r12-9f3a","unmet":{"up":"nothing"}}
@@ -354,6 +414,7 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"no_target","label":"zone"},"retry_at":null}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"not_active"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"silenced","by":"silence 7"}},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"usual"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"silences_unknown","error":"connection refused"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"digest_changed"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"stale"}},"retry_at":1700000000000}
@@ -370,6 +431,7 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"proposal_refused","incident":"i7","action":"scale","refusal":{"name":"guarded","guard":{"name":"storm"}},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"not_active"},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"silenced","by":"silence 7"},"retry_at":1700000000000}
+        {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"usual"},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"silences_unknown","error":"connection refused"},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"digest_changed"},"retry_at":1700000000000}
         {"at":1700000000000,"kind":"execution_refused","request":"r12-9f3a","guard":{"name":"stale"},"retry_at":1700000000000}

@@ -8,7 +8,8 @@ use expect_test::Expect;
 use serde_json::Value;
 use tidegate_domain::decide::{check_decision, check_pause, check_resume, deciders, may_decide, missing};
 use tidegate_domain::event::{
-    Alert, Asked, DecidedBy, Event, Evidence, Health, IncidentId, MemberEnd, Opinion, RequestId, RunResult,
+    Alert, Asked, DecidedBy, Event, Evidence, Health, IncidentId, LeftOut, MemberEnd, Opinion, OpinionVerdict,
+    RequestId, RunResult, SecondOpinion,
 };
 use tidegate_domain::input::{Input, Look, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::Labels;
@@ -250,6 +251,10 @@ fn input(world: &World, step: &str) -> Input {
             answered(incident, plan(action, "{}"), Some(now.minus(crate::world::minutes(11))))
         }
         ["propose", incident, action, "blind"] => answered(incident, plan(action, "{}"), None),
+        ["propose", incident, action, "silenced" | "unasked"] => {
+            let said = step.rsplit(' ').next().unwrap_or_default();
+            answered_with(incident, plan(action, "{}"), Some(now), silence(&[said]))
+        }
         ["propose", incident, action, arguments] => answered(incident, plan(action, arguments), Some(now)),
         ["announced", request] => {
             let request = full(world, request);
@@ -310,9 +315,76 @@ fn input(world: &World, step: &str) -> Input {
             group: group.to_owned(),
             members: names.iter().map(|name| (*name).to_owned()).collect(),
         },
+        // As many alerts more than these, which a delivery left out for length.
+        ["truncated", count, key, ref alerts @ ..] => Input::AlertsDelivered {
+            group_key: key.to_owned(),
+            alerts: alerts.iter().map(|text| alert(text)).collect(),
+            by: None,
+            left_out: Some(left_out(count)),
+        },
+        ["fetched", incident, ref alerts @ ..] => Input::LeftOutFetched {
+            incident: IncidentId(incident.to_owned()),
+            alerts: alerts.iter().map(|text| alert(text)).collect(),
+        },
         ["gone", incident] => look(world, incident, true),
         ["firing", incident] => look(world, incident, false),
+        // `Slow!` fires, `Slow-` has gone; of others it is not known. `@2`: Alertmanager was asked at minute 2.
+        ["looked", incident, ref said @ ..] => {
+            let asked_at = said.iter().find_map(|word| word.strip_prefix('@')).map_or(now, at);
+            let alerts = |sign: char| {
+                let names = said.iter().filter_map(|word| word.strip_suffix(sign));
+                names.map(|name| format!("{name}-fingerprint")).collect()
+            };
+            let look = Look { firing: alerts('!'), gone: alerts('-'), silence: silence(said) };
+            Input::Looked { asked_at, looks: [(IncidentId(incident.to_owned()), look)].into() }
+        }
+        // What was found of each alert: `Slow=usual`.
+        ["judged", incident, ref opinions @ ..] => Input::OpinionsFormed {
+            incident: IncidentId(incident.to_owned()),
+            opinions: opinions.iter().map(|text| opinion(text)).collect(),
+        },
+        ["silence", name, who, until, ref incident @ ..] => Input::Silenced {
+            incident: incident.first().map(|id| IncidentId((*id).to_owned())),
+            silence: name.to_owned(),
+            matchers: vec!["service=\"shop\"".to_owned()],
+            until: at(until),
+            by: by(who),
+            comment: "known".to_owned(),
+        },
+        ["unsilence", name, who] => Input::SilenceExpired { silence: name.to_owned(), by: by(who) },
         _ => panic!("no step is called {step:?}"),
+    }
+}
+
+/// `silenced` or `unasked` among the words; else nothing holds it back.
+fn silence(said: &[&str]) -> Silence {
+    if said.contains(&"silenced") {
+        Silence::By("silence 7".to_owned())
+    } else if said.contains(&"unasked") {
+        Silence::Unknown("refused".to_owned())
+    } else {
+        Silence::None
+    }
+}
+
+fn left_out(count: &str) -> LeftOut {
+    let count = number(count) as u64;
+    LeftOut { count, receiver: "tidegate".to_owned(), group_labels: Labels::new([("team", "web")]) }
+}
+
+fn opinion(text: &str) -> SecondOpinion {
+    let (name, verdict) = text.split_once('=').unwrap_or_else(|| panic!("{text:?} is not an opinion"));
+    let verdict = match verdict {
+        "usual" => OpinionVerdict::Usual,
+        "unusual" => OpinionVerdict::Unusual,
+        why => OpinionVerdict::Unknown { why: why.to_owned() },
+    };
+    let judged = !matches!(verdict, OpinionVerdict::Unknown { .. });
+    SecondOpinion {
+        fingerprint: format!("{name}-fingerprint"),
+        verdict,
+        expr: name.to_lowercase(),
+        evidence: judged.then(|| Box::new(evidence(series("shop", "a"), START, START))),
     }
 }
 
@@ -374,8 +446,12 @@ fn plan(action: &str, arguments: &str) -> PolicyAnswer {
 }
 
 fn answered(incident: &str, answer: PolicyAnswer, last_sample: Option<Timestamp>) -> Input {
+    answered_with(incident, answer, last_sample, Silence::None)
+}
+
+fn answered_with(incident: &str, answer: PolicyAnswer, last_sample: Option<Timestamp>, silence: Silence) -> Input {
     let (incident, policy_digest) = (IncidentId(incident.to_owned()), "77aa".to_owned());
-    let (asked, silence) = (Asked::default(), Silence::None);
+    let asked = Asked::default();
     Input::PolicyAnswered { incident, policy_digest, asked, answer, last_sample, silence }
 }
 
@@ -484,8 +560,17 @@ fn told(event: &Event) -> String {
                     write!(line, " {}{sign}", alert["labels"]["alertname"].as_str().unwrap_or("?")).expect("memory");
                 }
             }
+            ("by", Value::String(by)) => write!(line, " by {by}").expect("memory"),
             ("by", value) => write!(line, " by {}", value["approver"].as_str().unwrap_or("?")).expect("memory"),
-            ("retry_at" | "since" | "sample_at", Value::Number(at)) => {
+            ("left_out", value) => write!(line, " {} more", value["count"]).expect("memory"),
+            ("matchers", _) => {}
+            ("opinions", Value::Array(opinions)) => {
+                for opinion in opinions {
+                    let (name, verdict) = (opinion["expr"].as_str(), opinion["verdict"].as_str());
+                    write!(line, " {}={}", name.unwrap_or("?"), verdict.unwrap_or("?")).expect("memory");
+                }
+            }
+            ("retry_at" | "until" | "since" | "sample_at", Value::Number(at)) => {
                 let minutes = (at.as_i64().unwrap_or(0) - START.0) as f64 / 60_000.0;
                 write!(line, " {name}={minutes}").expect("memory");
             }
