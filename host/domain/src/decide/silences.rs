@@ -110,6 +110,7 @@ pub(super) fn made(context: &Context<'_>, id: Option<&IncidentId>, made: &Made<'
 /// Somebody ended a silence. What it held back is released by the next look: another one may hold it as well.
 pub(super) fn ended(context: &Context<'_>, silence: &str, by: &DecidedBy) -> Vec<Fact> {
     let made_for = |incident: &&Incident| incident.silences.iter().any(|made| made.silence == silence);
-    let incident = context.book.open_incidents().find(made_for).map(|incident| incident.id.clone());
+    // Its incident may have closed meanwhile.
+    let incident = context.book.incidents_before(None).find(made_for).map(|incident| incident.id.clone());
     vec![Fact::SilenceEnded { incident, silence: silence.to_owned(), by: by.clone() }]
 }
