@@ -119,3 +119,6 @@ impl Discovery {
         Ok(Place { base, addresses })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -192,3 +192,6 @@ where
 fn owned(query: &[(&str, &str)]) -> Query {
     query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::wire::posted;
 use super::*;
@@ -112,5 +113,88 @@ async fn listed_alerts_are_read_and_garbage_is_an_error() {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{garbage}", garbage.len());
         let outcome = client(&serve_raw(answer.into_bytes()).await).alerts(&[]).await;
         assert!(matches!(outcome, Err(AlertmanagerError::Garbage { .. })), "{garbage:.40}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_fifty_alerts_with_a_bad_one_all_others_are_stored_and_it_is_named_once() {
+    for bad in [0, 17, 49] {
+        let (client, batches) = picky().await;
+        let alerts: Vec<_> =
+            (0..50).map(|at| if at == bad { alert("bad") } else { alert(&format!("a{at}")) }).collect();
+        let refused = client.post(&alerts).await.unwrap();
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].0, alert("bad"));
+        assert!(batches.lock().unwrap().len() <= 13, "by halves: {:?}", batches.lock().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn many_alerts_go_out_in_batches() {
+    let (client, batches) = picky().await;
+    let alerts: Vec<_> = (0..600).map(|at| alert(&format!("a{at}"))).collect();
+    assert!(client.post(&alerts).await.unwrap().is_empty());
+    assert_eq!(*batches.lock().unwrap(), [256, 256, 88]);
+}
+
+#[tokio::test]
+async fn whoever_refuses_everything_is_not_asked_without_end() {
+    let (client, batches) = picky().await;
+    let alerts = vec![alert("bad"); 1000];
+    let refused = client.post(&alerts).await.unwrap();
+    assert_eq!(refused.len(), 1000, "each is accounted for");
+    assert!(batches.lock().unwrap().len() < 250, "{}", batches.lock().unwrap().len());
+    // A proxy that takes short bodies only gets short ones.
+    let taken = Arc::new(Mutex::new(0));
+    let counted = taken.clone();
+    let narrow = |Json(alerts): Json<Vec<Value>>| async move {
+        if alerts.len() > 40 {
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        *counted.lock().unwrap() += alerts.len();
+        StatusCode::OK
+    };
+    let narrow = self::client(&serve(Router::new().route("/api/v2/alerts", post(narrow))).await);
+    assert!(narrow.post(&vec![alert("a"); 256]).await.unwrap().is_empty());
+    assert_eq!(*taken.lock().unwrap(), 256);
+}
+
+/// Sends a byte now and then, without end.
+async fn serve_drip() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 65_536]).await;
+                let mut next: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[";
+                while stream.write_all(next).await.is_ok() {
+                    next = b" ";
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn answers_that_are_too_long_or_never_end_or_come_from_elsewhere_are_errors() {
+    let huge = serve_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n[".to_vec()).await;
+    let error = client(&huge).alerts(&[]).await.unwrap_err().to_string();
+    assert!(error.contains("longer than"), "{error}");
+    let http = HttpClientOptions::default().build().unwrap();
+    let drip = serve_drip().await;
+    let dripping = Client::new(BaseUrl::parse(&drip).unwrap(), None, http, Duration::from_secs(1));
+    let error = dripping.alerts(&[]).await.unwrap_err().to_string();
+    assert!(error.contains("no answer in time"), "{error}");
+    let elsewhere = serve(Router::new().fallback(any(|| async { "[]" }))).await;
+    let to = format!("HTTP/1.1 307 Elsewhere\r\nLocation: {elsewhere}/api/v2/alerts\r\nContent-Length: 0\r\n\r\n");
+    let redirecting = client(&serve_raw(to.into_bytes()).await);
+    for error in [
+        redirecting.alerts(&[]).await.unwrap_err().to_string(),
+        redirecting.post(&[alert("a"), alert("b")]).await.unwrap_err().to_string(),
+    ] {
+        assert!(error.contains("307") && error.contains(&elsewhere) && error.contains("not followed"), "{error}");
     }
 }
