@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what this machine lacks: WebAssembly targets, Prometheus, Alertmanager, newer ones beside them, the node exporter, Python, Node.js.
+    /// Install what this machine lacks: WebAssembly targets, Prometheus, Alertmanager, newer ones and vmalert beside them, the node exporter, Python, Node.js.
     Setup,
     /// Build every guest into target/guests/NAME.wasm.
     Guests {

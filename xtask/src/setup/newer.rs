@@ -1,4 +1,5 @@
-//! A newer Prometheus and Alertmanager than an old Debian has, beside its own, for tests that run with both.
+//! A newer Prometheus and Alertmanager than an old Debian has, beside its own, for tests that run with both; and vmalert,
+//! which it does not have at all.
 //!
 //! They are unpacked from a later suite of the same archive, never installed. Tests find them, wherever they come from, as
 //! links in `tools/newer/bin` under the target folder.
@@ -18,7 +19,7 @@ use crate::{shell, test_tools};
 const VARIABLE: &str = "TIDEGATE_NEWER_TOOLS";
 /// The first Debian that has all of [`PROGRAMS`].
 const SUITE: &str = "trixie";
-const PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
+const PACKAGES: [&str; 3] = ["prometheus", "prometheus-alertmanager", "victoria-metrics"];
 
 /// A program, and what makes it a newer one.
 struct Program {
@@ -26,15 +27,17 @@ struct Program {
     name: &'static str,
     /// What its own project calls it.
     other_name: &'static str,
-    /// The first two numbers of a version that is new enough.
-    least: (u32, u32),
+    /// The first two numbers of a version that is new enough. None: any will do.
+    least: Option<(u32, u32)>,
 }
 
 /// Label names beyond ASCII came with these, as far as they are in both.
-const PROGRAMS: [Program; 3] = [
-    Program { name: "prometheus", other_name: "prometheus", least: (2, 53) },
-    Program { name: "prometheus-alertmanager", other_name: "alertmanager", least: (0, 28) },
-    Program { name: "amtool", other_name: "amtool", least: (0, 28) },
+const PROGRAMS: [Program; 4] = [
+    Program { name: "prometheus", other_name: "prometheus", least: Some((2, 53)) },
+    Program { name: "prometheus-alertmanager", other_name: "alertmanager", least: Some((0, 28)) },
+    Program { name: "amtool", other_name: "amtool", least: Some((0, 28)) },
+    // Debian's does not say which version it is.
+    Program { name: "vmalert", other_name: "vmalert-prod", least: None },
 ];
 
 /// Makes sure that tests find them; quick where they do.
@@ -72,11 +75,10 @@ fn on_the_path() -> Option<Vec<PathBuf>> {
 }
 
 fn lacking(why: anyhow::Error) -> anyhow::Error {
-    let wanted = PROGRAMS.iter().map(|Program { name, least: (major, minor), .. }| format!("{name} {major}.{minor}"));
-    let wanted = wanted.collect::<Vec<_>>().join(", ");
+    let wanted = PROGRAMS.iter().map(Program::wanted).collect::<Vec<_>>().join(", ");
     anyhow!(
-        "{why:#}\ntests also run with newer programs than an old Debian has: {wanted}, or later. Where they cannot be \
-         downloaded, get them from https://prometheus.io/download and say which folder holds them: {VARIABLE}=FOLDER"
+        "{why:#}\ntests also run with newer programs than an old Debian has: {wanted}. Where they cannot be \
+         downloaded, get them from their projects and say which folder holds them: {VARIABLE}=FOLDER"
     )
 }
 
@@ -131,18 +133,27 @@ impl Program {
     /// The first that is new enough.
     fn find(&self, folders: &[PathBuf]) -> anyhow::Result<PathBuf> {
         let files = folders.iter().flat_map(|folder| [folder.join(self.name), folder.join(self.other_name)]);
-        let (major, minor) = self.least;
         files
             .into_iter()
             .find(|file| self.is_new_enough(file))
-            .with_context(|| format!("there is no {} {major}.{minor} or later in {}", self.name, shown(folders)))
+            .with_context(|| format!("there is no {} in {}", self.wanted(), shown(folders)))
+    }
+
+    fn wanted(&self) -> String {
+        match self.least {
+            Some((major, minor)) => format!("{} {major}.{minor} or later", self.name),
+            None => self.name.to_owned(),
+        }
     }
 
     fn is_new_enough(&self, file: &Path) -> bool {
         let Ok(output) = Command::new(file).arg("--version").output() else { return false };
         // Which of the two streams it goes to has changed.
         let text = [output.stdout, output.stderr].concat();
-        version(&String::from_utf8_lossy(&text)).is_some_and(|version| version >= self.least)
+        match self.least {
+            Some(least) => version(&String::from_utf8_lossy(&text)).is_some_and(|version| version >= least),
+            None => output.status.success(),
+        }
     }
 }
 
