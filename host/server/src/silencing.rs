@@ -28,6 +28,8 @@ use selectors::Selector;
 const SHORTEST: Duration = Duration::from_secs(60);
 /// What is to be quiet for longer is a matter of rules, not of a silence that everybody forgets.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+/// So much of what is no length is said again.
+const MOST_ASKED: usize = 40;
 /// What surfaces offer where they offer some, from a quick repair to tomorrow, each in words as well.
 pub(crate) const CHOICES: [(&str, &str); 5] =
     [("30m", "30 minutes"), ("1h", "1 hour"), ("2h", "2 hours"), ("4h", "4 hours"), ("1d", "1 day")];
@@ -64,12 +66,12 @@ pub(crate) enum SilencingError {
     NotAnApprover(String),
     /// Not a length of time, or too short or too long a one.
     #[error(
-        "{asked:.40?} is no length for a silence: from {} to {}, such as \"2h\" or \"1h30m\"",
+        "{asked:?} is no length for a silence: from {} to {}, such as \"2h\" or \"1h30m\"",
         format_duration(SHORTEST),
         format_duration(LONGEST)
     )]
     Length {
-        /// What was asked for.
+        /// What was asked for, or its beginning.
         asked: String,
     },
     /// Whoever finds a silence asks why it is there.
@@ -125,7 +127,7 @@ pub(crate) enum SilencingError {
 /// How long somebody wants it to be quiet, as they wrote it.
 pub(crate) fn length(text: &str) -> Result<Duration, SilencingError> {
     let read = parse_duration(text.trim()).ok().filter(|length| (SHORTEST..=LONGEST).contains(length));
-    read.ok_or_else(|| SilencingError::Length { asked: text.to_owned() })
+    read.ok_or_else(|| SilencingError::Length { asked: text.chars().take(MOST_ASKED).collect() })
 }
 
 /// Could this person silence this incident now? What a surface goes by that offers it to them.
@@ -180,6 +182,7 @@ async fn make(
         };
         record(host, input, "the silence stands", &ids).await?;
     }
+    host.looking.notify();
     Ok(Silenced { ids, until, matchers, missed })
 }
 
@@ -221,6 +224,7 @@ async fn end(
             Err(why) => missed.push(format!("silence {id}: {why}")),
         }
     }
+    host.looking.notify();
     if ids.is_empty() {
         return Err(SilencingError::Upstream { what: "no silence could be ended", why: missed });
     }
