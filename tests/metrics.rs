@@ -183,6 +183,10 @@ fn busy() -> Scene {
 
     tidegate.deliver(&delivery("firing", "QueueTooLong", "payments")).good();
     assert_eq!(tidegate.deliver(b"no delivery").status, 400);
+    let bad = String::from_utf8(delivery("firing", "QueueTooLong", "payments")).expect("JSON");
+    assert_eq!(tidegate.deliver(bad.replace("2026-01-01T00:00:00Z", "yesterday").as_bytes()).status, 400);
+    assert_eq!(tidegate.metric("tidegate_alerts_invalid_total", r#"via="webhook""#), 1.0);
+    assert_eq!(tidegate.metric("tidegate_alerts_received_total", r#"via="webhook",status="firing""#), 1.0);
     assert_eq!(tidegate.stranger().with_token("a-wrong-token").get("/api/v1/incidents").status, 401);
     target.set_queue("checkout", 400.0);
     tidegate.opened("queue");

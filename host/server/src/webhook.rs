@@ -44,6 +44,13 @@ pub(crate) enum WebhookError {
     },
 }
 
+impl WebhookError {
+    /// True where one of the alerts is what is wrong; all of them are refused with it.
+    pub(crate) fn is_of_an_alert(&self) -> bool {
+        matches!(self, WebhookError::Invalid { path, .. } if path.starts_with("alerts["))
+    }
+}
+
 /// Every field that counts; all others are ignored, new ones come with almost every release.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -33,7 +33,12 @@ pub(super) async fn deliver(
         let why = format!("the body could not be read ({rejection}); at most {} bytes are taken", MOST_WEBHOOK_BYTES);
         refuse(rejection.status(), why)
     })?;
-    let delivery = webhook::parse(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let delivery = webhook::parse(&body).map_err(|error| {
+        if error.is_of_an_alert() {
+            host.metrics.alerts.invalid(Via::Webhook, 1);
+        }
+        refuse(StatusCode::BAD_REQUEST, error.to_string())
+    })?;
     let fingerprints: Vec<String> = delivery.alerts.iter().map(|alert| alert.fingerprint.clone()).collect();
     // A person who delivers asks for what follows; a program only passes on.
     let by = match caller {
