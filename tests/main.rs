@@ -28,6 +28,7 @@ mod questions;
 mod races;
 mod reload;
 mod restarts;
+mod second_opinion;
 mod slack;
 mod support;
 mod tls;
