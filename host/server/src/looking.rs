@@ -12,6 +12,7 @@ use tidegate_domain::book::{Book, Incident};
 use tidegate_domain::event::{IncidentId, Origin};
 use tidegate_domain::input::{Input, Look, Silence};
 use tidegate_domain::labels::Labels;
+use tidegate_domain::time::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -73,6 +74,10 @@ struct Looker {
     /// The incidents that were looked for the last time.
     known: BTreeSet<IncidentId>,
     sightings: Sightings,
+    /// When Alertmanager was asked the last time, and answered.
+    asked_at: Option<Timestamp>,
+    /// The Alertmanagers that did not answer the last time.
+    ailing: BTreeSet<String>,
     /// Who did not answer the last time; told when that changes.
     failing: BTreeSet<&'static str>,
 }
@@ -108,9 +113,20 @@ impl Looker {
         let asked_at = clock::now();
         let outcome = fleet.look_anew().await;
         for member in fleet.members() {
-            host.metrics.alertmanager.looked_up(member.url(), !member.is_ailing());
+            let (url, ailing) = (member.url(), member.is_ailing());
+            host.metrics.alertmanager.looked_up(url, !ailing);
+            if ailing {
+                self.ailing.insert(url.to_owned());
+            } else if self.ailing.remove(url) {
+                host.notices.forget(Some(url));
+            }
         }
         let Some(mut listing) = self.told("Alertmanager", outcome) else { return };
+        let before = self.asked_at.replace(asked_at);
+        if before.is_some_and(|before| listing.up.is_some_and(|up| up < asked_at.since(before))) {
+            // One of them was started anew without anybody having missed it, and keeps alerts in memory alone.
+            host.notices.forget(None);
+        }
         notices::add_handling(host, &mut listing);
         let missed = alerts().any(|(fingerprint, _)| !listing.alerts.contains_key(fingerprint));
         // Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.

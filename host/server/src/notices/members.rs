@@ -52,6 +52,15 @@ impl Notices {
         self.board.send_replace(Arc::new(board.clone()));
     }
 
+    /// An Alertmanager may have lost what it was sent, or, where it is not known which, any of them: it is sent again.
+    pub(crate) fn forget(&self, url: Option<&str>) {
+        for (known, member) in lock(&self.members).iter() {
+            if url.is_none_or(|url| url == known) {
+                lock(&member.known).record.forget();
+            }
+        }
+    }
+
     /// Waits until every Alertmanager that takes alerts knows that this one fires, or for as long as `at_most`.
     pub(super) async fn told(&self, labels: &Labels, at_most: Duration) {
         let mut progress = self.progress.subscribe();
