@@ -15,7 +15,7 @@ use crate::support::alertmanager::Alertmanager;
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::http::{Client, raw};
 use crate::support::prometheus::{Config, Prometheus};
-use crate::support::target::Target;
+use crate::support::target::{Conduct, Target};
 use crate::support::tidegate::{SENDER_TOKEN, Tidegate};
 use crate::support::version::Version;
 use crate::support::{delivery, eventually, root};
@@ -26,6 +26,7 @@ url = "http://prometheus"
 
 [alertmanager]
 url = "http://alertmanager"
+poll_interval = "1s"
 
 [detector.sudden]
 guest = "zscore"
@@ -191,10 +192,22 @@ fn busy() -> Scene {
     target.set_queue("checkout", 400.0);
     tidegate.opened("queue");
     let request = tidegate.pending();
+    target.on_repair(Conduct::Hang);
     tidegate.approve(&request).good();
+    tidegate.reaches("tidegate_repairs_in_progress", "", 1.0);
+    target.on_repair(Conduct::Repair);
     tidegate.reaches("tidegate_verifications_total", r#"outcome="fixed""#, 1.0);
     tidegate.reaches("tidegate_guest_errors_total", r#"guest="hostile",kind="trapped""#, 1.0);
     tidegate.reaches("tidegate_queries_total", r#"watch="wrong",result="execution""#, 1.0);
+
+    alertmanager.send(&json!({ "alertname": "QueueTooLong", "service": "mail" }), true);
+    tidegate.reaches("tidegate_incidents_open", "", 2.0);
+    alertmanager.silence("mail");
+    tidegate.reaches("tidegate_incidents_held", "", 1.0);
+    let upstream = format!("alertmanager=\"http://{}\"", alertmanager.address());
+    tidegate.reaches("tidegate_alertmanager_alerts_sent_total", &upstream, 1.0);
+    tidegate.reaches("tidegate_alertmanager_lookups_total", &format!("{upstream},result=\"ok\""), 1.0);
+    assert_eq!(tidegate.metric("tidegate_alertmanagers_discovered", ""), 1.0);
     Scene { tidegate, older, newer, _alertmanager: alertmanager, _target: target }
 }
 
