@@ -35,6 +35,9 @@ pub struct Book {
     pub(crate) rosters: BTreeMap<String, BTreeSet<String>>,
     /// Everybody who has ever been among them, by group.
     pub(crate) rostered: BTreeMap<String, BTreeSet<String>>,
+    /// Alerts that ended before anybody knew them to fire, by fingerprint: when that was learnt, and since when they had
+    /// fired.
+    pub(crate) ends: BTreeMap<String, (Timestamp, Timestamp)>,
     /// Requests of which people know an older stage.
     pub(crate) untold: BTreeSet<RequestId>,
 }

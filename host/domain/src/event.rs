@@ -171,6 +171,15 @@ pub struct Alert {
     pub generator_url: Option<String>,
 }
 
+/// One firing of an alert that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedAlert {
+    /// Alertmanager's fingerprint.
+    pub fingerprint: String,
+    /// When it had begun to fire.
+    pub starts_at: Timestamp,
+}
+
 /// What a delivery of alerts did not hold, for length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {

@@ -22,6 +22,7 @@ pub(crate) fn kind(fact: &Fact) -> &'static str {
         Fact::MemberJoined { .. } => "member_joined",
         Fact::MemberEnded { .. } => "member_ended",
         Fact::AlertsChanged { .. } => "alerts_changed",
+        Fact::EndsSeen { .. } => "ends_seen",
         Fact::AlertsLeftOut { .. } => "alerts_left_out",
         Fact::AlertsCompleted { .. } => "alerts_completed",
         Fact::IncidentHeld { .. } => "incident_held",
@@ -106,6 +107,7 @@ pub(crate) fn subject(fact: &Fact) -> (Option<&IncidentId>, Option<&RequestId>) 
         | Fact::VerificationFinished { request, .. } => (None, Some(request)),
         Fact::SilenceMade { incident, .. } | Fact::SilenceEnded { incident, .. } => (incident.as_ref(), None),
         Fact::HostStarted { .. }
+        | Fact::EndsSeen { .. }
         | Fact::StormStarted { .. }
         | Fact::StormContinued {}
         | Fact::StormEnded {}
@@ -157,6 +159,9 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             let changed = changed.iter().filter(|(alerts, _)| !alerts.is_empty());
             let changed: Vec<String> = changed.map(|(alerts, how)| format!("{} {how}", named(alerts))).collect();
             format!("incident {incident}: {}", changed.join(", "))
+        }
+        Fact::EndsSeen { alerts } => {
+            format!("{} ended before they were known to fire", self::alerts(alerts.len() as u64))
         }
         Fact::AlertsLeftOut { incident, left_out, .. } => format!(
             "incident {incident}: the delivery left out {} of the group {}; to be fetched from Alertmanager",

@@ -1,6 +1,7 @@
 //! Folding one event into the book. Total: an event that names something unknown changes nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{
     Announcement, Approval, Book, Consult, Held, Incident, Member, Missing, Request, Run, Silencing, Storm,
@@ -8,6 +9,9 @@ use super::{
 };
 use crate::event::{Alert, Event, Evidence, Fact, Guard, Health, IncidentId, RequestId, RunResult, Verified};
 use crate::time::Timestamp;
+
+/// How long the ends of unknown alerts are kept: no copy of an alert is under way for longer.
+const ENDS_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 impl Book {
     /// Folds one event.
@@ -28,6 +32,10 @@ impl Book {
             Fact::AlertsChanged { incident, alerts, caused_by } => {
                 self.change_alerts(at, incident, alerts);
                 self.with_incident(incident, |i| i.caused_by.extend(caused_by.iter().cloned()));
+            }
+            Fact::EndsSeen { alerts } => {
+                self.ends.retain(|_, (seen, _)| at.since(*seen) <= ENDS_KEPT);
+                self.ends.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), (at, alert.starts_at))));
             }
             Fact::AlertsLeftOut { incident, group_key, left_out } => self.with_incident(incident, |i| {
                 i.left_out = Some(Missing { at, group_key: group_key.clone(), left_out: left_out.clone() });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, brakes, incident};
 use crate::book::Incident;
-use crate::event::{Alert, Fact, IncidentId, Origin};
+use crate::event::{Alert, EndedAlert, Fact, IncidentId, Origin};
 use crate::labels::Labels;
 use crate::rules::{Mode, Route, Severity};
 
@@ -27,14 +27,18 @@ pub const HANDLING: &str = "TidegateHandling";
 /// ever seen by the policy of the route whose matchers hold for it.
 pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert], by: Option<&str>) -> Vec<Fact> {
     let mut changes: Vec<Change<'_>> = Vec::new();
+    let mut ends: Vec<EndedAlert> = Vec::new();
     let mut fresh: Vec<(Origin, Option<&Route>, Vec<&Alert>)> = Vec::new();
     for alert in newest(context, alerts) {
         let known = context.book.latest_with_alert(&alert.fingerprint);
         let changed = match known {
             Some(open) if open.is_open() => is_news(open, alert).then_some(open),
-            // A copy that is late, or the end of a firing that may come behind it. What is over stays over.
-            Some(over) if is_late(context, over, alert) => (!alert.firing && is_news(over, alert)).then_some(over),
-            _ if !alert.firing => None,
+            _ if !alert.firing => {
+                ends.extend(is_unseen_end(context, known, alert).then(|| ended(alert)));
+                None
+            }
+            Some(over) if is_late_copy(context, over, alert) => None,
+            _ if is_ended(context, alert) => None,
             _ => {
                 let route = context.rules.routes.iter().find(|r| r.matchers.iter().all(|m| m.matches(&alert.labels)));
                 let name = route.map(|route| route.name.clone()).unwrap_or_default();
@@ -61,6 +65,7 @@ pub(super) fn delivered(context: &Context<'_>, group_key: &str, alerts: &[Alert]
         facts.extend(opened(context, count, origin, *route, alerts, by));
     }
     facts.extend(brakes::count(context, fresh.len()));
+    facts.extend((!ends.is_empty()).then_some(Fact::EndsSeen { alerts: ends }));
     facts
 }
 
@@ -96,11 +101,30 @@ fn is_braked(context: &Context<'_>, alert: &Alert) -> bool {
     name == context.rules.own_alertname || NEVER_INCIDENTS.contains(&name)
 }
 
-/// About an incident that is over: a copy of an alert of it, delivered late or by another path, or an end. Not for ever:
-/// what still says `firing` long after the end was not over.
-fn is_late(context: &Context<'_>, over: &Incident, alert: &Alert) -> bool {
+/// A copy of an alert whose incident is over, delivered late or by another path. Not for ever: what still says `firing` long
+/// after the end was not over.
+fn is_late_copy(context: &Context<'_>, over: &Incident, alert: &Alert) -> bool {
     let known = over.alerts.get(&alert.fingerprint).is_some_and(|known| known.starts_at >= alert.starts_at);
-    (known || !alert.firing) && over.closed.is_some_and(|(at, _)| context.now.since(at) <= context.rules.gate.max_age)
+    known && over.closed.is_some_and(|(at, _)| context.now.since(at) <= context.rules.gate.max_age)
+}
+
+/// The same for one whose end came before anything else of it.
+fn is_ended(context: &Context<'_>, alert: &Alert) -> bool {
+    let end = context.book.ends.get(&alert.fingerprint);
+    end.is_some_and(|(seen, starts_at)| {
+        *starts_at >= alert.starts_at && context.now.since(*seen) <= context.rules.gate.max_age
+    })
+}
+
+/// An end of a firing that nobody knows, told for the first time.
+fn is_unseen_end(context: &Context<'_>, known: Option<&Incident>, alert: &Alert) -> bool {
+    let known = known.and_then(|incident| incident.alerts.get(&alert.fingerprint)).map(|alert| alert.starts_at);
+    let seen = context.book.ends.get(&alert.fingerprint).map(|(_, starts_at)| *starts_at);
+    known.max(seen).is_none_or(|latest| latest < alert.starts_at)
+}
+
+fn ended(alert: &Alert) -> EndedAlert {
+    EndedAlert { fingerprint: alert.fingerprint.clone(), starts_at: alert.starts_at }
 }
 
 /// Copies arrive in any order. What fires, or has ended, does so again only from a later start; an end is not that of an

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Alert, Asked, CloseReason, DecidedBy, Evidence, Guard, Health, IncidentId, LeftOut, MemberEnd, Message, Origin,
-    Proposal, Refusal, RequestId, RunResult, SecondOpinion, TracePoint, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, DecidedBy, EndedAlert, Evidence, Guard, Health, IncidentId, LeftOut, MemberEnd, Message,
+    Origin, Proposal, Refusal, RequestId, RunResult, SecondOpinion, TracePoint, Verified, WithdrawReason,
 };
 use crate::labels::Labels;
 use crate::rules::{Mode, Severity};
@@ -80,6 +80,11 @@ pub enum Fact {
         /// Who else caused or requested it, by any name, as far as is known.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         caused_by: BTreeSet<String>,
+    },
+    /// Alerts ended that nobody knew to fire: deliveries may come in any order. Copies of their firing open nothing.
+    EndsSeen {
+        /// Which firing of which alert.
+        alerts: Vec<EndedAlert>,
     },
     /// A delivery did not hold all alerts of the group. They are to be fetched.
     AlertsLeftOut {

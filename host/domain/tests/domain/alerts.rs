@@ -9,6 +9,7 @@ fn a_group_opens_one_incident_and_closes_when_all_have_resolved() {
     check(expect![[r#"
         1 alerts g1 Slow!0 Down!1/page Old-0
             incident_opened Slow! Down! i1 ask foreign critical since=0 alert
+            ends_seen Old-
             -> consult i1
         2 alerts g1 Slow!0 Down!1/page
             -> consult i1

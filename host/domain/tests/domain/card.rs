@@ -285,3 +285,44 @@ fn nobody_is_asked_about_what_could_not_be_run() {
     let last = world.journal.last().expect("a journal");
     assert!(last.contains("proposal_refused") && last.contains("for an option"), "{last}");
 }
+
+/// What the card says of the second opinion, after these steps.
+fn second(steps: &str) -> String {
+    let mut rules = rules();
+    rules.routes[0].second_opinion = true;
+    let world = steps_of(rules, &format!("1 alerts g1 Slow!0 Down!0\n {steps}\n 2 propose i1 restart"));
+    let lines = latest(&world).shown.into_iter();
+    let of_opinion = |line: &String| line.contains("usual for this time") || line.starts_with("second opinion");
+    lines.filter(of_opinion).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_second_opinion_is_understood_in_the_middle_of_the_night() {
+    for (steps, line) in [
+        (
+            "1 judged i1 Slow=usual Down=usual",
+            "usual for this time: 9.5, expected 2 (-Inf to 3.25), by daily, 2 of 2 alerts",
+        ),
+        (
+            "1 judged i1 Slow=usual Down=unusual",
+            "unusual for this time: 9.5, expected 2 (-Inf to 3.25), by daily, 1 of 2 alerts",
+        ),
+        ("1 judged i1 Slow=usual Down=no-rule\n 1.5 alerts g1 Slow-0", "second opinion: not known, because no-rule"),
+        ("1 judged i1 Slow=usual Down=no-rule", "second opinion: not known, 1 of 2 alerts, because no-rule"),
+        ("1 judged i1 Slow=usual", "second opinion: not known, because 1 of 2 alerts were not looked at"),
+        ("1 judged i1", "second opinion: not known, because 2 of 2 alerts were not looked at"),
+        ("1 tick", ""),
+    ] {
+        assert_eq!(second(steps), line, "{steps}");
+    }
+}
+
+#[test]
+fn what_is_not_known_of_silences_is_said() {
+    let world = steps_of(rules(), "1 alerts g1 Slow!0\n 1 propose i1 restart unasked");
+    let unknown = "silenced: not known, Alertmanager did not answer; asked again before it runs (refused)";
+    assert!(latest(&world).shown.iter().any(|line| line == unknown), "{:#?}", latest(&world).shown);
+    let known = steps_of(rules(), "1 alerts g1 Slow!0\n 1 propose i1 restart");
+    assert!(!latest(&known).shown.iter().any(|line| line.starts_with("silenced")));
+    assert_ne!(latest(&world).digest, latest(&known).digest, "an approval is bound to it");
+}

@@ -6,9 +6,9 @@ use std::time::Duration;
 use expect_test::expect;
 use serde_json::json;
 use tidegate_domain::event::{
-    Alert, Asked, CloseReason, Event, Fact, Guard, Health, IncidentId, LeftOut, MemberEnd, Message, OpinionVerdict,
-    Origin, Proposal, Question, Refusal, Reply, RequestId, ResolvedAction, RunResult, Sample, SecondOpinion,
-    TracePoint, Verified, WithdrawReason,
+    Alert, Asked, CloseReason, EndedAlert, Event, Fact, Guard, Health, IncidentId, LeftOut, MemberEnd, Message,
+    OpinionVerdict, Origin, Proposal, Question, Refusal, Reply, RequestId, ResolvedAction, RunResult, Sample,
+    SecondOpinion, TracePoint, Verified, WithdrawReason,
 };
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::{ActionKind, Mode, Severity, Verify};
@@ -268,6 +268,7 @@ fn facts() -> Vec<Fact> {
             group_key: "{}:{alertname=\"Slow\"}".to_owned(),
             left_out: LeftOut { count: 3, receiver: "tidegate".to_owned(), group_labels: group("shop") },
         },
+        Fact::EndsSeen { alerts: vec![EndedAlert { fingerprint: "00ff00ff00ff00ff".to_owned(), starts_at: START }] },
         Fact::AlertsCompleted { incident: incident(), found: 5 },
         Fact::IncidentHeld { incident: incident(), by: "silence 7".to_owned() },
         Fact::IncidentReleased { incident: incident() },
@@ -383,6 +384,7 @@ fn the_format_stays_as_it_is() {
         {"at":1700000000000,"kind":"request_withdrawn","request":"r12-9f3a","reason":"incident_closed"}
         {"at":1700000000000,"kind":"request_withdrawn","request":"r12-9f3a","reason":"held_back","retry_at":1700000000000}
         {"at":1700000000000,"kind":"alerts_left_out","incident":"i7","group_key":"{}:{alertname=\"Slow\"}","left_out":{"count":3,"receiver":"tidegate","group_labels":{"service":"shop"}}}
+        {"at":1700000000000,"kind":"ends_seen","alerts":[{"fingerprint":"00ff00ff00ff00ff","starts_at":1700000000000}]}
         {"at":1700000000000,"kind":"alerts_completed","incident":"i7","found":5}
         {"at":1700000000000,"kind":"incident_held","incident":"i7","by":"silence 7"}
         {"at":1700000000000,"kind":"incident_released","incident":"i7"}

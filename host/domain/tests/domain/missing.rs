@@ -101,8 +101,9 @@ fn what_is_left_out_opens_nothing_by_itself() {
     check(expect![[r#"
         1 truncated 3 g1 Watchdog!0 TidegateHandling!0
         1 truncated 3 g1 Slow-0
-        1 truncated 0 g1 Slow!0
-            incident_opened Slow! i1 ask foreign medium since=0 alert
+            ends_seen Slow-
+        1 truncated 0 g1 Full!0
+            incident_opened Full! i1 ask foreign medium since=0 alert
             -> consult i1
     "#]]);
 }

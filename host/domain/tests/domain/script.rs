@@ -384,7 +384,13 @@ fn opinion(text: &str) -> SecondOpinion {
         fingerprint: format!("{name}-fingerprint"),
         verdict,
         expr: name.to_lowercase(),
-        evidence: judged.then(|| Box::new(evidence(series("shop", "a"), START, START))),
+        evidence: judged.then(|| {
+            let mut seen = evidence(series("shop", "a"), START, START);
+            // One that judged, beside one that did not.
+            let daily = Opinion { detector: "daily".to_owned(), score: Number(0.4), ..seen.opinions[0].clone() };
+            seen.opinions.push(daily);
+            Box::new(seen)
+        }),
     }
 }
 
@@ -557,7 +563,8 @@ fn told(event: &Event) -> String {
             ("alerts", Value::Array(alerts)) => {
                 for alert in alerts {
                     let sign = if alert["firing"] == true { '!' } else { '-' };
-                    write!(line, " {}{sign}", alert["labels"]["alertname"].as_str().unwrap_or("?")).expect("memory");
+                    let fingerprint = alert["fingerprint"].as_str().unwrap_or("?");
+                    write!(line, " {}{sign}", fingerprint.trim_end_matches("-fingerprint")).expect("memory");
                 }
             }
             ("by", Value::String(by)) => write!(line, " by {by}").expect("memory"),
