@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) mod alertmanager;
+pub(crate) mod authority;
 pub(crate) mod browser;
 pub(crate) mod fake_prometheus;
 pub(crate) mod http;
@@ -20,6 +21,7 @@ pub(crate) mod slack;
 pub(crate) mod target;
 pub(crate) mod tidegate;
 pub(crate) mod version;
+pub(crate) mod vmalert;
 
 /// How long anything may take that must happen. Far more than it does take: only a failing test waits that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
