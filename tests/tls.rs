@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use crate::support::eventually;
+use crate::support::authority::Authority;
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::http::raw;
-use crate::support::tidegate::{TOKEN, Tidegate};
+use crate::support::tidegate::{SENDER_TOKEN, TOKEN, Tidegate};
+use crate::support::{delivery, eventually};
 
 const CONFIG: &str = r#"tls_cert = "cert.pem"
 tls_key = "key.pem"
@@ -24,40 +23,6 @@ url = "http://prometheus"
 const MUTUAL: &str = "tls_client_ca = \"clients.pem\"\n";
 
 const ALICE: [&str; 2] = ["--oauth2-bearer", TOKEN];
-
-/// A certificate authority that signs whatever it is asked to.
-struct Authority {
-    folder: TempDir,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let authority = Authority { folder: tempfile::tempdir().expect("a folder") };
-        authority.openssl("ca", &["-subj", "/CN=an authority for tests"]);
-        authority
-    }
-
-    fn openssl(&self, name: &str, arguments: &[&str]) {
-        let mut openssl = Command::new("openssl");
-        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]);
-        openssl.args(["-days", "30", "-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")]);
-        let output = openssl.args(arguments).current_dir(self.folder.path()).output().expect("openssl runs");
-        assert!(output.status.success(), "{output:?}");
-    }
-
-    /// A certificate for 127.0.0.1, or for a client.
-    fn sign(&self, name: &str) -> [PathBuf; 2] {
-        let subject = format!("/CN={name}");
-        let more = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
-        let by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-subj", &subject];
-        self.openssl(name, &[&by[..], &more[..]].concat());
-        [self.file(&format!("{name}.pem")), self.file(&format!("{name}.key"))]
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-}
 
 /// A tidegate with a certificate for 127.0.0.1 and the authority that signed it.
 fn secured(config: &str) -> (Tidegate, Authority) {
@@ -190,6 +155,145 @@ fn another_certificate_is_taken_by_a_reload_and_a_bad_one_is_not() {
     fs::remove_file(tidegate.file("cert.pem")).expect("a certificate");
     assert!(reload().contains("cannot read"));
     assert!(!tidegate.log().contains("AAAA"), "nothing of a key is repeated");
+}
+
+/// Senders that are known by their certificates; clients without one are let in as far as the door.
+const CERTIFIED: &str = r#"tls_client_ca = "clients.pem"
+tls_client_auth_type = "VerifyClientCertIfGiven"
+tls_cert = "cert.pem"
+tls_key = "key.pem"
+
+[prometheus]
+url = "http://prometheus"
+
+[[sender]]
+name = "by-name"
+certificate = "Alertmanager.example.com"
+
+[[sender]]
+name = "by-address"
+certificate = "192.0.2.7"
+
+[[sender]]
+name = "by-single-name"
+certificate = "alertmanager-1"
+"#;
+
+/// What curl is told to deliver nothing, as whoever has this certificate: 400 says that the door was open.
+fn delivering<'a>([cert, key]: &'a [PathBuf; 2], more: &[&'a str]) -> Vec<&'a str> {
+    let file = |path: &'a PathBuf| path.to_str().expect("a path in UTF-8");
+    [&["--cert", file(cert), "--key", file(key), "--data", "{}"], more].concat()
+}
+
+#[test]
+fn a_certificate_makes_a_sender_and_never_a_person() {
+    let (mut tidegate, authority) = secured(CERTIFIED);
+    let ca = authority.file("ca.pem");
+    let webhook = |arguments: &[&str]| said(&curl(&tidegate, &ca, "/webhook/alertmanager", arguments));
+    let dns = authority.sign_with("dns", &["subjectAltName=DNS:alertmanager.example.com"]);
+    let ip = authority.sign_with("ip", &["subjectAltName=IP:192.0.2.7"]);
+    let single = authority.sign_with("single", &["subjectAltName=DNS:x.example.com,DNS:alertmanager-1"]);
+    let wildcard = authority.sign_with("wildcard", &["subjectAltName=DNS:*.example.com"]);
+    for own in [&dns, &ip, &single, &wildcard] {
+        assert!(webhook(&delivering(own, &[])).ends_with("400"), "{own:?}");
+    }
+    let whole = String::from_utf8(delivery("firing", "QueueTooLong", "checkout")).expect("JSON");
+    let answer = webhook(&[&delivering(&dns, &[])[..4], &["--data", &whole]].concat());
+    assert!(answer.ends_with("200"), "{answer}");
+    let incidents = curl(&tidegate, &ca, "/api/v1/incidents", &ALICE);
+    assert!(said(&incidents).contains("\"caused_by\":[]"), "a program has asked for nothing: {incidents:?}");
+
+    // Delivering is all that it opens.
+    for (method, path) in [
+        ("GET", "/api/v1/incidents"),
+        ("GET", "/api/v1/status"),
+        ("POST", "/api/v1/approvals/r1/approve"),
+        ("POST", "/api/v1/pause"),
+        ("POST", "/-/reload"),
+    ] {
+        let answer = said(&curl(&tidegate, &ca, path, &delivering(&dns, &["--request", method])));
+        assert!(answer.ends_with("403"), "{method} {path}: {answer}");
+    }
+    let page = said(&curl(&tidegate, &ca, "/", &delivering(&dns, &["--request", "GET", "--location"])));
+    assert!(page.contains("type=\"password\""), "the page asks for a token: {page}");
+
+    // A token decides where there is one, and a certificate is no password.
+    let alice = ["--oauth2-bearer", TOKEN, "--request", "GET"];
+    let answer = said(&curl(&tidegate, &ca, "/api/v1/status", &delivering(&dns, &alice)));
+    assert!(answer.ends_with("}200"), "{answer}");
+    for wrong in [
+        ["--oauth2-bearer", "a-token-that-nobody-knows"],
+        ["--user", "by-name:"],
+        ["--user", "by-name:alertmanager.example.com"],
+        ["--header", "Authorization: Negotiate AAAA"],
+        ["--header", "Authorization;"],
+    ] {
+        let answer = webhook(&delivering(&dns, &wrong));
+        assert!(answer.ends_with("401"), "{wrong:?}: {answer}");
+    }
+    assert!(webhook(&["--oauth2-bearer", SENDER_TOKEN, "--data", "{}"]).ends_with("400"), "no certificate is needed");
+    assert!(webhook(&["--data", "{}"]).ends_with("401"));
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn a_certificate_that_is_not_exactly_a_senders_opens_nothing() {
+    let (tidegate, authority) = secured(CERTIFIED);
+    let ca = authority.file("ca.pem");
+    let webhook = |arguments: &[&str]| said(&curl(&tidegate, &ca, "/webhook/alertmanager", arguments));
+    for (name, extension) in [
+        ("other", "subjectAltName=DNS:alertmanager.example.org"),
+        ("below", "subjectAltName=DNS:a.alertmanager.example.com"),
+        ("above", "subjectAltName=DNS:example.com"),
+        ("address-as-name", "subjectAltName=DNS:192.0.2.7"),
+        ("name-elsewhere", "subjectAltName=URI:https://alertmanager.example.com,email:x@alertmanager.example.com"),
+        // Two senders fit, so nobody could say which of them it is.
+        ("both", "subjectAltName=DNS:alertmanager.example.com,IP:192.0.2.7"),
+        // The subject says so, which does not count.
+        ("alertmanager.example.com", "extendedKeyUsage=clientAuth"),
+    ] {
+        let answer = webhook(&delivering(&authority.sign_with(name, &[extension]), &[]));
+        assert!(answer.ends_with("401") && answer.contains("no sender has this certificate"), "{name}: {answer}");
+    }
+    let strangers = Authority::new();
+    let named = "subjectAltName=DNS:alertmanager.example.com";
+    for certificate in [
+        strangers.sign_with("strangers", &[named]),
+        authority.sign_with("for-a-server", &[named, "extendedKeyUsage=serverAuth"]),
+    ] {
+        assert!(webhook(&delivering(&certificate, &[])).ends_with("000"), "{certificate:?}");
+        let token = ["--oauth2-bearer", TOKEN];
+        assert!(webhook(&delivering(&certificate, &token)).ends_with("000"), "not even with a token: {certificate:?}");
+    }
+    // The certificate of one and the key of another.
+    let [own, _] = authority.sign_with("own", &[named]);
+    let [_, key] = authority.sign_with("others", &["subjectAltName=DNS:others.example.com"]);
+    assert!(webhook(&delivering(&[own, key], &[])).ends_with("000"));
+    let plain = raw(tidegate.address(), b"POST /webhook/alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    assert!(!plain.contains("HTTP/"), "{plain}");
+}
+
+#[test]
+fn a_connection_does_not_outlive_the_authority_that_it_was_made_by() {
+    let (tidegate, authority) = secured(CERTIFIED);
+    let read = |file: PathBuf| fs::read(file).expect("a file");
+    let [cert, key] = authority.sign_with("dns", &["subjectAltName=DNS:alertmanager.example.com"]).map(read);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([reqwest::Certificate::from_pem(&read(authority.file("ca.pem"))).expect("a certificate")])
+        .identity(reqwest::Identity::from_pem(&[key, cert].concat()).expect("a certificate and its key"))
+        .build()
+        .expect("a client");
+    let deliver = || {
+        let sent = client.post(format!("https://{}/webhook/alertmanager", tidegate.address())).body("{}").send();
+        runtime.block_on(sent).map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(deliver().expect("an answer"), 400, "let in");
+    fs::copy(Authority::new().file("ca.pem"), tidegate.file("clients.pem")).expect("another authority");
+    tidegate.hang_up();
+    // Asked without a pause, so the connection is never idle for long.
+    eventually("the connection is gone, and there is no other", || deliver().err());
 }
 
 /// Sends this and waits until the other side has had enough.

@@ -188,10 +188,6 @@ impl Alertmanager {
         self.address
     }
 
-    pub(crate) fn version(&self) -> Version {
-        self.version
-    }
-
     /// What it has written to its log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("alertmanager.log")).unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -13,7 +13,6 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     to: SocketAddr,
     line: Mutex<Option<Line>>,
-    taken: Arc<AtomicUsize>,
 }
 
 /// A listener and the connections that came of it.
@@ -26,18 +25,13 @@ struct Line {
 impl Proxy {
     /// One that is up.
     pub(crate) fn to(address: SocketAddr) -> Proxy {
-        let proxy = Proxy { address: free_address(), to: address, line: Mutex::default(), taken: Arc::default() };
+        let proxy = Proxy { address: free_address(), to: address, line: Mutex::default() };
         proxy.up();
         proxy
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// How many connections it has passed on so far.
-    pub(crate) fn passed(&self) -> usize {
-        self.taken.load(Ordering::SeqCst)
     }
 
     /// New connections are refused, those that stand break.
@@ -62,7 +56,7 @@ impl Proxy {
         let listener = TcpListener::bind(self.address).expect("its address");
         let (is_down, open) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let thread = thread::spawn({
-            let (is_down, open, taken, to) = (is_down.clone(), open.clone(), self.taken.clone(), self.to);
+            let (is_down, open, to) = (is_down.clone(), open.clone(), self.to);
             move || {
                 for stream in listener.incoming().map_while(Result::ok) {
                     if is_down.load(Ordering::SeqCst) {
@@ -70,7 +64,6 @@ impl Proxy {
                     }
                     // Nobody there: whoever has connected sees the end of it.
                     let Ok(ends) = pass_on(&stream, to) else { continue };
-                    taken.fetch_add(1, Ordering::SeqCst);
                     open.lock().unwrap_or_else(PoisonError::into_inner).extend(ends);
                 }
             }
