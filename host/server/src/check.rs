@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use tidegate_domain::rules::{Route, WhenUsual};
 use tidegate_sandbox::{Guest, Sandbox};
 
 use crate::config::{self, Config, ConfigErrors};
@@ -89,11 +90,17 @@ fn summary(config: &Config, loaded: &LoadedGuests) -> String {
         let policy = loaded.watch_policies.get(&watch.name).map_or("", |policy| policy.guest_name());
         format!("watch {}: detectors {names}{}\n", watch.name, with_policy(policy))
     });
-    let routes = config.routes.iter().map(|route| {
+    let routes = config.routes.iter().zip(&config.rules.routes).map(|(route, rules)| {
         let policy = loaded.route_policies.get(&route.name).map_or("", |policy| policy.guest_name());
-        format!("alert route {}{}\n", route.name, with_policy(policy))
+        format!("alert route {}{}{}\n", route.name, with_policy(policy), with_opinion(config, rules))
     });
     watches.chain(routes).collect()
+}
+
+fn with_opinion(config: &Config, route: &Route) -> String {
+    let Some(opinion) = config.second_opinion.as_ref().filter(|_| route.second_opinion) else { return String::new() };
+    let left = if route.when_usual == WhenUsual::Leave { ", left alone when usual" } else { "" };
+    format!("; second opinion by {}{left}", opinion.detectors.join(", "))
 }
 
 fn with_policy(guest: &str) -> String {

@@ -18,6 +18,7 @@ use std::time::Instant;
 use tidegate_domain::book::Incident;
 use tidegate_domain::event::{Alert, IncidentId, OpinionVerdict, SecondOpinion};
 use tidegate_domain::input::Input;
+use tidegate_domain::text::one_line;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -34,6 +35,12 @@ const MOST_ALERTS: usize = 20;
 /// Alerts of all incidents that are looked at at the same time, so that a storm of them takes neither Prometheus nor the
 /// machine from the watches.
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
+
+/// The longest reason, in characters: what a server says of an error may be of any length, and the journal keeps it.
+const MOST_OF_REASON: usize = 400;
+
+/// The longest expression that is written down, in characters. It is written on one line, as people read it elsewhere.
+const MOST_OF_EXPR: usize = 2000;
 
 /// The longest list of rules that is read, in bytes of JSON.
 const MOST_OF_RULES: usize = 32 << 20;
@@ -76,10 +83,14 @@ pub(crate) async fn form(host: &Host, incident: &Incident) -> Vec<SecondOpinion>
 fn unknown(alert: &Alert, why: &str) -> SecondOpinion {
     SecondOpinion {
         fingerprint: alert.fingerprint.clone(),
-        verdict: OpinionVerdict::Unknown { why: why.to_owned() },
+        verdict: not_known(why),
         expr: String::new(),
         evidence: None,
     }
+}
+
+fn not_known(why: &str) -> OpinionVerdict {
+    OpinionVerdict::Unknown { why: one_line(why, MOST_OF_REASON) }
 }
 
 /// The rules that have the names of these alerts, or why they are not known.
@@ -103,7 +114,7 @@ async fn one(setup: &Setup, rules: &Result<Vec<AlertRule>, String>, alert: &Aler
         look(setup, rules, alert, until, &mut opinion).await
     };
     if let Ok(Err(why)) = timeout_at(until.into(), forming).await {
-        opinion.verdict = OpinionVerdict::Unknown { why };
+        opinion.verdict = not_known(&why);
     }
     opinion
 }
@@ -121,13 +132,16 @@ async fn look(
     let behind = behind::behind(alert, rules)?;
     let sides = expr::looked_at(&behind.expr).map_err(|why| why.to_string())?;
     let found = fetching::series(&setup.prometheus, alert, &behind, sides).await?;
-    opinion.expr.clone_from(&found.looked.expr);
+    opinion.expr = one_line(&found.looked.expr, MOST_OF_EXPR);
     let depth = depth(config, &detectors);
     let samples = fetching::samples(&setup.prometheus, &found, behind.since, config.step, depth).await?;
     let judges = Judges { detectors, quorum: config.quorum, side: found.looked.side, until };
     let judging = tokio::task::spawn_blocking(move || judging::judged(&judges, &samples)).await;
     let (verdict, evidence) = judging.map_err(|panic| format!("the host failed while judging: {panic}"))?;
-    opinion.verdict = verdict;
+    opinion.verdict = match verdict {
+        OpinionVerdict::Unknown { why } => not_known(&why),
+        known => known,
+    };
     opinion.evidence = Some(Box::new(evidence));
     Ok(())
 }

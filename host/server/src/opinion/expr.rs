@@ -5,7 +5,7 @@
 
 use tidegate_domain::rules::Direction;
 
-use super::tokens::{Kind, Token, Unreadable, tokens, without_comments};
+use super::tokens::{Kind, Token, Unreadable, is_pinned, tokens, without_comments};
 
 /// Sides of an `or`, at most: each is a question to Prometheus.
 const MOST_SIDES: usize = 4;
@@ -24,7 +24,7 @@ pub(super) struct Looked {
     pub(super) side: Direction,
 }
 
-/// Why nothing can be said about the series behind a rule. Follows "there is no second opinion: ".
+/// Why nothing can be said about the series behind a rule. Follows a "because".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoSeries {
     #[error("the rule compares no value with anything")]
@@ -33,6 +33,8 @@ pub(super) enum NoSeries {
     Absence,
     #[error("the rule compares numbers, and no series")]
     OnlyNumbers,
+    #[error("its expression is pinned to a time, with @, and has no history")]
+    Pinned,
     #[error("its expression cannot be read: {0}")]
     Unreadable(#[from] Unreadable),
 }
@@ -40,6 +42,9 @@ pub(super) enum NoSeries {
 /// The series behind the expression of a rule; several where it has several sides, of which each may have raised an alert.
 pub(super) fn looked_at(rule: &str) -> Result<Vec<Looked>, NoSeries> {
     let plain = without_comments(rule)?;
+    if is_pinned(&plain)? {
+        return Err(NoSeries::Pinned);
+    }
     let mut sides = read(&plain, MOST_DEPTH)?;
     sides.truncate(MOST_SIDES);
     Ok(sides)

@@ -6,7 +6,7 @@
 //! back an expression of its own making.)
 
 /// Longer expressions are not looked at: those of rules are written by people.
-const MOST_BYTES: usize = 32 * 1024;
+const MOST_BYTES: usize = 16 * 1024;
 
 /// Brackets within brackets, at most.
 const MOST_DEPTH: usize = 100;
@@ -69,6 +69,23 @@ pub(super) fn without_comments(text: &str) -> Result<String, Unreadable> {
         at = end;
     }
     Ok(plain)
+}
+
+/// Whether a part of it is pinned to the ends of whatever stretch is asked for, `@ start()` or `@ end()`: a history of it
+/// would be of one value.
+pub(super) fn is_pinned(text: &str) -> Result<bool, Unreadable> {
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        at = match c {
+            '"' | '\'' | '`' => end_of_text(text, at)?,
+            c => at + c.len_utf8(),
+        };
+        let behind = text[at..].trim_start();
+        if c == '@' && ["start", "end"].iter().any(|end| behind.starts_with(end)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The outermost tokens of an expression without comments.
@@ -201,7 +218,7 @@ mod tests {
         }
         let deep = "(".repeat(200) + &")".repeat(200);
         assert_eq!(tokens(&deep), Err(Unreadable::TooDeep));
-        assert_eq!(without_comments(&"a".repeat(40_000)), Err(Unreadable::TooLong));
+        assert_eq!(without_comments(&"a".repeat(20_000)), Err(Unreadable::TooLong));
         assert_eq!(without_comments("a{b=\"c}"), Err(Unreadable::OpenText));
     }
 }

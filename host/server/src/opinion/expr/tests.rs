@@ -87,7 +87,7 @@ fn rules_that_people_have() {
         ),
         ("count by (job) (up{job=\"etcd\"} == 0) > 1", "count by (job) (up{job=\"etcd\"} == 0)", AboveExpected),
         ("queue_length offset 5m > 100", "queue_length offset 5m", AboveExpected),
-        ("queue_length @ end() > bool 100", "queue_length @ end()", AboveExpected),
+        ("queue_length @ 1609746000 > bool 100", "queue_length @ 1609746000", AboveExpected),
         ("delta(temperature[1h:1m]) > 5 < 50", "delta(temperature[1h:1m])", Both),
         (r#"{"größe.gesamt", "k8s.pod"=~".+"} >= 5"#, r#"{"größe.gesamt", "k8s.pod"=~".+"}"#, AboveExpected),
     ] {
@@ -143,6 +143,7 @@ fn metrics_may_be_called_as_operators_are() {
     check("or > 1 or and < 2", &[("or", AboveExpected), ("and", BelowExpected)]);
     check("sum by (or) (x) > 1", &[("sum by (or) (x)", AboveExpected)]);
     check("a{b=\" > 3 or \"} > 1", &[("a{b=\" > 3 or \"}", AboveExpected)]);
+    check("a{b=\"@ end()\"} > 1", &[("a{b=\"@ end()\"}", AboveExpected)]);
 }
 
 #[test]
@@ -157,6 +158,8 @@ fn where_there_is_no_series_to_judge_the_reason_is_told() {
         ("absent_over_time(up[5m])", NoSeries::Absence),
         ("1 > 0", NoSeries::OnlyNumbers),
         ("time() > 0", NoSeries::OnlyNumbers),
+        ("sum(queue_length @ end()) > 5", NoSeries::Pinned),
+        ("queue_length @start() > 5", NoSeries::Pinned),
     ] {
         assert_eq!(looked_at(rule), Err(why), "{rule}");
     }
