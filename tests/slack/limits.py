@@ -33,13 +33,29 @@ def button(place, value):
     return wrong
 
 
+def select(place, value):
+    wrong = identifier(f"{place}.action_id", value.get("action_id"))
+    options = value.get("options")
+    if not isinstance(options, list) or not 1 <= len(options) <= 100:
+        return wrong + [f"{place}.options: 1 to 100 are needed"]
+    for number, option in enumerate(options):
+        wrong += plain(f"{place}.options[{number}].text", option.get("text"), 75)
+        if not 1 <= len(option.get("value", "")) <= 150:
+            wrong.append(f"{place}.options[{number}].value: 1 to 150 characters are needed")
+    if "initial_option" in value and value["initial_option"] not in options:
+        wrong.append(f"{place}.initial_option: none of the options")
+    return wrong
+
+
 def question(place, value):
     wrong = plain(f"{place}.label", value.get("label"), 2000)
     if "hint" in value:
         wrong += plain(f"{place}.hint", value["hint"], 2000)
     element = value.get("element", {})
+    if element.get("type") == "static_select":
+        return wrong + select(f"{place}.element", element)
     if element.get("type") != "plain_text_input":
-        return wrong + [f"{place}.element: only plain_text_input is known here"]
+        return wrong + [f"{place}.element: only plain_text_input and static_select are known here"]
     most, least = element.get("max_length", 3000), element.get("min_length", 0)
     if not 1 <= most <= 3000 or not 0 <= least <= most:
         wrong.append(f"{place}.element: lengths {least} to {most}")

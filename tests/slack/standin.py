@@ -200,11 +200,18 @@ class Workspace:
         })
 
     def submit(self, did):
-        """Fills in the dialog that was opened last."""
+        """Fills in the dialog that was opened last: what is written, and what is chosen where something is."""
         view = self.views[-1]
-        question = next(block for block in view["blocks"] if block["type"] == "input")
-        values = {question["block_id"]: {question["element"]["action_id"]:
-                                         {"type": "plain_text_input", "value": did["reason"]}}}
+        values = {}
+        for question in (block for block in view["blocks"] if block["type"] == "input"):
+            name, element = question["block_id"], question["element"]
+            state = {"type": element["type"]}
+            if element["type"] == "plain_text_input":
+                state["value"] = did["reason"]
+            else:
+                chosen = did["chosen"].get(name)
+                state["selected_option"] = chosen and {"text": {"type": "plain_text", "text": chosen}, "value": chosen}
+            values[name] = {element["action_id"]: state}
         return self.interaction(did, {
             "type": "view_submission", "response_urls": [],
             "view": {"id": "V1", "type": "modal", "callback_id": view["callback_id"],

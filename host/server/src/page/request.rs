@@ -43,7 +43,7 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Path(id)
             }
             (card.marks())
             @if incident.is_open() && let Some(held) = crate::silencing::held_by(incident) {
-                p.held { b { (silence::by(&frame, held)) } ". " a href={ "/incidents/" (incident.id) } { "See incident " (incident.id) } }
+                p.held { (silence::by(&frame, held)) ". " a href={ "/incidents/" (incident.id) } { "See incident " (incident.id) } }
             }
             (card.body())
             section { h4 { "So far" } (course::course(incident, request, frame.now)) }

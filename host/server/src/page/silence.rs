@@ -65,7 +65,7 @@ pub(super) fn section(frame: &Frame, incident: &Incident) -> Markup {
     html! {
         section #silence aria-label="Silence" {
             @if incident.is_open() && let Some(held) = silencing::held_by(incident) {
-                p.held { b { (by(frame, held)) } ". Nothing is asked or done about it meanwhile." }
+                p.held { (by(frame, held)) ". Nothing is asked or done about it meanwhile." }
             }
             @for made in &standing {
                 @if !is_told(incident, &made.silence) {
@@ -96,9 +96,9 @@ fn is_told(incident: &Incident, silence: &str) -> bool {
 pub(super) fn by(frame: &Frame, held: HeldBy<'_>) -> Markup {
     match held {
         HeldBy::Person(made) => html! {
-            "Silenced until " (when::moment(made.until, frame.now)) " by " (person(&made.by))
+            b { "Silenced" } " until " (when::moment(made.until, frame.now)) " by " (person(&made.by))
         },
-        HeldBy::Other(by) => html! { "Alertmanager holds it back: " (said(by)) },
+        HeldBy::Other(by) => html! { b { "Held back" } " by Alertmanager: " (said(by)) },
     }
 }
 
