@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_domain::book::{Book, Incident};
-use tidegate_domain::event::{IncidentId, Origin};
+use tidegate_domain::event::{Alert, IncidentId, Origin};
 use tidegate_domain::input::{Input, Look, Silence};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
@@ -88,7 +88,14 @@ struct Open {
     /// The names that its alerts may have in Alertmanager.
     fingerprints: BTreeSet<String>,
     /// For an incident of alerts, what they are.
-    alerts: Option<BTreeMap<String, Labels>>,
+    alerts: Option<BTreeMap<String, Known>>,
+}
+
+/// An alert as the book has it.
+struct Known {
+    labels: Labels,
+    /// False where somebody has said that it is over.
+    fires: bool,
 }
 
 impl Looker {
@@ -146,11 +153,14 @@ impl Looker {
     fn look_at(&mut self, open: &Open, listing: &Listing, firing: Option<&Firing>, look: Circumstances) -> Look {
         let mut seen =
             Look { firing: BTreeSet::new(), gone: BTreeSet::new(), silence: silence_of(listing, &open.fingerprints) };
-        for (fingerprint, labels) in open.alerts.iter().flatten() {
+        for (fingerprint, known) in open.alerts.iter().flatten() {
             if listing.alerts.contains_key(fingerprint) {
                 self.sightings.listed(fingerprint, look.asked_at);
                 seen.firing.insert(fingerprint.clone());
-            } else if self.sightings.missed(fingerprint, look) && firing.is_some_and(|firing| !firing.has(labels)) {
+                continue;
+            }
+            let over = self.sightings.missed(fingerprint, look) || !known.fires;
+            if over && firing.is_some_and(|firing| !firing.has(&known.labels)) {
                 seen.gone.insert(fingerprint.clone());
             }
         }
@@ -190,8 +200,9 @@ impl Looker {
 
 impl Open {
     fn of(host: &Host, incident: &Incident) -> Open {
+        let known = |alert: &Alert| Known { labels: alert.labels.clone(), fires: alert.firing };
         let alerts =
-            || incident.alerts.values().map(|alert| (alert.fingerprint.clone(), alert.labels.clone())).collect();
+            || incident.alerts.iter().map(|(fingerprint, alert)| (fingerprint.clone(), known(alert))).collect();
         Open {
             id: incident.id.clone(),
             fingerprints: notices::fingerprints(host, incident),
