@@ -17,7 +17,7 @@ mod wire;
 
 pub(crate) use client::Client;
 pub(crate) use fingerprint::fingerprint;
-pub(crate) use fleet::{Fleet, Listing, MadeSilence, MemberStatus};
+pub(crate) use fleet::{Fleet, Listing};
 pub(crate) use wire::{
     AlertStatus, Cluster, ListedAlert, ListedGroup, ListedSilence, NewSilence, Receiver, SilenceMatcher, Status,
 };

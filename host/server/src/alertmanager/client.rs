@@ -79,14 +79,14 @@ impl Client {
         }
     }
 
-    /// All alerts that have not ended, held back or not, unless `query` wants fewer.
-    pub(crate) async fn alerts(&self, query: &[(String, String)]) -> Result<Vec<ListedAlert>, AlertmanagerError> {
-        self.list("/api/v2/alerts", query).await
+    /// All alerts that have not ended, held back or not.
+    pub(super) async fn alerts(&self) -> Result<Vec<ListedAlert>, AlertmanagerError> {
+        self.list("/api/v2/alerts", &[]).await
     }
 
     /// All alerts, and for how long it has had the time to be sent them.
     pub(super) async fn look(&self) -> Result<Seen, AlertmanagerError> {
-        let alerts = self.alerts(&[]).await?;
+        let alerts = self.alerts().await?;
         // Asked behind the list and every time: one that has started anew between the two counts as new.
         let up = self.status_and_clock().await.ok().and_then(|(status, now)| up_for(&status, now));
         Ok(Seen { alerts, up })

@@ -4,6 +4,7 @@ mod clusters;
 mod listing;
 mod members;
 mod silences;
+mod whereabouts;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,13 +14,12 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::client::Query;
-use super::{AlertmanagerError, Client, ListedAlert, ListedGroup, Status};
+use super::{AlertmanagerError, Client, ListedGroup, Status};
 use crate::config;
 use crate::http_client::HttpOptionsError;
 use members::Members;
 
 pub(crate) use listing::Listing;
-pub(crate) use silences::MadeSilence;
 
 /// A look as young as this is as good as another.
 const SHARED_FOR: Duration = Duration::from_secs(1);
@@ -38,15 +38,6 @@ pub(crate) struct Fleet {
 struct Looked {
     since: Instant,
     outcome: Result<Listing, AlertmanagerError>,
-}
-
-/// What one of them says about itself.
-#[derive(Debug)]
-pub(crate) struct MemberStatus {
-    /// Its URL, for messages.
-    pub(crate) url: String,
-    /// What it says.
-    pub(crate) status: Result<Status, AlertmanagerError>,
 }
 
 impl Fleet {
@@ -88,17 +79,6 @@ impl Fleet {
         outcome
     }
 
-    /// The alerts that their own filters let through, each once.
-    pub(crate) async fn alerts(&self, query: &[(&str, &str)]) -> Result<Vec<ListedAlert>, AlertmanagerError> {
-        let query = owned(query);
-        let ask = |member: Arc<Client>| {
-            let query = query.clone();
-            async move { member.alerts(&query).await }
-        };
-        let all = self.ask(ask).await?;
-        Ok(listing::merged(all.into_iter().flatten()).into_values().collect())
-    }
-
     /// The groups in which alerts are told, each once, with the alerts that any of them has in it.
     pub(crate) async fn groups(&self, query: &[(&str, &str)]) -> Result<Vec<ListedGroup>, AlertmanagerError> {
         let query = owned(query);
@@ -111,10 +91,10 @@ impl Fleet {
     }
 
     /// What each says about itself.
-    pub(crate) async fn status(&self) -> Vec<MemberStatus> {
+    pub(crate) async fn status(&self) -> Vec<Result<Status, AlertmanagerError>> {
         let members = self.members_found().await;
         let answers = ask_all(members, |member| async move { member.status().await }).await;
-        answers.into_iter().map(|(member, status)| MemberStatus { url: member.url().to_owned(), status }).collect()
+        answers.into_iter().map(|(_, status)| status).collect()
     }
 
     /// Asks all at once. One answer is enough; without any, the first error.

@@ -106,12 +106,12 @@ async fn listed_alerts_are_read_and_garbage_is_an_error() {
     let listed = include_str!("testdata/am-0.33.1-alerts-get-silenced.json");
     let alertmanager =
         client(&serve(Router::new().route("/am/api/v2/alerts", get(move || async move { listed }))).await);
-    assert!(matches!(alertmanager.alerts(&[]).await, Err(AlertmanagerError::Refused { status: 404, .. })));
+    assert!(matches!(alertmanager.alerts().await, Err(AlertmanagerError::Refused { status: 404, .. })));
     let base = serve(Router::new().route("/am/api/v2/alerts", get(move || async move { listed }))).await;
-    assert_eq!(client(&format!("{base}/am")).alerts(&[]).await.unwrap().len(), 1);
+    assert_eq!(client(&format!("{base}/am")).alerts().await.unwrap().len(), 1);
     for garbage in ["", "null", "{}", "<html>", "[{}]", r#"[{"fingerprint":1,"status":{}}]"#, &listed[..200]] {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{garbage}", garbage.len());
-        let outcome = client(&serve_raw(answer.into_bytes()).await).alerts(&[]).await;
+        let outcome = client(&serve_raw(answer.into_bytes()).await).alerts().await;
         assert!(matches!(outcome, Err(AlertmanagerError::Garbage { .. })), "{garbage:.40}: {outcome:?}");
     }
 }
@@ -181,18 +181,18 @@ async fn serve_drip() -> String {
 #[tokio::test]
 async fn answers_that_are_too_long_or_never_end_or_come_from_elsewhere_are_errors() {
     let huge = serve_raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n[".to_vec()).await;
-    let error = client(&huge).alerts(&[]).await.unwrap_err().to_string();
+    let error = client(&huge).alerts().await.unwrap_err().to_string();
     assert!(error.contains("longer than"), "{error}");
     let http = HttpClientOptions::default().build().unwrap();
     let drip = serve_drip().await;
     let dripping = Client::new(BaseUrl::parse(&drip).unwrap(), None, http, Duration::from_secs(1));
-    let error = dripping.alerts(&[]).await.unwrap_err().to_string();
+    let error = dripping.alerts().await.unwrap_err().to_string();
     assert!(error.contains("no answer in time"), "{error}");
     let elsewhere = serve(Router::new().fallback(any(|| async { "[]" }))).await;
     let to = format!("HTTP/1.1 307 Elsewhere\r\nLocation: {elsewhere}/api/v2/alerts\r\nContent-Length: 0\r\n\r\n");
     let redirecting = client(&serve_raw(to.into_bytes()).await);
     for error in [
-        redirecting.alerts(&[]).await.unwrap_err().to_string(),
+        redirecting.alerts().await.unwrap_err().to_string(),
         redirecting.post(&[alert("a"), alert("b")]).await.unwrap_err().to_string(),
     ] {
         assert!(error.contains("307") && error.contains(&elsewhere) && error.contains("not followed"), "{error}");

@@ -8,7 +8,8 @@ use super::section::{At, Section};
 use super::{DnsRecords, DnsSd};
 use crate::http_client::BaseUrl;
 
-const DNS_KEYS: &[&str] = &["names", "type", "port", "scheme", "path_prefix", "refresh_interval", "resolver"];
+pub(super) const DNS_KEYS: &[&str] =
+    &["names", "type", "port", "scheme", "path_prefix", "refresh_interval", "resolver"];
 
 /// As Prometheus: often enough for a rollout to be noticed before alerts are missed.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(30);

@@ -13,6 +13,7 @@ use tidegate_domain::rules::{ActionKind, Direction, Mode, OnAbsent, Severity};
 use super::{Config, ConfigErrors, load};
 use crate::http_client::Secret;
 
+mod alertmanagers;
 mod deciding;
 
 /// A folder with secrets and the files of other teams, as the cases name them.
@@ -268,7 +269,10 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn every_key_is_documented() {
-    use super::{action, alert_route, endpoints, gate, guards, guest, host, maintenance, opinion, people, proposals};
+    use super::{
+        action, alert_route, alertmanagers, endpoints, gate, guards, guest, host, maintenance, opinion, people,
+        proposals,
+    };
     use super::{resolve, slack, terms, watch};
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md"));
     let text = text.expect("the documentation");
@@ -277,6 +281,7 @@ fn every_key_is_documented() {
         host::KEYS,
         endpoints::PROMETHEUS_KEYS,
         endpoints::ALERTMANAGER_KEYS,
+        alertmanagers::DNS_KEYS,
         endpoints::HTTP_KEYS,
         people::APPROVER_KEYS,
         people::SENDER_KEYS,

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use super::super::client::Query;
 use super::super::{AlertmanagerError, Client, ListedSilence, NewSilence};
 use super::listing::later;
-use super::{Fleet, ask_all, owned};
+use super::whereabouts::Whereabouts;
+use super::{Fleet, owned};
 use crate::http_client::TransportError;
 
 /// A silence that was made.
@@ -21,8 +22,8 @@ pub(crate) struct MadeSilence {
 }
 
 impl Fleet {
-    /// Makes a silence once in each cluster that can be reached; with an id, changes that one where it is. Never returns
-    /// an empty list. What failed in one cluster while another did it is logged.
+    /// Makes a silence once in each cluster that can be reached; with an id, changes that one and its twins. Never returns an
+    /// empty list. What failed in one cluster while another did it is logged.
     pub(crate) async fn silence(&self, wanted: &NewSilence) -> Result<Vec<MadeSilence>, AlertmanagerError> {
         self.silence_and_tell(wanted).await.map(|(made, _)| made)
     }
@@ -32,13 +33,19 @@ impl Fleet {
         &self,
         wanted: &NewSilence,
     ) -> Result<(Vec<MadeSilence>, Vec<String>), AlertmanagerError> {
-        let mut clusters = self.clusters().await?;
+        let clusters = self.clusters().await?;
         let reached: BTreeSet<String> = clusters.iter().flatten().map(|member| member.url().to_owned()).collect();
-        if let Some(id) = &wanted.id {
-            clusters = self.that_know(id, clusters).await?;
+        let mut places: Vec<(Vec<Arc<Client>>, NewSilence)> = Vec::new();
+        match &wanted.id {
+            None => places.extend(clusters.into_iter().map(|cluster| (cluster, wanted.clone()))),
+            Some(id) => {
+                for Whereabouts { members, id } in self.whereabouts(id, clusters).await? {
+                    places.push((members, NewSilence { id: Some(id), ..wanted.clone() }));
+                }
+            }
         }
         let (mut made, mut failed, mut missed) = (Vec::new(), None, Vec::new());
-        for outcome in join_all(clusters.iter().map(|cluster| make(cluster, wanted))).await {
+        for outcome in join_all(places.iter().map(|(cluster, wanted)| make(cluster, wanted))).await {
             match outcome {
                 Ok(silence) => made.push(silence),
                 Err(error) => {
@@ -74,51 +81,19 @@ impl Fleet {
         Ok(newest(self.ask(ask).await?.into_iter().flatten()).pop())
     }
 
-    /// Ends a silence wherever it is. False where none of those that answer has it.
+    /// Ends a silence wherever it is, with those that were made together with it. False where none of those that answer has
+    /// it.
     pub(crate) async fn expire(&self, id: &str) -> Result<bool, AlertmanagerError> {
         let clusters = self.clusters().await?;
-        let known = match self.that_know(id, clusters).await {
+        let known = match self.whereabouts(id, clusters).await {
             Err(AlertmanagerError::Refused { status: 404, .. }) => return Ok(false),
             known => known?,
         };
         let mut failed = None;
-        for outcome in join_all(known.iter().map(|cluster| end(cluster, id))).await {
+        for outcome in join_all(known.iter().map(|place| end(&place.members, &place.id))).await {
             failed = failed.or(outcome.err());
         }
         failed.map_or(Ok(true), Err)
-    }
-
-    /// Of each cluster that has this silence the members that do. An answer of 404 where none has it.
-    async fn that_know(
-        &self,
-        id: &str,
-        clusters: Vec<Vec<Arc<Client>>>,
-    ) -> Result<Vec<Vec<Arc<Client>>>, AlertmanagerError> {
-        let (mut known, mut failed, mut asked) = (Vec::new(), None, String::new());
-        for cluster in clusters {
-            let ask = |member: Arc<Client>| {
-                let id = id.to_owned();
-                async move { member.silence(&id).await }
-            };
-            let mut knowing = Vec::new();
-            for (member, answer) in ask_all(cluster, ask).await {
-                member.url().clone_into(&mut asked);
-                match answer {
-                    Ok(Some(_)) => knowing.push(member),
-                    Ok(None) => {}
-                    Err(error) => failed = Some(error),
-                }
-            }
-            if !knowing.is_empty() {
-                known.push(knowing);
-            }
-        }
-        if !known.is_empty() {
-            return Ok(known);
-        }
-        let unknown =
-            AlertmanagerError::Refused { url: asked, status: 404, said: format!("there is no silence {id:?}") };
-        Err(failed.unwrap_or(unknown))
     }
 }
 
@@ -163,7 +138,7 @@ fn is_certainly_not_done(error: &AlertmanagerError) -> bool {
 }
 
 /// Each silence once, as whoever heard of a change last has it.
-fn newest(all: impl IntoIterator<Item = ListedSilence>) -> Vec<ListedSilence> {
+pub(super) fn newest(all: impl IntoIterator<Item = ListedSilence>) -> Vec<ListedSilence> {
     let mut silences: BTreeMap<String, ListedSilence> = BTreeMap::new();
     for silence in all {
         let known = silences.get(&silence.id);

@@ -26,7 +26,11 @@ receivers:
 ";
 
 pub(in crate::api) async fn show(_: Person, State(host): Shared) -> Json<Value> {
-    let cluster = cluster(&host).await;
+    let Cluster { name, status, peers } = cluster(&host).await;
+    let mut cluster = json!({ "status": status, "peers": peers });
+    if let Some(name) = name {
+        cluster["name"] = name.into();
+    }
     Json(json!({
         "cluster": cluster,
         "config": { "original": CONFIG },
@@ -46,7 +50,7 @@ pub(in crate::api) async fn show(_: Person, State(host): Shared) -> Json<Value> 
 async fn cluster(host: &Host) -> Cluster {
     let alone = |status: &str| Cluster { status: status.to_owned(), ..Cluster::default() };
     let Some(fleet) = &host.setup().alertmanager else { return alone("disabled") };
-    let answers = fleet.status().await.into_iter().filter_map(|member| member.status.ok());
+    let answers = fleet.status().await.into_iter().filter_map(Result::ok);
     answers.map(|status| status.cluster).next().unwrap_or_else(|| alone("settling"))
 }
 
