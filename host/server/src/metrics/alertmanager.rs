@@ -15,6 +15,8 @@ labels! {
     LookupResult { alertmanager, result }
 }
 
+const RESULTS: [&str; 2] = ["ok", "failed"];
+
 /// Every metric of the Alertmanagers.
 #[derive(Default)]
 pub(crate) struct AlertmanagerMetrics {
@@ -42,13 +44,20 @@ impl AlertmanagerMetrics {
         r.register("alertmanager_lookups", "Questions to Alertmanager for its alerts, by result", self.lookups.clone());
     }
 
-    /// The Alertmanagers that there are now, by their URLs without credentials. What was counted of others stays.
+    /// The Alertmanagers that there are now, by their URLs without credentials. The others' series go, as Prometheus' own
+    /// do: where they are found by DNS there can be new ones for ever.
     pub(crate) fn members(&self, urls: impl IntoIterator<Item = String>) {
         let now: BTreeSet<String> = urls.into_iter().collect();
         self.discovered.set(i64::try_from(now.len()).unwrap_or(i64::MAX));
         let mut members = super::lock(&self.members);
         for gone in members.difference(&now) {
+            for counted in [&self.sent, &self.failed, &self.dropped] {
+                counted.remove(&by(gone));
+            }
             self.queue.remove(&by(gone));
+            for result in RESULTS {
+                self.lookups.remove(&lookup(gone, result));
+            }
         }
         // There from the start, or `increase()` would not see the first failure.
         for url in &now {
@@ -56,7 +65,7 @@ impl AlertmanagerMetrics {
             self.failed(url, 0);
             self.dropped(url, 0);
             self.queue.get_or_create(&by(url)).inc_by(0);
-            for result in ["ok", "failed"] {
+            for result in RESULTS {
                 self.lookups.get_or_create(&lookup(url, result)).inc_by(0);
             }
         }
