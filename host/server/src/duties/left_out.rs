@@ -6,44 +6,39 @@ use tidegate_domain::event::{Alert, IncidentId, LeftOut};
 use tidegate_domain::input::Input;
 use tidegate_domain::time::Timestamp;
 
+use super::AGAIN;
 use crate::alertmanager::{ListedAlert, ListedGroup};
+use crate::clock;
 use crate::host::Host;
 
-/// Fetches them, and tells the book even where none was found: what is not there now will not be there later, and the next
-/// delivery of the group says again what it leaves out.
+/// Fetches them. Where they cannot be had the book gives them up by itself after a while.
 pub(super) async fn fetch(host: &Arc<Host>, id: &IncidentId) {
-    let missing = host.keeper.book().incident(id).and_then(|open| open.left_out.clone());
-    let Some(left_out) = missing.map(|missing| missing.left_out) else { return };
+    let Some(missing) = host.keeper.book().incident(id).and_then(|open| open.left_out.clone()) else { return };
+    let left_out = missing.left_out;
     let setup = host.setup();
     let Some(fleet) = &setup.alertmanager else {
-        tracing::warn!(
-            incident = %id, missing = left_out.count,
-            "a delivery did not hold all alerts of its group, and without [alertmanager] they cannot be fetched; name it in the \
-             config, or set max_alerts of the receiver to 0"
-        );
-        return complete(host, id, Vec::new()).await;
+        // Once is enough.
+        if clock::now().since(missing.at) < AGAIN {
+            tracing::warn!(
+                incident = %id, missing = left_out.count,
+                "a delivery did not hold all alerts of its group, and without [alertmanager] they cannot be fetched; name it \
+                 in the config, or set max_alerts of the receiver to 0"
+            );
+        }
+        return;
     };
     let receiver = quoted(&left_out.receiver);
     // Those that are held back are not delivered either.
     let query = [("receiver", receiver.as_str()), ("silenced", "false"), ("inhibited", "false")];
     match fleet.groups(&query).await {
+        // None at all is an answer as well: what is not there now was resolved meanwhile, and will not be there later.
         Ok(groups) => {
             let alerts = of_group(groups, &left_out);
-            if alerts.is_empty() {
-                tracing::warn!(
-                    incident = %id, missing = left_out.count, receiver = left_out.receiver, group = %left_out.group_labels,
-                    "the alerts that a delivery had left out were not found in Alertmanager"
-                );
-            }
-            complete(host, id, alerts).await;
+            host.keeper.insist(Input::LeftOutFetched { incident: id.clone(), alerts }).await;
         }
-        // Still owed. Whether an Alertmanager answers is logged where it changes.
+        // Whether an Alertmanager answers is logged where it changes.
         Err(error) => tracing::debug!(incident = %id, %error, "alerts that were left out could not be fetched yet"),
     }
-}
-
-async fn complete(host: &Arc<Host>, id: &IncidentId, alerts: Vec<Alert>) {
-    host.keeper.insist(Input::LeftOutFetched { incident: id.clone(), alerts }).await;
 }
 
 /// The alerts of the group, whichever of several of the same name they are in: two routes may lead to one receiver.
