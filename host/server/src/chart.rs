@@ -231,7 +231,10 @@ fn subtitle(summary: &str, points: &[TracePoint]) -> String {
 
 /// How far samples are apart where none is missing.
 fn step(points: &[TracePoint]) -> u64 {
-    let distances = points.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_millis());
+    // The last one may be a look in between: that of a second opinion is as of when it was asked for.
+    let regular = &points[..points.len().saturating_sub(1)];
+    let regular = if regular.len() < 2 { points } else { regular };
+    let distances = regular.windows(2).map(|pair| pair[1].at.since(pair[0].at).as_millis());
     let step = if points.len() > THINNED {
         // The latest are the farthest apart.
         let mut latest: Vec<u128> = distances.skip(points.len() - 50).collect();

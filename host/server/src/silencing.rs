@@ -251,8 +251,8 @@ fn checked(comment: &str) -> Result<String, SilencingError> {
     if length > LONGEST_REASON {
         return Err(SilencingError::LongComment { length });
     }
-    let comment = one_line(comment, LONGEST_REASON);
-    if comment.is_empty() { Err(SilencingError::NoComment) } else { Ok(comment) }
+    // As with the reason of a denial; others are shown it in one line.
+    if length == 0 { Err(SilencingError::NoComment) } else { Ok(one_line(comment, LONGEST_REASON)) }
 }
 
 fn selectors_for(host: &Host, id: &IncidentId) -> Result<Vec<Selector>, SilencingError> {

@@ -126,6 +126,7 @@ fn held(frame: &Frame, book: &Book, incident: &Incident, events: &[Stored]) -> M
     html! {
         @if !refusals.is_empty() { ul.refusals { @for refusal in &refusals { (refusal) } } }
         @match &incident.consult {
+            Consult::Due(_) if incident.held.is_some() && incident.has_policy => p.quiet { "The policy is asked once nothing holds the incident back any more." },
             Consult::Due(at) if incident.is_open() && incident.has_policy => p.quiet { "The policy is asked again from " (when::moment(*at, frame.now)) " on." },
             Consult::Joined(request) => p.quiet { "Waits for request " a href={ "/requests/" (request) } { (request) } ", which holds the same target." },
             _ => {},
