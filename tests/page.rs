@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::support::alertmanager::{Alertmanager, Config};
 use crate::support::browser::{Browser, ENTER, Kind, TAB};
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::http::{raw, status};
@@ -13,6 +14,8 @@ use crate::support::listener::{Listener, Reply};
 use crate::support::target::Target;
 use crate::support::tidegate::{SENDER_TOKEN, TOKEN, Tidegate};
 use crate::support::{delivery, eventually, free_address};
+
+mod opinions;
 
 const BOB: &str = "a-token-that-only-bob-knows";
 const VERA: &str = "a-token-that-only-vera-knows";
@@ -397,9 +400,14 @@ fn a_link_on_another_site_leads_to_the_page_and_not_to_a_login() {
 
 #[test]
 fn every_page_is_clean_labelled_and_fits_any_screen() {
-    let house = house();
+    // With an Alertmanager, so that there is something to silence in.
+    let around = Alertmanager::run(&Config { receivers: Vec::new(), ..Config::for_tidegate(free_address()) });
+    let house = house_with(&format!("\n[alertmanager]\nurl = \"http://{}\"\n", around.address()));
     let request = house.asked("checkout");
     house.asked("<img src=x onerror=alert(1)>");
+    house.asked("mail");
+    let silenced = json!({ "for": "2h", "comment": "<img src=x onerror=alert(1)>" });
+    house.tidegate.post("/api/v1/incidents/i3/silence", &silenced).good();
     let desk = Kind::default();
     for (name, kind) in [("desk", desk), ("phone", Kind { phone: true, dark: true, ..desk })] {
         let browser = house.browser(kind, TOKEN);
@@ -408,11 +416,15 @@ fn every_page_is_clean_labelled_and_fits_any_screen() {
             ("now", "/"),
             ("guests", "/guests"),
             ("incident", "/incidents/i1"),
+            ("silenced", "/incidents/i3"),
             ("nothing", "/incidents/i99"),
             ("request", request.as_str()),
         ];
         for (page, path) in pages {
             browser.go(&house.url(path));
+            if page == "request" {
+                browser.click("details.hush summary");
+            }
             keep(&format!("{name}-{page}"), &browser.picture());
             assert_eq!(browser.run(FAULTS), json!([]), "{name} {path}");
             let mut complaints = browser.complaints();
@@ -435,7 +447,7 @@ fn keep(name: &str, picture: &[u8]) {
 const FAULTS: &str = r#"
 const faults = [];
 const names = (element) => element.getAttribute("aria-label") || element.textContent.trim();
-for (const field of document.querySelectorAll("input:not([type=hidden]), textarea")) {
+for (const field of document.querySelectorAll("input:not([type=hidden]), textarea, select")) {
   if (!field.labels.length) faults.push("no label: " + field.outerHTML);
 }
 for (const pressed of document.querySelectorAll("a, button, summary")) {

@@ -80,22 +80,19 @@ impl House {
     }
 
     fn start_with(more: &str) -> House {
-        let mut tidegate = Tidegate::new();
-        let house = House {
+        let tidegate = Tidegate::new();
+        tidegate.write_secret("bob", BOB);
+        tidegate.write_secret("vera", VERA);
+        let mut house = House {
             alertmanager: Alertmanager::start(tidegate.address()),
             slack: Slack::start(),
             target: Target::start(),
             prometheus: FakePrometheus::start(),
-            tidegate: {
-                tidegate.write_secret("bob", BOB);
-                tidegate.write_secret("vera", VERA);
-                tidegate
-            },
+            tidegate,
         };
         for (name, secret) in house.slack.secrets() {
             house.tidegate.write_secret(&format!("slack-{name}"), &secret);
         }
-        let mut house = house;
         house.configure(more);
         house.tidegate.run();
         house
