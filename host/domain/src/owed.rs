@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::book::{Approval, Book, Consult, Incident, Request, Run};
+use crate::book::{Approval, Book, Request, Run};
 use crate::decide::{given_up_at, may_run_again, vanishes_at};
 use crate::event::{IncidentId, RequestId};
 use crate::rules::Rules;
@@ -31,20 +31,17 @@ pub enum Duty {
 #[must_use]
 pub fn owed(book: &Book, now: Timestamp) -> Vec<Duty> {
     let mut duties = Vec::new();
-    for incident in book.open_incidents() {
-        // What would be held back anyway is asked once that is over.
-        if book.storm().is_none()
-            && book.paused_by().is_none()
-            && incident.held.is_none()
-            && let Consult::Due(from) = incident.consult
-            && from <= now
-        {
+    // What would be held back anyway is asked once that is over.
+    if book.storm().is_none() && book.paused_by().is_none() {
+        for (from, incident) in book.due(None, Some(now)).filter(|(_, incident)| incident.held.is_none()) {
             // The detectors first: the policy is to know what they say, and so is whoever decides.
             let fresh = |at: Timestamp| at >= from && now.since(at) <= OPINION_LASTS;
             let said = incident.opinions.as_ref().is_some_and(|(at, _)| fresh(*at));
             let id = incident.id.clone();
             duties.push(if incident.wants_opinion && !said { Duty::FormOpinion(id) } else { Duty::Consult(id) });
         }
+    }
+    for incident in book.restless() {
         if incident.left_out.is_some() {
             duties.push(Duty::FetchLeftOut(incident.id.clone()));
         }
@@ -80,16 +77,13 @@ pub fn next_deadline(book: &Book, rules: &Rules, now: Timestamp) -> Option<Times
         Approval::Pending => next_of_pending(request, now),
         _ => request.verification.as_ref().filter(|v| v.outcome.is_none()).map(|v| v.until),
     });
-    let consults = book.open_incidents().filter_map(|incident: &Incident| match incident.consult {
-        // What is held back is asked about once a look has released it.
-        Consult::Due(from) if from > now && incident.held.is_none() => Some(from),
-        _ => None,
-    });
-    let fetches = book.open_incidents().filter_map(|incident| given_up_at(rules.gate.max_age, incident));
+    // What is held back is asked about once a look has released it.
+    let consult = book.due(Some(now), None).find(|(_, incident)| incident.held.is_none()).map(|(from, _)| from);
+    let fetches = book.restless().filter_map(|incident| given_up_at(rules.gate.max_age, incident));
     let storm = book.storm().map(|storm| storm.fed_at.plus(rules.storm.quiet));
-    let endings = book.open_incidents().filter(|incident| !book.is_busy(incident));
+    let endings = book.restless().filter(|incident| !book.is_busy(incident));
     let endings = endings.filter_map(|incident| vanishes_at(rules, incident));
-    requests.chain(consults).chain(fetches).chain(storm).chain(endings).min()
+    requests.chain(consult).chain(fetches).chain(storm).chain(endings).min()
 }
 
 /// When people are to be reminded, others are asked as well, or it is too late.

@@ -7,7 +7,7 @@ use super::{
     Announcement, Approval, Book, Consult, Held, Incident, Member, Missing, Request, Run, Silencing, Storm,
     Verification, Yes,
 };
-use crate::event::{Alert, Event, Evidence, Fact, Guard, Health, IncidentId, RequestId, RunResult, Verified};
+use crate::event::{Alert, Event, Evidence, Fact, Guard, Health, IncidentId, Origin, RequestId, RunResult, Verified};
 use crate::time::Timestamp;
 
 /// How long the ends of unknown alerts are kept: no copy of an alert is under way for longer.
@@ -298,7 +298,9 @@ impl Book {
         let name = (origin.kind(), origin.name().to_owned());
         self.index.by_name.entry(name).or_default().push(incident.clone());
         self.index.by_alert.extend(alerts.iter().map(|alert| (alert.fingerprint.clone(), incident.clone())));
+        self.index.due.extend(opened.due().map(|at| (at, incident.clone())));
         self.incidents.insert(incident.clone(), opened);
+        self.note_rest(incident);
     }
 
     fn change_alerts(&mut self, at: Timestamp, incident: &IncidentId, alerts: &[Alert]) {
@@ -376,15 +378,13 @@ impl Book {
     /// joined it as `joined` says.
     fn release(&mut self, request: &RequestId, next: Consult, joined: Consult) {
         self.active.remove(request);
-        for id in &self.open {
-            let Some(incident) = self.incidents.get_mut(id) else {
-                continue;
-            };
-            match &incident.consult {
-                Consult::Waiting(own) if own == request => incident.consult = next.clone(),
-                Consult::Joined(other) if other == request => incident.consult = joined.clone(),
-                _ => {}
-            }
+        let concerned = self.open_incidents().filter_map(|incident| match &incident.consult {
+            Consult::Waiting(own) if own == request => Some((incident.id.clone(), next.clone())),
+            Consult::Joined(other) if other == request => Some((incident.id.clone(), joined.clone())),
+            _ => None,
+        });
+        for (id, consult) in concerned.collect::<Vec<_>>() {
+            self.with_incident(&id, |i| i.consult = consult);
         }
     }
 
@@ -400,8 +400,33 @@ impl Book {
     }
 
     fn with_incident(&mut self, id: &IncidentId, change: impl FnOnce(&mut Incident)) {
-        if let Some(incident) = self.incidents.get_mut(id) {
-            change(incident);
+        let Some(incident) = self.incidents.get_mut(id) else { return };
+        let before = incident.due();
+        change(incident);
+        let due = incident.due();
+        if before != due {
+            self.index.due.extend(due.map(|at| (at, id.clone())));
+            if let Some(before) = before {
+                self.index.due.remove(&(before, id.clone()));
+            }
+        }
+        self.note_rest(id);
+    }
+
+    /// Whether time may bring something for an incident, or it may be over.
+    fn note_rest(&mut self, id: &IncidentId) {
+        let Some(incident) = self.incidents.get(id) else { return };
+        let fixed = self.requests_of(incident).next_back().is_some_and(|request| {
+            let outcome = request.verification.as_ref().and_then(|verification| verification.outcome.as_ref());
+            outcome.is_some_and(|(_, outcome, _)| *outcome == Verified::Fixed)
+        });
+        // What is watched may be over because the config does not have the watch any more.
+        let watched = !matches!(incident.origin, Origin::Alert { .. });
+        let waits = incident.left_out.is_some() || incident.unmet;
+        if incident.is_open() && (watched || waits || fixed || incident.is_calm()) {
+            self.index.restless.insert(id.clone());
+        } else {
+            self.index.restless.remove(id);
         }
     }
 
@@ -414,6 +439,8 @@ impl Book {
             } else {
                 self.untold.remove(id);
             }
+            let incident = request.incident.clone();
+            self.note_rest(&incident);
         }
     }
 
@@ -427,6 +454,14 @@ impl Book {
 }
 
 impl Incident {
+    /// From when on the policy is to be asked.
+    fn due(&self) -> Option<Timestamp> {
+        match self.consult {
+            Consult::Due(from) => Some(from),
+            _ => None,
+        }
+    }
+
     /// The policy answered, and this is what comes of it.
     fn answered(&mut self, next: Consult) {
         self.consult = next;

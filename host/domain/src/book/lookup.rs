@@ -1,6 +1,7 @@
 //! Ways into the book that need not look at everything: a book keeps every incident that there ever was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::ends::Trade;
 use super::{Book, Incident, Request, Run, Storm, Streak};
@@ -21,6 +22,10 @@ pub(crate) struct Index {
     pub(crate) by_name: BTreeMap<(&'static str, String), Vec<IncidentId>>,
     /// The latest incident that had an alert, by fingerprint.
     pub(crate) by_alert: BTreeMap<String, IncidentId>,
+    /// The open incidents whose policy is to be asked, by the time from which on it is.
+    pub(crate) due: BTreeSet<(Timestamp, IncidentId)>,
+    /// The open incidents that time may bring something for, or that may be over. Few: most that are open just go on.
+    pub(crate) restless: BTreeSet<IncidentId>,
     /// Incidents by the time at which they ended.
     pub(crate) closed: BTreeSet<(Timestamp, IncidentId)>,
     /// By action, the requests whose runs ended in a way that says whether it helped, in the order of those ends. Where
@@ -79,6 +84,24 @@ impl Book {
     /// The incidents that are open.
     pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
         self.open.iter().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// The open incidents whose policy is to be asked from a time after `from` on, and up to `until` where there is one; the
+    /// earliest first.
+    pub(crate) fn due(
+        &self,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> impl Iterator<Item = (Timestamp, &Incident)> {
+        let after = |at: Timestamp| (Timestamp(at.0.saturating_add(1)), IncidentId(String::new()));
+        let start = from.map_or(Bound::Unbounded, |from| Bound::Included(after(from)));
+        let end = until.map_or(Bound::Unbounded, |until| Bound::Excluded(after(until)));
+        self.index.due.range((start, end)).filter_map(|(at, id)| Some((*at, self.incidents.get(id)?)))
+    }
+
+    /// The open incidents that time may bring something for, or that may be over.
+    pub(crate) fn restless(&self) -> impl Iterator<Item = &Incident> {
+        self.index.restless.iter().filter_map(|id| self.incidents.get(id))
     }
 
     /// The incidents that ended at this time or later, by the host's clock, in the order of their ends.

@@ -15,10 +15,9 @@ pub(super) fn tick(context: &Context<'_>) -> Vec<Fact> {
     let mut facts: Vec<Fact> = context.book.active_requests().filter_map(|r| request(context, r)).collect();
     if facts.is_empty() {
         // Only once nothing is left to say about requests: an incident closes by what became of them.
-        for open in context.book.open_incidents() {
-            let incident = open.id.clone();
+        for open in context.book.restless() {
             match ending(context, open) {
-                Some(reason) => facts.push(Fact::IncidentClosed { incident, reason }),
+                Some(reason) => facts.push(Fact::IncidentClosed { incident: open.id.clone(), reason }),
                 None => facts.extend(alerts::not_to_be_had(context, open)),
             }
         }
