@@ -52,11 +52,16 @@ fn a_group_of_which_some_fire_and_some_are_over_is_one_incident() {
         scene.has_asked_once(&incident, &request);
 
         // It begins anew: what has begun before its end is a copy that comes late.
-        let mut again = alert(&alert_called("A"), true);
-        again["startsAt"] = jiff::Timestamp::now().to_string().into();
-        assert_eq!(alertmanager.post("/api/v2/alerts", &json!([again])).status, 200);
+        let anew = jiff::Timestamp::now();
+        let since_anew = |firing: bool| {
+            let mut again = alert(&alert_called("A"), firing);
+            again["startsAt"] = anew.to_string().into();
+            again
+        };
+        assert_eq!(alertmanager.post("/api/v2/alerts", &json!([since_anew(true)])).status, 200);
         when("one has come back", &["A", "C"], &["B"]);
-        alertmanager.send_all(&["A", "C"].map(alert_called), false);
+        let ends = json!([since_anew(false), alert(&alert_called("C"), false)]);
+        assert_eq!(alertmanager.post("/api/v2/alerts", &ends).status, 200);
         assert_eq!(scene.tidegate.closed(&incident)["closed"]["reason"], "resolved");
         scene.has_withdrawn(&request);
     }

@@ -39,6 +39,10 @@ fn alerts_that_were_left_out_are_fetched() {
         let request = scene.tidegate.pending();
         assert_eq!(scene.tidegate.requests().len(), 1);
 
+        // Alertmanager was asked at least once while it had them: what it never had may just not be there yet.
+        let looks = || scene.tidegate.metric("tidegate_alertmanager_lookups_total", &of(&alertmanager));
+        let so_far = looks();
+        eventually("a look that began after all that", || (looks() >= so_far + 2.0).then_some(()));
         // Of the ends, too, at most two are delivered.
         alertmanager.send_all(&five.map(alert_called), false);
         assert_eq!(scene.tidegate.closed(&incident)["closed"]["reason"], "resolved");
@@ -66,4 +70,9 @@ fn what_is_over_while_it_is_silenced_closes_although_nobody_says_so() {
         assert_eq!(scene.deliveries(), so_far, "nothing was delivered");
         scene.has_withdrawn(&request);
     }
+}
+
+/// The labels of what is counted of looks at it that had an answer.
+fn of(alertmanager: &Alertmanager) -> String {
+    format!("alertmanager=\"http://{}\",result=\"ok\"", alertmanager.address())
 }
