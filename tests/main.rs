@@ -5,6 +5,7 @@
 
 mod access;
 mod actions;
+mod api_v2;
 mod audit;
 mod bad_prometheus;
 mod charts;
@@ -16,6 +17,7 @@ mod crashes;
 mod decisions;
 mod drop_in;
 mod durable;
+mod fleet;
 mod guards;
 mod guest_cli;
 mod guest_test_cli;
