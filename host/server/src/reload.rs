@@ -79,6 +79,7 @@ async fn take_config(host: &Arc<Host>) -> Result<(), ReloadError> {
         tracing::warn!("{warning}");
     }
     keep(&setup, contents).await;
+    setup.find_alertmanagers().await;
     reloading.expect_guests(&setup, &host.metrics);
     reloading.adopt(host, setup).await;
     host.metrics.config_loaded();

@@ -43,6 +43,7 @@ pub(crate) async fn run(
     let journal = Journal::open(data_dir).await?;
     let store = SeriesStore::open(data_dir).await?;
     reload::keep(&setup, contents).await;
+    setup.find_alertmanagers().await;
     let metrics = Arc::new(Metrics::new());
     metrics.config_loaded();
     let keeper = Arc::new(Keeper::open(journal, setup.config.rules.clone(), metrics.clone()).await?);

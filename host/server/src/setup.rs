@@ -5,6 +5,7 @@
 //! is done half by one config and half by the next.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_rustls::rustls::ServerConfig;
 
@@ -13,6 +14,9 @@ use crate::consult::Policies;
 use crate::guest_folder::LoadedGuests;
 use crate::http_client::HttpOptionsError;
 use crate::{alertmanager, prometheus, slack};
+
+/// A start and a reload wait for so long until names are looked up.
+const FIRST_LOOKUP: Duration = Duration::from_secs(5);
 
 /// A config with all that was made of it. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +65,14 @@ impl Setup {
             slack,
             tls,
         })
+    }
+
+    /// Waits until Alertmanagers that have to be looked up are found, so that nobody takes there to be none in the first
+    /// moments. Where their names cannot be looked up, the host goes on without.
+    pub(crate) async fn find_alertmanagers(&self) {
+        if let Some(fleet) = &self.alertmanager {
+            let _ = tokio::time::timeout(FIRST_LOOKUP, fleet.members_found()).await;
+        }
     }
 
     /// The same config with other guests.

@@ -72,9 +72,9 @@ impl Client {
         let was = self.ailing.swap(outcome.is_err(), Ordering::Relaxed);
         match outcome {
             Err(error) if !was => {
-                tracing::warn!(%error, "an Alertmanager gives no answer; it is asked again each time")
+                tracing::warn!(%error, "an Alertmanager cannot be asked; that is tried again each time")
             }
-            Ok(_) if was => tracing::info!(alertmanager = self.url, "an Alertmanager answers again"),
+            Ok(_) if was => tracing::info!(alertmanager = self.url, "an Alertmanager can be asked again"),
             _ => {}
         }
     }
