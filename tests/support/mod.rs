@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) mod alertmanager;
+pub(crate) mod amtool;
 pub(crate) mod authority;
 pub(crate) mod browser;
 pub(crate) mod fake_prometheus;

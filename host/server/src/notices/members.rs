@@ -1,6 +1,6 @@
 //! Sends what is on the board to every Alertmanager: a task for each, so that one that is slow or dead delays no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::board::Board;
 use super::record::{Due, Record};
-use crate::alertmanager::{AlertmanagerError, Client};
+use crate::alertmanager::{AlertmanagerError, Client, OutgoingAlert};
 use crate::clock;
 use crate::host::Host;
 
@@ -47,6 +47,12 @@ struct Known {
 }
 
 impl Notices {
+    /// Those of them that fire.
+    pub(crate) fn standing(&self) -> Vec<OutgoingAlert> {
+        let board = self.board.borrow();
+        board.iter().filter(|(_, posted)| posted.over.is_none()).map(|(_, posted)| posted.alert.clone()).collect()
+    }
+
     /// This is what all are to know from now on.
     pub(super) fn show(&self, board: &Board) {
         self.board.send_replace(Arc::new(board.clone()));
@@ -87,7 +93,7 @@ impl Notices {
 pub(super) fn fit(host: &Arc<Host>) {
     let setup = host.setup();
     let clients = setup.alertmanager.as_ref().map(|fleet| fleet.members()).unwrap_or_default();
-    let urls: Vec<String> = clients.iter().map(|client| client.url().to_owned()).collect();
+    let urls: BTreeSet<String> = clients.iter().map(|client| client.url().to_owned()).collect();
     let mut members = lock(&host.notices.members);
     if !urls.iter().eq(members.keys()) {
         host.metrics.alertmanager.members(urls.iter().cloned());

@@ -30,6 +30,9 @@ pub(in crate::api) async fn list(
     groups.extend(grouped(&host, here));
     groups.retain_mut(|group| {
         group.alerts.retain(|alert| filter.takes(alert) && filter.takes_muted(!alert.status.muted_by.is_empty()));
+        for alert in &mut group.alerts {
+            alert.receivers.retain(|receiver| filter.takes_receiver(&receiver.name));
+        }
         !group.alerts.is_empty() && filter.takes_receiver(&group.receiver.name)
     });
     Ok(Json(groups))

@@ -11,7 +11,6 @@ use crate::alertmanager::{AlertStatus, ListedAlert, OutgoingAlert, Receiver, fin
 use crate::clock;
 use crate::host::Host;
 use crate::inbox::{RESOLVE_TIMEOUT, SentAlert};
-use crate::notices;
 
 /// Who is told of alerts that are only known here.
 pub(super) const RECEIVER: &str = "tidegate";
@@ -33,14 +32,12 @@ pub(super) fn here(host: &Host) -> BTreeMap<String, ListedAlert> {
     let now = clock::now();
     let mut alerts = BTreeMap::new();
     let mut list = |alert: ListedAlert| alerts.insert(alert.fingerprint.clone(), alert);
-    let setup = host.setup();
-    for incident in host.keeper.book().open_incidents() {
-        for alert in incident.alerts.values().filter(|alert| alert.firing) {
-            list(delivered(alert, now));
-        }
-        if let Some(alert) = notices::alert_of(host, &setup, incident) {
-            list(own(&alert, now));
-        }
+    for alert in host.keeper.book().open_incidents().flat_map(|open| open.alerts.values()).filter(|alert| alert.firing)
+    {
+        list(delivered(alert, now));
+    }
+    for alert in host.notices.standing() {
+        list(own(&alert, now));
     }
     // These come last: whoever sends an alert says until when it stands.
     for alert in host.inbox.firing(now) {

@@ -17,7 +17,7 @@ use crate::inbox::{RESOLVE_TIMEOUT, SentAlert};
 const MOST_NAMED: usize = 20;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an alert")]
 struct Wire {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
@@ -118,7 +118,8 @@ pub(super) fn time(text: &str) -> Result<Option<Timestamp>, jiff::Error> {
     let at: jiff::Timestamp = match text.parse() {
         Ok(at) => at,
         Err(error) => match text.parse::<jiff::civil::DateTime>() {
-            Ok(local) => local.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp(),
+            // The last hours of the year 9999 are more than a time stamp holds.
+            Ok(local) => local.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::MAX, |at| at.timestamp()),
             Err(_) => return Err(error),
         },
     };

@@ -30,7 +30,7 @@ impl Filter {
     /// Unknown parameters are ignored; of one that must stand once the last counts.
     pub(super) fn read(query: &str) -> Result<Filter, Fault> {
         let mut filter = Filter {
-            matchers: Vec::new(),
+            matchers: Matchers::read(query)?.0,
             receiver: None,
             active: true,
             silenced: true,
@@ -41,7 +41,6 @@ impl Filter {
         let mut receiver = None;
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
-                "filter" => filter.matchers.push(matcher(&value, filter.matchers.len())?),
                 "receiver" => receiver = Some(value),
                 "active" => filter.active = is_true(&value),
                 "silenced" => filter.silenced = is_true(&value),
@@ -77,18 +76,23 @@ impl Filter {
     pub(super) fn takes_muted(&self, muted: bool) -> bool {
         self.muted || !muted
     }
-
-    /// What silences are asked for by.
-    pub(super) fn matchers(&self) -> &[Matcher] {
-        &self.matchers
-    }
 }
 
-fn matcher(text: &str, before: usize) -> Result<Matcher, Fault> {
-    if before >= MOST_FILTERS {
-        return Err(Fault::bad(format!("there are more than {MOST_FILTERS} filters")));
+/// What silences are asked for by.
+#[derive(Debug)]
+pub(in crate::api) struct Matchers(pub(super) Vec<Matcher>);
+
+impl Matchers {
+    fn read(query: &str) -> Result<Matchers, Fault> {
+        let mut matchers = Vec::new();
+        for (_, text) in form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "filter") {
+            if matchers.len() >= MOST_FILTERS {
+                return Err(Fault::bad(format!("there are more than {MOST_FILTERS} filters")));
+            }
+            matchers.push(Matcher::parse(&text).map_err(|error| Fault::bad(error.to_string()))?);
+        }
+        Ok(Matchers(matchers))
     }
-    Matcher::parse(text).map_err(|error| Fault::bad(error.to_string()))
 }
 
 /// Alertmanager takes these for yes, nothing for what holds by itself, and everything else for no.
@@ -102,6 +106,14 @@ impl FromRequestParts<Arc<Host>> for Filter {
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Host>) -> Result<Filter, Fault> {
         Filter::read(parts.uri.query().unwrap_or(""))
+    }
+}
+
+impl FromRequestParts<Arc<Host>> for Matchers {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Host>) -> Result<Matchers, Fault> {
+        Matchers::read(parts.uri.query().unwrap_or(""))
     }
 }
 

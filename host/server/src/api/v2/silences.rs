@@ -18,7 +18,7 @@ use super::super::access::Person;
 use super::super::routes::MOST_BYTES;
 use super::body;
 use super::fault::Fault;
-use super::query::Filter;
+use super::query::Matchers;
 use super::wanted::Wanted;
 use crate::alertmanager::{AlertmanagerError, Fleet, ListedSilence, NewSilence, SilenceMatcher};
 use crate::host::Host;
@@ -31,11 +31,11 @@ const NOWHERE: &str =
 pub(in crate::api) async fn list(
     _: Person,
     State(host): Shared,
-    filter: Filter,
+    Matchers(wanted): Matchers,
 ) -> Result<Json<Vec<ListedSilence>>, Fault> {
     let Some(fleet) = host.setup().alertmanager.clone() else { return Ok(Json(Vec::new())) };
     let mut silences = fleet.silences(&[]).await.map_err(|error| Fault::failed(error.to_string()))?;
-    silences.retain(|silence| filter.matchers().iter().all(|wanted| silence.matchers.iter().any(|m| is(m, wanted))));
+    silences.retain(|silence| wanted.iter().all(|wanted| silence.matchers.iter().any(|matcher| is(matcher, wanted))));
     silences.sort_by(order);
     Ok(Json(silences))
 }

@@ -21,7 +21,7 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a matcher")]
 struct WireMatcher {
     name: Option<String>,
     value: Option<String>,

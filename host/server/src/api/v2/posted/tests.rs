@@ -45,6 +45,7 @@ fn bodies_are_answered_as_alertmanager_does() {
         (r#"[{"labels":{"a":"b"},"startsAt":5}]"#, (400, 400)),
         (r#"[{"labels":{"a":"b"},"startsAt":null,"endsAt":""}]"#, (200, 200)),
         (r#"[{"labels":{"a":"b"},"startsAt":"10000-11-23T01:02:03Z"}]"#, (400, 400)),
+        (r#"[{"labels":{"a":"b"},"startsAt":"2026-11-23T01:02:03Z","endsAt":"9999-12-31T23:59:59Z"}]"#, (200, 200)),
         (r#"[{"labels":{"a":"b"},"startsAt":"2026-11-23T01:02:03Z","endsAt":"2026-11-22T01:02:03Z"}]"#, (400, 400)),
         (r#"[{"labels":{"a":"b"},"startsAt":"2027-11-23T01:02:03Z"}]"#, (400, 400)),
         (r#"[{"labels":{"a":"b"},"generatorURL":"not a url"}]"#, (422, 601)),

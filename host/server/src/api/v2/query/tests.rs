@@ -78,6 +78,7 @@ fn matchers_come_as_clients_write_them() {
             other => panic!("{wrong}: {other:?}"),
         }
     }
+    assert_eq!(Matchers::read("filter=a=b&receiver=%5B&filter=c=d").unwrap().0.len(), 2, "silences have no receivers");
     assert!(Filter::read(&"filter=a=b&".repeat(32)).is_ok());
     assert!(Filter::read(&"filter=a=b&".repeat(33)).is_err());
     assert!(Filter::read(&format!("receiver={}", "(x{1000}){1000}".repeat(3))).is_err(), "too much memory");
