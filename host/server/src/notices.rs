@@ -20,11 +20,10 @@ use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Severity;
 use tidegate_domain::time::Timestamp;
 
-use crate::alertmanager::{AlertStatus, ListedAlert, Listing, OutgoingAlert, fingerprint};
+use crate::alertmanager::{AlertStatus, ListedAlert, Listing, fingerprint};
 use crate::clock;
 use crate::config::Config;
 use crate::host::Host;
-use crate::setup::Setup;
 use board::{Board, KEEP_RESOLVED, Wanted};
 pub(crate) use members::Notices;
 use undelivered::Undelivered;
@@ -74,11 +73,6 @@ fn wanted(book: &Book, own_alertname: &str, config: &Config, now: Timestamp) -> 
     let mut wanted = Wanted { firing: book.open_incidents().filter_map(alert).collect(), over: over.collect() };
     handling::want(book, own_alertname, config, now, &mut wanted);
     wanted
-}
-
-/// The alert of an incident; none for one that is an alert already.
-pub(crate) fn alert_of(host: &Host, setup: &Setup, incident: &Incident) -> Option<OutgoingAlert> {
-    wording::alert_of(&host.keeper.rules().own_alertname, &setup.config, incident)
 }
 
 /// Waits a moment for the Alertmanagers to have the alert of an anomaly: only of an alert that they have do they say whether
