@@ -110,7 +110,8 @@ fn every_route_asks_who_is_there_but_those_that_are_for_everybody() {
             // A method that means nothing on a path is as guarded as the first one that does.
             let of_path = || routes.iter().filter(|(_, other, _)| other == path);
             let guarded_as = of_path().find(|(known, ..)| known == method).or_else(|| of_path().next());
-            let is_for_senders = guarded_as.is_some_and(|(.., roles)| roles == &["deliver"]);
+            let is_for_senders =
+                guarded_as.is_some_and(|(.., roles)| roles.first().is_some_and(|role| role == "deliver"));
             assert_eq!(offers_basic, is_for_senders, "{method} {path}: {answer}");
         }
     }
