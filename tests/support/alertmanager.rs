@@ -203,7 +203,7 @@ impl Alertmanager {
 
     /// Sends an alert as Prometheus does; `firing` says whether it goes on or has just ended.
     pub(crate) fn send(&self, labels: &Value, firing: bool) {
-        self.send_all(&[labels.clone()], firing);
+        self.send_all(std::slice::from_ref(labels), firing);
     }
 
     /// Sends several in one request.
