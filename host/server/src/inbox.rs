@@ -211,7 +211,8 @@ fn remember(host: &Host) {
     }
 }
 
-fn came_here(incident: &Incident) -> bool {
+/// Were the alerts of this incident sent straight here, so that no Alertmanager need have had them?
+pub(crate) fn came_here(incident: &Incident) -> bool {
     matches!(&incident.origin, Origin::Alert { group_key, .. } if group_key.starts_with(GROUP_KEY))
 }
 

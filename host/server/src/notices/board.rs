@@ -126,7 +126,7 @@ mod tests {
         let mut board = Board::default();
         board.compare(wanted(&[alert("high", 0)], &[]), Timestamp(0));
         let told = OutgoingAlert { annotations: Labels::new([("summary", "worse")]), ..alert("high", 0) };
-        assert!(board.compare(wanted(&[told.clone()], &[]), Timestamp(1)));
+        assert!(board.compare(wanted(std::slice::from_ref(&told), &[]), Timestamp(1)));
         assert_eq!(board.get(&told.labels).expect("it stands").alert, told);
     }
 
