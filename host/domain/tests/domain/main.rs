@@ -30,5 +30,6 @@ mod step;
 mod steps;
 mod storms;
 mod track;
+mod upstream;
 mod votes;
 mod world;

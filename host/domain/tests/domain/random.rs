@@ -6,18 +6,21 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tidegate_domain::book::{Approval, Run};
 use tidegate_domain::decide::{decide, deciders};
-use tidegate_domain::event::{Alert, Asked, Event, Fact, Health, IncidentId, Origin, RequestId, RunResult, Verified};
+use tidegate_domain::event::{
+    Alert, Asked, Event, Fact, Health, IncidentId, LeftOut, OpinionVerdict, Origin, RequestId, RunResult,
+    SecondOpinion, Verified,
+};
 use tidegate_domain::input::{Input, Look, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::{Labels, Matcher};
 use tidegate_domain::owed::{Duty, owed};
-use tidegate_domain::rules::{Mode, Severity};
+use tidegate_domain::rules::{Mode, Severity, WhenUsual};
 use tidegate_domain::terms::Terms;
 use tidegate_domain::time::Timestamp;
 
 use crate::script::{by, evidence, start_of, steps_of};
 use crate::steps::{ACTIONS, NAMES, Step, step, terms};
 use crate::world::{START, World, group, minutes, rules, series, teams};
-use crate::{autonomy, held, votes};
+use crate::{autonomy, held, upstream, votes};
 
 /// The world, and what it did to the outside: that is not undone by a crash.
 struct Life {
@@ -40,6 +43,9 @@ impl Life {
         rules.actions.values_mut().for_each(|action| action.terms = terms.clone());
         held::configure(&mut rules);
         rules.storm.incidents = 5;
+        rules.routes[0].mode = mode;
+        rules.routes[0].second_opinion = true;
+        rules.routes[0].when_usual = WhenUsual::Leave;
         let web = rules.watches.get_mut("web").expect("there is one watch");
         web.mode = mode;
         // Restarting has proved itself, for as long as it goes on helping.
@@ -82,8 +88,10 @@ impl Life {
             other => {
                 if let Some(input) = self.input(other) {
                     let before = matches!(input, Input::Decided { .. }).then(|| self.world.clone());
+                    let book = self.world.book.clone();
                     let events = self.world.give(&input);
                     self.act(&input, &events);
+                    upstream::check(book, &input, &events);
                     if let Some(before) = before {
                         votes::check(&before, &events);
                     }
@@ -157,20 +165,49 @@ impl Life {
                 watched(WatchChange::Observed { group: group(service(name)), sample_at: now, health: *health })
             }
             Step::Survey { anomalous } => watched(WatchChange::Surveyed { anomalous: *anomalous, total: 100 }),
-            Step::Alerts { key, alerts, by } => Some(Input::AlertsDelivered {
+            Step::Alerts { key, alerts, by, left_out } => Some(Input::AlertsDelivered {
                 group_key: format!("g{key}"),
-                alerts: alerts.iter().map(|(name, start, firing)| alert(service(name), *start, *firing)).collect(),
+                alerts: delivered(alerts),
                 by: by.map(|who| NAMES[who].to_owned()),
-                left_out: None,
+                left_out: left_out.map(|count| {
+                    let (receiver, group_labels) = ("tidegate".to_owned(), Labels::empty());
+                    LeftOut { count, receiver, group_labels }
+                }),
             }),
-            Step::LookedUp { pick, gone } => Some(self.look(&incident(*pick)?, *gone)),
-            Step::Answer { pick, action, fresh } => Some(Input::PolicyAnswered {
+            Step::Fetched { pick, alerts } => {
+                Some(Input::LeftOutFetched { incident: incident(*pick)?, alerts: delivered(alerts) })
+            }
+            Step::LookedUp { pick, age, firing, gone, silence } => {
+                let names = |alerts: &[u8]| alerts.iter().map(|name| service(name).to_owned()).collect();
+                let look = Look { firing: names(firing), gone: names(gone), silence: silenced(*silence) };
+                Some(Input::Looked { asked_at: now.minus(minutes(*age)), looks: [(incident(*pick)?, look)].into() })
+            }
+            Step::Judged { pick, verdicts } => Some(Input::OpinionsFormed {
+                incident: incident(*pick)?,
+                opinions: verdicts
+                    .iter()
+                    .zip(["a", "b", "c", "z"])
+                    .map(|(verdict, name)| opinion(name, *verdict))
+                    .collect(),
+            }),
+            Step::Silenced { name, ended: true, .. } => {
+                Some(Input::SilenceExpired { silence: format!("s{name}"), by: by("bob") })
+            }
+            Step::Silenced { pick, name, ended: false } => Some(Input::Silenced {
+                incident: incident(*pick),
+                silence: format!("s{name}"),
+                matchers: vec!["service=\"a\"".to_owned()],
+                until: now.plus(minutes(30)),
+                by: by("alice"),
+                comment: "known".to_owned(),
+            }),
+            Step::Answer { pick, action, fresh, silence } => Some(Input::PolicyAnswered {
                 incident: incident(*pick)?,
                 policy_digest,
                 asked: Asked::default(),
                 answer: plan(*action),
                 last_sample: fresh.then_some(now),
-                silence: Silence::None,
+                silence: silenced(*silence),
             }),
             Step::Leave { pick } => Some(Input::PolicyAnswered {
                 incident: incident(*pick)?,
@@ -256,7 +293,14 @@ impl Life {
                     let unmet = if well { BTreeMap::new() } else { unmet };
                     next.push(Input::RequirementsChecked { request, unmet });
                 }
-                Duty::FetchLeftOut(_) | Duty::FormOpinion(_) => {}
+                Duty::FetchLeftOut(incident) => {
+                    let alerts = delivered(&[(0, 0, true), (1, 1, true)]);
+                    next.push(Input::LeftOutFetched { incident, alerts: if well { alerts } else { Vec::new() } });
+                }
+                Duty::FormOpinion(incident) => {
+                    let opinions = ["a", "b", "c"].map(|name| opinion(name, u8::from(well)));
+                    next.push(Input::OpinionsFormed { incident, opinions: opinions.into() });
+                }
             }
         }
         for request in book.active_requests() {
@@ -316,6 +360,7 @@ impl Life {
         for (at, target) in held.iter().enumerate() {
             assert!(held[..at].iter().all(|other| !other.overlaps(target)), "{target} is held twice");
         }
+        upstream::check_owed(&self.world);
         for duty in owed(book, self.world.now) {
             if let Duty::Start(request) = duty {
                 let start = start_of(request, None);
@@ -391,6 +436,29 @@ fn alert(name: &str, start: u8, firing: bool) -> Alert {
         starts_at: START.plus(minutes(20 * u64::from(start))),
         firing,
         generator_url: None,
+    }
+}
+
+/// What a delivery holds: names, starts, and whether they fire.
+fn delivered(alerts: &[(u8, u8, bool)]) -> Vec<Alert> {
+    let service = |number: u8| ["a", "b", "c"][usize::from(number)];
+    alerts.iter().map(|(name, start, firing)| alert(service(*name), *start, *firing)).collect()
+}
+
+fn opinion(name: &str, verdict: u8) -> SecondOpinion {
+    let verdict = match verdict {
+        0 => OpinionVerdict::Unusual,
+        1 => OpinionVerdict::Unknown { why: "no rule".to_owned() },
+        _ => OpinionVerdict::Usual,
+    };
+    SecondOpinion { fingerprint: name.to_owned(), verdict, expr: "up".to_owned(), evidence: None }
+}
+
+fn silenced(silence: u8) -> Silence {
+    match silence {
+        0 | 1 => Silence::None,
+        2 => Silence::By("somebody".to_owned()),
+        _ => Silence::Unknown("no answer".to_owned()),
     }
 }
 

@@ -54,15 +54,37 @@ pub(crate) enum Step {
         key: u8,
         alerts: Vec<(u8, u8, bool)>,
         by: Option<usize>,
+        left_out: Option<u64>,
     },
+    /// What a delivery left out was fetched.
+    Fetched {
+        pick: usize,
+        alerts: Vec<(u8, u8, bool)>,
+    },
+    /// Alertmanager was asked so many minutes ago: which alerts it lists, which it knows to be gone, what holds it back.
     LookedUp {
         pick: usize,
-        gone: bool,
+        age: u64,
+        firing: Vec<u8>,
+        gone: Vec<u8>,
+        silence: u8,
+    },
+    /// What the detectors say of each alert.
+    Judged {
+        pick: usize,
+        verdicts: Vec<u8>,
+    },
+    /// Somebody silences an incident, or ends that.
+    Silenced {
+        pick: usize,
+        name: u8,
+        ended: bool,
     },
     Answer {
         pick: usize,
         action: usize,
         fresh: bool,
+        silence: u8,
     },
     Leave {
         pick: usize,
@@ -128,10 +150,15 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => service.clone().prop_map(|service| Step::Returned { service }),
         8 => (service, health).prop_map(|(service, health)| Step::Look { service, health }),
         1 => (0..20usize).prop_map(|anomalous| Step::Survey { anomalous }),
-        3 => (0..2u8, alerts, option::of(0..NAMES.len())).prop_map(|(key, alerts, by)| Step::Alerts { key, alerts, by }),
-        3 => (pick.clone(), any::<bool>()).prop_map(|(pick, gone)| Step::LookedUp { pick, gone }),
-        10 => (pick.clone(), 0..7usize, prop::bool::weighted(0.9))
-            .prop_map(|(pick, action, fresh)| Step::Answer { pick, action, fresh }),
+        3 => (0..2u8, alerts.clone(), option::of(0..NAMES.len()), option::weighted(0.3, 0..4u64))
+            .prop_map(|(key, alerts, by, left_out)| Step::Alerts { key, alerts, by, left_out }),
+        1 => (pick.clone(), alerts).prop_map(|(pick, alerts)| Step::Fetched { pick, alerts }),
+        6 => (pick.clone(), 0..2u64, vec(0..3u8, 0..3), vec(0..3u8, 0..3), 0..4u8)
+            .prop_map(|(pick, age, firing, gone, silence)| Step::LookedUp { pick, age, firing, gone, silence }),
+        2 => (pick.clone(), vec(0..4u8, 0..4)).prop_map(|(pick, verdicts)| Step::Judged { pick, verdicts }),
+        2 => (pick.clone(), 0..3u8, any::<bool>()).prop_map(|(pick, name, ended)| Step::Silenced { pick, name, ended }),
+        10 => (pick.clone(), 0..7usize, prop::bool::weighted(0.9), prop_oneof![8 => Just(0u8), 1 => 0..4u8])
+            .prop_map(|(pick, action, fresh, silence)| Step::Answer { pick, action, fresh, silence }),
         1 => pick.clone().prop_map(|pick| Step::Leave { pick }),
         12 => (pick.clone(), 0..NAMES.len(), prop::bool::weighted(0.9), any::<bool>())
             .prop_map(|(pick, who, yes, reason)| Step::Decide { pick, who, yes, reason }),
