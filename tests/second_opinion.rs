@@ -52,12 +52,16 @@ risk = "low"
 const RULE: &str = "{ alert: QueueTooLong, expr: 'queue_length > 500', labels: { severity: warning } }";
 const DAY: i64 = 24 * 60;
 
+/// A name with all that has a meaning somewhere: in PromQL, in what `label_replace` puts in, in OpenMetrics.
+const ODD: &str = r#"a "b" \ $1 ${2} $$"#;
+
 /// What the job makes of the queue while it runs.
 const AT_WORK: f64 = 900.0;
 
 /// Two weeks of a queue, minute by minute: `hours` away from now, every day for two hours, its job runs.
 fn history(service: &str, hours: i64) -> String {
     let now = jiff::Timestamp::now().as_second() / 60;
+    let service = service.replace('\\', "\\\\").replace('"', "\\\"");
     let samples = (now - 14 * DAY..now).map(|minute| {
         // From -12 h to +12 h around the time at which the job is in the middle of its work.
         let away = (minute - now - hours * 60).rem_euclid(DAY);
@@ -128,7 +132,9 @@ fn linked(alertname: &str, service: &str, expr: &str) -> Vec<u8> {
 
 #[test]
 fn the_alerts_own_link_tells_the_expression_where_the_rule_is_elsewhere() {
-    let (target, config) = around();
+    let (target, mut config) = around();
+    // It is scraped no more; its last sample is good for a few minutes.
+    config.history.push_str(&history(ODD, 0));
     let prometheus = Prometheus::run(&target, &prometheus::Config { rules: Vec::new(), ..config });
     let mut tidegate = Tidegate::new();
     tidegate.configure(CONFIG, &[("prometheus", prometheus.address()), ("target", target.address())]);
@@ -138,6 +144,9 @@ fn the_alerts_own_link_tells_the_expression_where_the_rule_is_elsewhere() {
     assert_eq!(shown(&tidegate.pending_for("daytime"), "unusual for this time: 90").len(), 1);
     tidegate.deliver(&linked("QueueFull", "noted", "(queue_length > 500) and on (job) up == 1 # busy")).good();
     assert_eq!(shown(&tidegate.pending_for("noted"), "usual for this time: 90").len(), 1);
+    // One series of several is asked for by its labels, whatever is in them.
+    tidegate.deliver(&linked("QueueFull", ODD, "queue_length > 500")).good();
+    assert_eq!(shown(&tidegate.pending_for(ODD), "usual for this time: 90").len(), 1);
     tidegate.stop_and_verify_journal();
 }
 

@@ -92,32 +92,46 @@ mod tests {
 
     use super::{AlertRule, RuleAlert, parse_rules};
 
+    fn active(group: Option<&str>, at: i64) -> RuleAlert {
+        let labels = [
+            ("alertname", "BatchUtilisation"),
+            ("instance", "127.0.0.1:19399"),
+            ("instance_of", "self"),
+            ("job", "self"),
+            ("severity", "warning"),
+        ];
+        let group = group.map(|group| ("alertgroup", group));
+        RuleAlert { labels: Labels::new(labels.into_iter().chain(group)), active_at: Some(Timestamp(at)) }
+    }
+
     #[test]
     fn rules_are_read_with_their_alerts() {
-        let body =
-            br#"{"status":"success","data":{"groups":[{"name":"g","file":"rules.yml","interval":15,"limit":0,"rules":[
-            {"state":"firing","name":"BatchSlow","query":"utilisation > 0.9","duration":300,"keepFiringFor":0,
-             "labels":{"severity":"page"},"annotations":{},"health":"ok","type":"alerting","evaluationTime":0.0002,
-             "alerts":[{"labels":{"alertname":"BatchSlow","service":"a","severity":"page"},"annotations":{},
-                        "state":"firing","activeAt":"2026-11-23T02:00:00.5Z","value":"9.3e-01"}]},
+        let bodies = [
+            (&include_bytes!("../testdata/rules.json")[..], None, 1_795_410_054_038),
+            // Milliseconds are all that matters, and vmalert adds a label.
+            (&include_bytes!("../testdata/rules-vmalert.json")[..], Some("batch"), 1_795_410_143_000),
+        ];
+        for (body, group, at) in bodies {
+            let expected = AlertRule {
+                name: "BatchUtilisation".to_owned(),
+                query: "up > 0.9".to_owned(),
+                labels: Labels::new([("instance_of", "{{ $labels.job }}"), ("severity", "warning")]),
+                pending: Duration::from_secs(2),
+                interval: Duration::from_secs(1),
+                alerts: vec![active(group, at)],
+            };
+            assert_eq!(parse_rules(body).expect("rules"), [expected]);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_nothing_and_recording_rules_are_passed_over() {
+        let body = br#"{"status":"success","data":{"groups":[{"name":"g","rules":[
             {"name":"a:b","query":"sum(a)","health":"ok","type":"recording"},
             {"name":"Idle","query":"x > 1","type":"alerting","labels":null,"alerts":null,"duration":-1}]}]}}"#;
-        let labels = Labels::new([("alertname", "BatchSlow"), ("service", "a"), ("severity", "page")]);
-        let active = RuleAlert { labels, active_at: Some(Timestamp(1_795_399_200_500)) };
         let rules = parse_rules(body).expect("rules");
-        assert_eq!(rules.len(), 2);
-        assert_eq!(
-            rules[0],
-            AlertRule {
-                name: "BatchSlow".to_owned(),
-                query: "utilisation > 0.9".to_owned(),
-                labels: Labels::new([("severity", "page")]),
-                pending: Duration::from_secs(300),
-                interval: Duration::from_secs(15),
-                alerts: vec![active],
-            }
-        );
-        assert_eq!((rules[1].pending, rules[1].alerts.len()), (Duration::ZERO, 0));
+        assert_eq!(rules.len(), 1);
+        assert_eq!((rules[0].name.as_str(), rules[0].pending, rules[0].alerts.len()), ("Idle", Duration::ZERO, 0));
     }
 
     #[test]
