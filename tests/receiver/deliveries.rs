@@ -17,6 +17,7 @@ fn an_alert_that_is_told_again_and_again_is_asked_about_once() {
         alertmanager.send(&alert_called("QueueTooLong"), true);
         let incident = scene.tidegate.opened("payments");
         let request = scene.tidegate.pending();
+        scene.tidegate.told(&incident, "request_announced");
         let told = scene.tidegate.timeline(&incident);
         scene.reaches_deliveries(4.0);
         scene.has_asked_once(&incident, &request);
