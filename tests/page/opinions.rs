@@ -66,7 +66,7 @@ fn what_the_detectors_say_of_an_alert_stands_beside_it() {
         browser.go(&url("/"));
         sign_in(&browser, TOKEN);
         browser.wait_for(&format!("#card-{}", id(&request)), "unusual for this time");
-        browser.wait_for(&format!("#card-{}", id(&other)), "no second opinion");
+        browser.wait_for(&format!("#card-{}", id(&other)), "Second opinion not known");
         assert!(browser.is_there(&format!("#card-{} svg", id(&request))), "with a chart of the series behind it");
         let request_page = format!("/requests/{}", id(&request));
         let pages = [("now", "/"), ("request", request_page.as_str()), ("incident", "/incidents/i1")];

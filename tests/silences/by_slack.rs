@@ -57,6 +57,9 @@ fn by_a_command() {
     assert!(text(&message).contains("by bob (slack)") && text(&message).contains("/tidegate unsilence i1"));
     assert_eq!(buttons(&message), Vec::<String>::new());
 
+    let listed = house.command("U0VERA", "list");
+    assert!(listed.contains("incident `i1`") && listed.contains("by bob"), "{listed}");
+
     assert!(house.command("U0BOB", "unsilence i1").contains("was ended"));
     house.ended(&silence);
     house.is_asked_anew(&request);

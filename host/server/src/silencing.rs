@@ -117,7 +117,7 @@ pub(crate) enum SilencingError {
         /// The silences.
         ids: Vec<String>,
         /// Why it was not recorded.
-        cause: JournalError,
+        cause: Box<JournalError>,
     },
     /// A bug.
     #[error("this host failed while it spoke with Alertmanager; look there before you try again")]
@@ -236,7 +236,7 @@ async fn record(host: &Arc<Host>, input: Input, what: &'static str, ids: &[Strin
         Ok(_) => Ok(()),
         Err(cause) => {
             tracing::error!(%cause, "{what} in Alertmanager, but the journal cannot be written");
-            Err(SilencingError::Unrecorded { what, ids: ids.to_vec(), cause })
+            Err(SilencingError::Unrecorded { what, ids: ids.to_vec(), cause: Box::new(cause) })
         }
     }
 }

@@ -116,7 +116,7 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
                     " "
                     span.how {
                         (standing::held(incident))
-                        @if let Some(second) = incident.second_opinion().filter(|_| incident.is_open()) { (opinion::word(second)) " " }
+                        @if incident.is_open() { (opinion::finding(incident)) }
                         @if let Some(request) = last {
                             span.quiet { (said(&request.proposal.action.name)) } " "
                             // What was fixed need not be told twice.

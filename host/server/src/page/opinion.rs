@@ -1,6 +1,7 @@
 //! The second opinion on an alert: what the detectors say of the series behind it, and whether that is usual for the time.
 
 use maud::{Markup, html};
+use tidegate_domain::book::Incident;
 use tidegate_domain::event::{OpinionVerdict, SecondOpinion};
 use tidegate_domain::time::Timestamp;
 
@@ -14,8 +15,14 @@ pub(super) fn word(opinion: &SecondOpinion) -> Markup {
     match opinion.verdict {
         OpinionVerdict::Usual => chip(Tone::Still, "usual for this time"),
         OpinionVerdict::Unusual => chip(Tone::Bad, "unusual for this time"),
-        OpinionVerdict::Unknown { .. } => chip(Tone::Still, "no second opinion"),
+        OpinionVerdict::Unknown { .. } => chip(Tone::Still, "not known"),
     }
+}
+
+/// For lists, where only what was found is worth a word.
+pub(super) fn finding(incident: &Incident) -> Markup {
+    let found = |opinion: &&SecondOpinion| !matches!(opinion.verdict, OpinionVerdict::Unknown { .. });
+    html! { @if let Some(opinion) = incident.second_opinion().filter(found) { (word(opinion)) " " } }
 }
 
 /// All of it, below the alert that it is on.

@@ -95,6 +95,9 @@ fn is_told(incident: &Incident, silence: &str) -> bool {
 /// What holds it back, as the beginning of a sentence.
 pub(super) fn by(frame: &Frame, held: HeldBy<'_>) -> Markup {
     match held {
+        HeldBy::Person(made) if made.until <= frame.now => html! {
+            "The silence of " (person(&made.by)) " is " b { "over" } "; Alertmanager is about to be asked whether anything else holds it back"
+        },
         HeldBy::Person(made) => html! {
             b { "Silenced" } " until " (when::moment(made.until, frame.now)) " by " (person(&made.by))
         },

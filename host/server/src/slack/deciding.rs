@@ -292,6 +292,11 @@ impl Deed {
         if waiting.len() > MOST_LISTED {
             lines.push(format!("… and {} more", waiting.len() - MOST_LISTED));
         }
+        let held = silencing::held_back(&book);
+        lines.extend(held.iter().take(MOST_LISTED).cloned());
+        if held.len() > MOST_LISTED {
+            lines.push(format!("… and {} more that are held back", held.len() - MOST_LISTED));
+        }
         if let Some(by) = book.paused_by() {
             lines.push(format!("All repairs are paused, by {}.", line(&by.approver)));
         }

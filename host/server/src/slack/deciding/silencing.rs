@@ -1,17 +1,29 @@
 //! Silencing an incident from Slack: by the button of one of its requests, or by a command.
 
-use tidegate_domain::book::Book;
+use tidegate_domain::book::{Book, Incident};
 use tidegate_domain::event::{DecidedBy, IncidentId, RequestId};
 
 use super::super::modal::{self, About};
 use super::super::text::{bound, code, date, line};
 use super::{Deed, sentence};
-use crate::silencing;
+use crate::silencing::{self, HeldBy};
 
 /// The incident that somebody names, by its own id or by that of one of its requests.
 fn named(book: &Book, id: &str) -> IncidentId {
     let request = book.request(&RequestId(id.to_owned()));
     request.map_or_else(|| IncidentId(id.to_owned()), |request| request.incident.clone())
+}
+
+/// The open incidents that Alertmanager holds back, each in a line.
+pub(super) fn held_back(book: &Book) -> Vec<String> {
+    let line_of = |incident: &Incident| {
+        let by = match silencing::held_by(incident)? {
+            HeldBy::Person(made) => format!("silenced until {} by {}", date(made.until), line(&made.by.approver)),
+            HeldBy::Other(by) => format!("held back by Alertmanager ({})", line(by)),
+        };
+        Some(format!("• incident {} {}: {by}", code(&incident.id.0), code(&incident.labels.to_string())))
+    };
+    book.open_incidents().filter_map(line_of).collect()
 }
 
 impl Deed {

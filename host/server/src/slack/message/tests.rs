@@ -69,13 +69,17 @@ fn book(proposal: Proposal, facts: Vec<Fact>) -> Book {
 }
 
 fn with_card<T>(book: &Book, make: impl FnOnce(&Card<'_>) -> T) -> T {
+    with_card_where(book, false, make)
+}
+
+fn with_card_where<T>(book: &Book, silenceable: bool, make: impl FnOnce(&Card<'_>) -> T) -> T {
     let request = book.request(&id()).unwrap();
     make(&Card {
         request,
         incident: book.incident(&request.incident).unwrap(),
         missing: vec![Quorum { count: 1, of: Some("payments".to_owned()) }],
         answerable: true,
-        silenceable: false,
+        silenceable,
         page: Some("https://tidegate.example".to_owned()),
     })
 }
@@ -264,4 +268,46 @@ fn what_will_run_stands_sign_for_sign_and_whole() {
     for text in marked.filter(|text| text["type"] == "mrkdwn") {
         assert_eq!(text["verbatim"], true, "Slack makes links of its own: {text}");
     }
+}
+
+#[test]
+fn what_is_held_back_says_by_whom_until_when_and_that_it_is_asked_again() {
+    let held_back = Fact::RequestWithdrawn { request: id(), reason: WithdrawReason::HeldBack, retry_at: None };
+    let held = |by: &str| Fact::IncidentHeld { incident: IncidentId("i7".to_owned()), by: by.to_owned() };
+    let silenced = |until| Fact::SilenceMade {
+        incident: Some(IncidentId("i7".to_owned())),
+        silence: "s1".to_owned(),
+        matchers: Vec::new(),
+        until: Timestamp(until),
+        by: by("ali<!channel>ce"),
+        comment: "a sale".to_owned(),
+    };
+    let by_person = "incident i7 was silenced until <!date^1795340857^";
+    let by_other = "Alertmanager holds incident i7 back (inhibited by alert &lt;x&gt;)";
+    for (facts, says) in [
+        (vec![silenced(1_795_340_857_035), held("silence s1"), held_back.clone()], by_person),
+        // A silence that ended long ago is not why.
+        (vec![silenced(2_500), held("inhibited by alert <x>"), held_back.clone()], by_other),
+        (vec![held_back.clone()], "Alertmanager held incident i7 back"),
+    ] {
+        let book = book(proposal("s", "t", Vec::new()), facts);
+        let message = with_card_where(&book, true, |card| card.message());
+        let text = texts(&message).join("\n");
+        assert!(text.contains(says) && text.contains("It is asked anew once that is over"), "{says}: {text}");
+        assert!(!text.contains("<!channel>") && text.contains("`/tidegate unsilence i7`"), "{text}");
+        assert!(buttons(&message).is_empty());
+        assert!(with_card(&book, |card| card.news()).is_some(), "and where nothing can be changed it is news");
+    }
+}
+
+#[test]
+fn a_silence_is_offered_where_there_is_something_to_silence_in() {
+    let book = book(proposal("s", "t", Vec::new()), Vec::new());
+    let names = |silenceable| -> Vec<String> {
+        let message = with_card_where(&book, silenceable, |card| card.message());
+        let names = buttons(&message).into_iter().map(|button| button["action_id"].as_str().unwrap().to_owned());
+        names.collect()
+    };
+    assert_eq!(names(false), ["approve", "deny"]);
+    assert_eq!(names(true), ["approve", "deny", "silence"]);
 }
