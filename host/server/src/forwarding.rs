@@ -40,7 +40,7 @@ impl Forwarding {
         let setup = host.setup();
         let Some(fleet) = setup.alertmanager.as_ref().filter(|_| !alerts.is_empty()) else { return };
         for member in fleet.members() {
-            let queue = self.queue(host, &member.url());
+            let queue = self.queue(host, member.url());
             let dropped = queue.line().push(alerts);
             queue.dropped(host, dropped, "too many wait for it");
             queue.show(host);

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn silences_are_listed_in_alertmanagers_order() {
-        let mut silences = vec![
+        let mut silences = [
             silence("expired", "1", "3"),
             silence("pending", "6", "7"),
             silence("active", "1", "9"),
