@@ -41,6 +41,21 @@ fn an_alert_has_both_times() {
     assert_eq!(posted(&sent)["generatorURL"], "http://p/graph");
 }
 
+#[test]
+fn silences_are_written_as_they_were_read() {
+    let captured = include_str!("testdata/am-0.33.1-silence-get.json");
+    let as_it_is: Value = serde_json::from_str(captured).unwrap();
+    let mut newer = as_it_is.clone();
+    newer["annotations"] = json!({ "ticket": "OPS-1" });
+    for silence in [as_it_is, newer] {
+        let read: ListedSilence = serde_json::from_value(silence.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), silence);
+    }
+    let old = r#"{"id":"a","status":{"state":"expired"},"matchers":[{"name":"a","value":"b","isRegex":false}]}"#;
+    let read: ListedSilence = serde_json::from_str(old).unwrap();
+    assert!(read.matchers[0].is_equal, "what says nothing must match, as before there was a choice");
+}
+
 fn client(base: &str) -> Client {
     let http = HttpClientOptions::default().build().unwrap();
     Client::new(BaseUrl::parse(base).unwrap(), None, http, Duration::from_secs(5))
