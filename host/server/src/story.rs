@@ -161,7 +161,8 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             format!("incident {incident}: {}", changed.join(", "))
         }
         Fact::EndsSeen { alerts } => {
-            format!("{} ended before they were known to fire", self::alerts(alerts.len() as u64))
+            let them = if alerts.len() == 1 { "it was" } else { "they were" };
+            format!("{} ended before {them} known to fire", self::alerts(alerts.len() as u64))
         }
         Fact::AlertsLeftOut { incident, left_out, .. } => format!(
             "incident {incident}: the delivery left out {} of the group {}; to be fetched from Alertmanager",
@@ -169,7 +170,7 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             left_out.group_labels
         ),
         Fact::AlertsCompleted { incident, found: 0 } => {
-            format!("incident {incident}: Alertmanager has none of the alerts that were left out")
+            format!("incident {incident}: the alerts that were left out were not to be had")
         }
         Fact::AlertsCompleted { incident, found } => {
             format!("incident {incident}: the alerts that were left out were fetched; {} in the group", alerts(*found))
@@ -420,20 +421,4 @@ pub(crate) fn guarded(guard: &Guard) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::line;
-    use tidegate_domain::book::Book;
-    use tidegate_domain::event::{Fact, IncidentId};
-
-    #[test]
-    fn nobody_can_forge_a_line_of_the_log() {
-        let reason = "later\n2026-01-01T00:00:00Z  INFO tidegate: approved by alice\u{1b}[2J".to_owned();
-        let fact = Fact::PolicyLeft { incident: IncidentId("i1".to_owned()), reason, policy_digest: String::new() };
-        let line = line(&Book::default(), &fact);
-        assert_eq!(
-            line,
-            "the policy leaves incident i1 alone: later\\n2026-01-01T00:00:00Z  INFO tidegate: approved by \
-             alice\\u{1b}[2J"
-        );
-    }
-}
+mod tests;
