@@ -7,9 +7,17 @@ use super::super::wire::Status;
 use super::super::{AlertmanagerError, Client};
 use super::{Fleet, ask_all};
 
+/// Those that can be reached.
+pub(super) struct Reached {
+    /// By cluster.
+    pub(super) clusters: Vec<Vec<Arc<Client>>>,
+    /// Why one of the others cannot be.
+    pub(super) lost: Option<AlertmanagerError>,
+}
+
 impl Fleet {
-    /// All that can be reached, by cluster. An error only where none can.
-    pub(super) async fn clusters(&self) -> Result<Vec<Vec<Arc<Client>>>, AlertmanagerError> {
+    /// All that can be reached. An error only where none can.
+    pub(super) async fn clusters(&self) -> Result<Reached, AlertmanagerError> {
         let members = self.members_found().await;
         let (mut reached, mut lost) = (Vec::new(), None);
         for (member, status) in ask_all(members, |member| async move { member.status().await }).await {
@@ -23,7 +31,7 @@ impl Fleet {
         if reached.is_empty() {
             return Err(lost.unwrap_or(AlertmanagerError::Nobody));
         }
-        Ok(by_cluster(reached))
+        Ok(Reached { clusters: by_cluster(reached), lost })
     }
 }
 

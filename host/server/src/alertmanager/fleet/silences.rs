@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::super::client::Query;
 use super::super::{AlertmanagerError, Client, ListedSilence, NewSilence};
+use super::clusters::Reached;
 use super::listing::later;
 use super::whereabouts::Whereabouts;
 use super::{Fleet, owned};
@@ -33,7 +34,7 @@ impl Fleet {
         &self,
         wanted: &NewSilence,
     ) -> Result<(Vec<MadeSilence>, Vec<String>), AlertmanagerError> {
-        let clusters = self.clusters().await?;
+        let Reached { clusters, .. } = self.clusters().await?;
         let reached: BTreeSet<String> = clusters.iter().flatten().map(|member| member.url().to_owned()).collect();
         let mut places: Vec<(Vec<Arc<Client>>, NewSilence)> = Vec::new();
         match &wanted.id {
@@ -81,12 +82,13 @@ impl Fleet {
         Ok(newest(self.ask(ask).await?.into_iter().flatten()).pop())
     }
 
-    /// Ends a silence wherever it is, with those that were made together with it. False where none of those that answer has
-    /// it.
+    /// Ends a silence wherever it is, with those that were made together with it. False where nobody has it; an error where
+    /// nobody who answers has it.
     pub(crate) async fn expire(&self, id: &str) -> Result<bool, AlertmanagerError> {
-        let clusters = self.clusters().await?;
+        let Reached { clusters, lost } = self.clusters().await?;
         let known = match self.whereabouts(id, clusters).await {
-            Err(AlertmanagerError::Refused { status: 404, .. }) => return Ok(false),
+            // Whoever does not answer may have it, and goes on with it.
+            Err(AlertmanagerError::Refused { status: 404, .. }) => return lost.map_or(Ok(false), Err),
             known => known?,
         };
         let mut failed = None;

@@ -203,6 +203,9 @@ async fn silences_that_nobody_knows_are_nowhere_and_no_path() {
     assert_eq!(alertmanager.count("GET /api/v2/silence/"), 3, "of one id only");
     assert_eq!(alertmanager.count("DELETE") + alertmanager.count("POST"), 0);
     // Not knowing is not knowing that there is none.
+    let dead = refused().await;
+    let error = self::fleet(&[&one, &dead]).expire("abc").await.unwrap_err().to_string();
+    assert!(error.contains(&dead), "{error}");
     alertmanager.with(|inside| inside.refuses_at = Some(("/api/v2/silence/abc", 500, "no")));
     assert!(fleet.expire("abc").await.is_err());
     assert!(fleet.silence_by_id("abc").await.is_err());
