@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::alertmanager::{Alertmanager, Config};
 use crate::support::eventually;
 use crate::support::fake_prometheus::FakePrometheus;
+use crate::support::http::{raw, status};
 use crate::support::proxy::Proxy;
 use crate::support::target::{Conduct, Target};
 use crate::support::tidegate::Tidegate;
@@ -132,6 +133,38 @@ fn a_reload_brings_alertmanagers_and_takes_them_away() {
     gone(&two);
     assert_eq!(sent(&one), before, "it is told nothing more; what it has lapses");
     assert!(sent(&two) >= 2.0);
+    tidegate.stop_and_verify_journal();
+}
+
+#[test]
+fn an_anomaly_that_is_silenced_asks_nobody_and_one_that_is_repaired_says_so() {
+    let (alertmanager, target) = (alertmanager(Version::Newer), Target::start());
+    target.on_repair(Conduct::Hang);
+    let silence = alertmanager.silence("queue");
+    let repair = "remediation = { guest = \"runbook\", settings = { rules = [{ action = \"restart\" }] } }\n\
+                  actions = [\"restart\"]\n\n[action.restart]\nkind = \"http\"\nurl = \"http://target/repair\"\n\
+                  target = [\"service\"]\nrisk = \"low\"\ntimeout = \"2m\"\n";
+    let config = sends_to(&["one"]).replace("mode = \"observe\"\n", repair);
+    let around = [("one", alertmanager.address()), ("target", target.address())];
+    let (mut tidegate, _prometheus, incident) = anomalous(&config, &around);
+    assert!(tidegate.told(&incident, "incident_held").contains(&silence));
+    assert_eq!(tidegate.requests(), Vec::<Value>::new(), "whoever had been asked would have been asked first");
+
+    let ended = format!("DELETE /api/v2/silence/{silence} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!(status(&raw(alertmanager.address(), ended.as_bytes())), 200);
+    tidegate.told(&incident, "incident_released");
+    let request = tidegate.pending();
+    tidegate.approve(&request).good();
+    eventually("the action runs", || (target.repairs().len() == 1).then_some(()));
+    let handling = alertmanager.alerts("TidegateHandling");
+    assert_eq!(handling.len(), 1, "{handling:?}");
+    let expected = json!({
+        "alertname": "TidegateHandling", "handled_alertname": "TidegateAnomaly", "severity": "none", "watch": "queue",
+        "service": "queue", "incident": incident["id"], "request": request["id"],
+    });
+    assert_eq!(handling[0]["labels"], expected);
+    target.on_repair(Conduct::Fail);
+    eventually("nothing is handled", || alertmanager.alerts("TidegateHandling").is_empty().then_some(()));
     tidegate.stop_and_verify_journal();
 }
 

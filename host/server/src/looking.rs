@@ -29,6 +29,8 @@ use sightings::{Circumstances, Firing, Sightings};
 const EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at least, whatever happens: a storm opens many incidents a second.
 const LEAST: Duration = Duration::from_secs(1);
+/// And so many times as long as the last look took, up to the interval: a list of very many alerts must not take a core.
+const REST: u32 = 10;
 /// A book may change a thousand times a second.
 const LULL: Duration = Duration::from_millis(100);
 
@@ -53,7 +55,7 @@ pub(crate) async fn run(host: Arc<Host>) {
         if wait.is_zero() {
             tokio::select! {
                 () = host.stopped() => return,
-                () = looker.look(&host, &setup) => {}
+                () = looker.look(&host, &setup) => looker.took = looker.last.map_or(Duration::ZERO, |last| last.elapsed()),
             }
         }
         tokio::select! {
@@ -70,6 +72,8 @@ pub(crate) async fn run(host: Arc<Host>) {
 #[derive(Default)]
 struct Looker {
     last: Option<Instant>,
+    /// How long that took.
+    took: Duration,
     /// True where somebody wants a look at once.
     wanted: bool,
     /// The incidents that were looked for the last time.
@@ -106,10 +110,15 @@ impl Looker {
     fn wait(&self, host: &Host, setup: &Setup) -> Duration {
         let Some(config) = &setup.config.alertmanager else { return EVERY };
         let Some(last) = self.last else { return Duration::ZERO };
+        let rest = LEAST.max(self.took * REST).min(config.poll_interval.max(LEAST));
+        if last.elapsed() < rest {
+            return rest - last.elapsed();
+        }
         let book = host.keeper.book();
-        let news = || book.open_incidents().any(|incident| !self.known.contains(&incident.id));
-        let pace = if self.wanted || news() { LEAST } else { pace(&book, config.poll_interval) };
-        pace.saturating_sub(last.elapsed())
+        if self.wanted || book.open_incidents().any(|incident| !self.known.contains(&incident.id)) {
+            return Duration::ZERO;
+        }
+        pace(&book, config.poll_interval).saturating_sub(last.elapsed())
     }
 
     async fn look(&mut self, host: &Arc<Host>, setup: &Setup) {
