@@ -239,3 +239,30 @@ fn what_cannot_be_journaled_is_not_taken_and_pages_go_out_all_the_same() {
     around.tidegate.opened("queues");
     around.tidegate.stop_and_verify_journal();
 }
+
+#[test]
+fn two_that_name_each_other_do_not_send_for_ever() {
+    let prometheus = FakePrometheus::start();
+    let mut both = [Tidegate::new(), Tidegate::new()];
+    let addresses = both.each_ref().map(Tidegate::address);
+    for (tidegate, other) in both.iter_mut().zip([addresses[1], addresses[0]]) {
+        tidegate.write_secret("vera", VERA);
+        let config =
+            format!("{UPSTREAM}timeout = \"1s\"\nauthorization = {{ credentials_file = \"alice\" }}\n{CONFIG}");
+        let around = [("prometheus", prometheus.address()), ("target", prometheus.address()), ("upstream", other)];
+        tidegate.configure(&config, &around);
+        tidegate.run();
+    }
+    let received = |at: usize| both[at].metric("tidegate_alerts_received_total", r#"via="api",status="firing""#);
+    for (sent, service) in ["checkout", "search"].into_iter().enumerate() {
+        let alerts = json!([alert(&queue(service), true)]);
+        let answer = both[0].stranger().with_token(SENDER_TOKEN).post("/api/v2/alerts", &alerts);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let sent = sent as f64 + 1.0;
+        eventually("it has been there and back", || (received(0) >= 2.0 * sent && received(1) >= sent).then_some(()));
+        assert_eq!((received(0), received(1)), (2.0 * sent, sent), "and nowhere else");
+    }
+    for tidegate in &both {
+        assert_eq!(tidegate.incidents().len(), 2);
+    }
+}
