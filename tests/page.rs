@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::alertmanager::{Alertmanager, Config};
+use crate::support::alertmanager::Alertmanager;
 use crate::support::browser::{Browser, ENTER, Kind, TAB};
 use crate::support::fake_prometheus::FakePrometheus;
 use crate::support::http::{raw, status};
@@ -56,7 +56,7 @@ risk = "medium"
 struct House {
     tidegate: Tidegate,
     target: Target,
-    _prometheus: FakePrometheus,
+    prometheus: FakePrometheus,
 }
 
 fn house() -> House {
@@ -65,16 +65,21 @@ fn house() -> House {
 
 fn house_with(more: &str) -> House {
     let (prometheus, target) = (FakePrometheus::start(), Target::start());
-    let mut tidegate = Tidegate::new();
+    let tidegate = Tidegate::new();
     tidegate.write_secret("bob", BOB);
     tidegate.write_secret("vera", VERA);
-    let around = [("prometheus", prometheus.address()), ("target", target.address())];
-    tidegate.configure(&format!("{CONFIG}{more}"), &around);
-    tidegate.run();
-    House { tidegate, target, _prometheus: prometheus }
+    let mut house = House { tidegate, target, prometheus };
+    house.configure(more);
+    house.tidegate.run();
+    house
 }
 
 impl House {
+    fn configure(&self, more: &str) {
+        let around = [("prometheus", self.prometheus.address()), ("target", self.target.address())];
+        self.tidegate.configure(&format!("{CONFIG}{more}"), &around);
+    }
+
     /// An alert about this service, and the request that follows from it.
     fn asked(&self, service: &str) -> Value {
         self.tidegate.deliver(&delivery("firing", "QueueTooLong", service)).good();
@@ -401,11 +406,17 @@ fn a_link_on_another_site_leads_to_the_page_and_not_to_a_login() {
 #[test]
 fn every_page_is_clean_labelled_and_fits_any_screen() {
     // With an Alertmanager, so that there is something to silence in.
-    let around = Alertmanager::run(&Config { receivers: Vec::new(), ..Config::for_tidegate(free_address()) });
-    let house = house_with(&format!("\n[alertmanager]\nurl = \"http://{}\"\n", around.address()));
-    let request = house.asked("checkout");
-    house.asked("<img src=x onerror=alert(1)>");
-    house.asked("mail");
+    let house = house();
+    let alertmanager = Alertmanager::start(house.tidegate.address());
+    house.configure(&format!("\n[alertmanager]\nurl = \"http://{}\"\n", alertmanager.address()));
+    house.tidegate.post("/-/reload", &Value::Null);
+    let asked = |service: &str| {
+        alertmanager.send(&json!({ "alertname": "QueueTooLong", "service": service }), true);
+        house.tidegate.pending_for(service)
+    };
+    let request = asked("checkout");
+    asked("<img src=x onerror=alert(1)>");
+    asked("mail");
     let silenced = json!({ "for": "2h", "comment": "<img src=x onerror=alert(1)>" });
     house.tidegate.post("/api/v1/incidents/i3/silence", &silenced).good();
     let desk = Kind::default();
