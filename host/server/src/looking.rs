@@ -108,7 +108,10 @@ struct Known {
 impl Looker {
     /// How long until the next look.
     fn wait(&self, host: &Host, setup: &Setup) -> Duration {
-        let Some(config) = &setup.config.alertmanager else { return EVERY };
+        let Some(config) = &setup.config.alertmanager else {
+            let held = host.keeper.book().open_incidents().any(|incident| incident.held.is_some());
+            return if held { Duration::ZERO } else { EVERY };
+        };
         let Some(last) = self.last else { return Duration::ZERO };
         let rest = LEAST.max(self.took * REST).min(config.poll_interval.max(LEAST));
         if last.elapsed() < rest {
@@ -128,7 +131,7 @@ impl Looker {
         self.known = open.iter().map(|open| open.id.clone()).collect();
         let alerts = || open.iter().filter_map(|open| open.alerts.as_ref()).flatten();
         self.sightings.keep(&alerts().map(|(fingerprint, _)| fingerprint.as_str()).collect());
-        let Some(fleet) = setup.alertmanager.as_ref().filter(|_| !open.is_empty()) else { return };
+        let Some(fleet) = setup.alertmanager.as_ref().filter(|_| !open.is_empty()) else { return release(host).await };
         let asked_at = clock::now();
         let outcome = fleet.look_anew().await;
         for member in fleet.members() {
@@ -222,6 +225,19 @@ impl Open {
             delivered_at: Some(incident.opened_at).filter(|_| !inbox::came_here(incident)),
             alerts: matches!(incident.origin, Origin::Alert { .. }).then(alerts),
         }
+    }
+}
+
+/// Nothing holds anything back where the config has no Alertmanager any more.
+async fn release(host: &Arc<Host>) {
+    let held = |incident: &&Incident| incident.held.is_some();
+    let free = |incident: &Incident| {
+        let look = Look { firing: BTreeSet::new(), gone: BTreeSet::new(), silence: Silence::None };
+        (incident.id.clone(), look)
+    };
+    let looks: BTreeMap<_, _> = host.keeper.book().open_incidents().filter(held).map(free).collect();
+    if !looks.is_empty() {
+        host.keeper.insist(Input::Looked { asked_at: clock::now(), looks }).await;
     }
 }
 
