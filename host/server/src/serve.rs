@@ -19,7 +19,9 @@ use crate::reload::{self, Reloading};
 use crate::series_store::SeriesStore;
 use crate::setup::Setup;
 use crate::watches::Watches;
-use crate::{api, dropping_in, duties, inbox, listener, looking, notices, overview, roster, slack, survey, telling, tls};
+use crate::{
+    api, dropping_in, duties, inbox, listener, looking, notices, overview, roster, slack, survey, telling, tls,
+};
 
 /// Runs until SIGINT or SIGTERM. The config, read from `file`, and the guests are valid and loaded.
 pub(crate) async fn run(
