@@ -24,11 +24,14 @@ pub(crate) enum Mood {
     Silent,
 }
 
+/// Names with their records.
+type Zone = Vec<(String, RData)>;
+
 /// A DNS server on a free loopback port, with what it answers.
 #[derive(Clone)]
 pub(crate) struct Dns {
     pub(crate) address: SocketAddr,
-    zone: Arc<Mutex<(Mood, Vec<(String, RData)>)>>,
+    zone: Arc<Mutex<(Mood, Zone)>>,
 }
 
 impl Dns {
