@@ -117,7 +117,7 @@ pub(super) fn time(text: &str) -> Result<Option<Timestamp>, jiff::Error> {
     }
     let at: jiff::Timestamp = match text.parse() {
         Ok(at) => at,
-        Err(error) => match text.parse::<jiff::civil::DateTime>() {
+        Err(error) => match text.strip_suffix('Z').unwrap_or(text).parse::<jiff::civil::DateTime>() {
             // The last hours of the year 9999 are more than a time stamp holds.
             Ok(local) => local.to_zoned(jiff::tz::TimeZone::UTC).map_or(jiff::Timestamp::MAX, |at| at.timestamp()),
             Err(_) => return Err(error),
