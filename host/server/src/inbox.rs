@@ -211,8 +211,7 @@ fn remember(host: &Host) {
     }
 }
 
-/// Were the alerts of this incident sent straight here, so that no Alertmanager need have had them?
-pub(crate) fn came_here(incident: &Incident) -> bool {
+fn came_here(incident: &Incident) -> bool {
     matches!(&incident.origin, Origin::Alert { group_key, .. } if group_key.starts_with(GROUP_KEY))
 }
 

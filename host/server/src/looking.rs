@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use crate::alertmanager::{Fleet, Listing};
 use crate::clock;
 use crate::host::Host;
-use crate::inbox;
 use crate::notices;
 use crate::prometheus::QueryError;
 use crate::setup::Setup;
@@ -92,8 +91,6 @@ struct Open {
     id: IncidentId,
     /// The names that its alerts may have in Alertmanager.
     fingerprints: BTreeSet<String>,
-    /// When Alertmanager had its alerts, as it delivered them; None where it was somebody else.
-    delivered_at: Option<Timestamp>,
     /// For an incident of alerts, what they are.
     alerts: Option<BTreeMap<String, Known>>,
 }
@@ -174,7 +171,7 @@ impl Looker {
                 seen.firing.insert(fingerprint.clone());
                 continue;
             }
-            let over = self.sightings.missed(fingerprint, open.delivered_at, look) || !known.fires;
+            let over = self.sightings.missed(fingerprint, look) || !known.fires;
             if over && firing.is_some_and(|firing| !firing.has(&known.labels)) {
                 seen.gone.insert(fingerprint.clone());
             }
@@ -221,8 +218,6 @@ impl Open {
         Open {
             id: incident.id.clone(),
             fingerprints: notices::fingerprints(host, incident),
-            // Those that have joined it were there later still.
-            delivered_at: Some(incident.opened_at).filter(|_| !inbox::came_here(incident)),
             alerts: matches!(incident.origin, Origin::Alert { .. }).then(alerts),
         }
     }

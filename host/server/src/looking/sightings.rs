@@ -40,14 +40,13 @@ impl Sightings {
         self.alerts.insert(fingerprint.to_owned(), sighting);
     }
 
-    /// It is not listed. True where that means that Alertmanager does not have it any more, not that it does not have it yet;
-    /// `delivered_at` is when it had it for certain, where that is known from elsewhere.
-    pub(super) fn missed(&mut self, fingerprint: &str, delivered_at: Option<Timestamp>, look: Circumstances) -> bool {
+    /// It is not listed. True where that means that Alertmanager does not have it any more, not that it does not have it yet.
+    /// What was never listed may come from an Alertmanager that is not asked.
+    pub(super) fn missed(&mut self, fingerprint: &str, look: Circumstances) -> bool {
         let sighting = self.alerts.entry(fingerprint.to_owned()).or_default();
         let since = *sighting.missed_since.get_or_insert(look.asked_at);
-        let had_it = |at: Timestamp| look.up.is_some_and(|up| up >= look.asked_at.since(at));
-        let had_at = sighting.listed_at.max(delivered_at);
-        look.whole || had_at.is_some_and(had_it) || look.asked_at.since(since) >= GONE_AFTER
+        let had_it = |at: Timestamp| look.whole || look.up.is_some_and(|up| up >= look.asked_at.since(at));
+        sighting.listed_at.is_some_and(had_it) || look.asked_at.since(since) >= GONE_AFTER
     }
 
     /// Only these are of interest any more.
@@ -93,7 +92,8 @@ mod tests {
     fn what_is_missed_has_gone_where_it_was_there_before() {
         // (listed at, [(missed at, up for, whole, whether it has gone)])
         for (case, listed_at, looks) in [
-            ("told everything", None, vec![(10, Some(9000), true, true)]),
+            ("told everything", Some(5), vec![(10, None, true, true)]),
+            ("from elsewhere", None, vec![(10, Some(9000), true, false), (130, Some(9120), true, true)]),
             ("had it and has it no more", Some(5), vec![(20, Some(15), false, true)]),
             ("started since it had it", Some(5), vec![(20, Some(14), false, false)]),
             ("does not say since when it runs", Some(5), vec![(20, None, false, false)]),
@@ -106,30 +106,20 @@ mod tests {
                 sightings.listed("f", Timestamp(at * 1000));
             }
             for (at, up, whole, gone) in looks {
-                assert_eq!(sightings.missed("f", None, look(at, up, whole)), gone, "{case}, at {at}");
+                assert_eq!(sightings.missed("f", look(at, up, whole)), gone, "{case}, at {at}");
             }
         }
     }
 
     #[test]
-    fn what_was_delivered_was_there() {
-        let delivered_at = Some(Timestamp(5000));
-        let mut sightings = Sightings::default();
-        assert!(sightings.missed("f", delivered_at, look(20, Some(15), false)));
-        assert!(!sightings.missed("f", delivered_at, look(20, Some(14), false)), "by one that has gone since");
-        sightings.listed("f", Timestamp(10_000));
-        assert!(sightings.missed("f", delivered_at, look(20, Some(14), false)), "it was there later as well");
-    }
-
-    #[test]
     fn what_comes_back_was_not_gone() {
         let mut sightings = Sightings::default();
-        assert!(!sightings.missed("f", None, look(0, None, false)));
+        assert!(!sightings.missed("f", look(0, None, false)));
         sightings.listed("f", Timestamp(60_000));
-        assert!(!sightings.missed("f", None, look(125, None, false)), "the time before does not count");
-        assert!(sightings.missed("f", None, look(245, None, false)));
+        assert!(!sightings.missed("f", look(125, None, false)), "the time before does not count");
+        assert!(sightings.missed("f", look(245, None, false)));
         sightings.keep(&BTreeSet::from(["other"]));
-        assert!(!sightings.missed("f", None, look(246, None, false)), "it was forgotten");
+        assert!(!sightings.missed("f", look(246, None, false)), "it was forgotten");
     }
 
     #[test]
