@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use tidegate_domain::event::{Alert, LeftOut};
 use tidegate_domain::labels::Labels;
+use tidegate_domain::text::one_line;
 use tidegate_domain::time::Timestamp;
 
 /// One delivery of one group.
@@ -141,7 +142,7 @@ impl WireAlert {
             self.starts_at.parse().map_err(|cause: jiff::Error| invalid("startsAt", cause.to_string()))?;
         let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if self.fingerprint.len() != 16 || !self.fingerprint.bytes().all(hexadecimal) {
-            let cause = format!("{:.40?} is not 16 hexadecimal digits", self.fingerprint);
+            let cause = format!("{:?} is not 16 hexadecimal digits", one_line(&self.fingerprint, 40));
             return Err(invalid("fingerprint", cause));
         }
         Ok(Alert {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Problem;
 use crate::host::Host;
+use tidegate_domain::text::one_line;
 
 /// How many of a list are told at once where nobody says.
 const USUAL: usize = 100;
@@ -68,13 +69,16 @@ impl Listing {
         match self.status.as_deref() {
             None => Ok(false),
             Some(status) if status == word => Ok(true),
-            Some(status) => Err(bad(format!("status is {status:.40?}, and can only be {word:?}, or left out for all"))),
+            Some(status) => {
+                let status = one_line(status, 40);
+                Err(bad(format!("status is {status:?}, and can only be {word:?}, or left out for all")))
+            }
         }
     }
 
     /// There is nothing that has this id, so nothing is older than it.
     pub(super) fn unknown(kind: &str, id: &str) -> Problem {
-        let why = format!("there is no {kind} {id:.40?}: `before` takes the `next` of the page before");
+        let why = format!("there is no {kind} {:?}: `before` takes the `next` of the page before", one_line(id, 40));
         Problem::new(StatusCode::NOT_FOUND, why)
     }
 

@@ -5,6 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::fault::Fault;
+use tidegate_domain::text::one_line;
 
 /// The bytes of a body of at most `most` bytes.
 pub(super) fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>, most: usize) -> Result<Bytes, Fault> {
@@ -25,6 +26,6 @@ fn is_json(headers: &HeaderMap) -> Result<(), Fault> {
     if media_type.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    let why = format!("unsupported media type {media_type:.100?}, only [application/json] are allowed");
+    let why = format!("unsupported media type {:?}, only [application/json] are allowed", one_line(media_type, 100));
     Err(Fault::unreadable(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use tidegate_domain::labels::Labels;
+use tidegate_domain::text::one_line;
 use tidegate_domain::time::Timestamp;
 
 use super::fault::Fault;
@@ -55,7 +56,8 @@ impl Posted {
             let labels = wire.labels.ok_or_else(|| Fault::missing(&format!("{at}.labels")))?;
             let generator_url = wire.generator_url.filter(|url| !url.is_empty());
             if let Some(url) = generator_url.as_ref().filter(|url| !is_uri(url)) {
-                return Err(Fault::malformed(format!("{at}.generatorURL in body must be of type uri: {url:.200?}")));
+                let url = one_line(url, 200);
+                return Err(Fault::malformed(format!("{at}.generatorURL in body must be of type uri: {url:?}")));
             }
             let time = |text: Option<String>, field: &str| {
                 let read = text.map_or(Ok(None), |text| time(&text));

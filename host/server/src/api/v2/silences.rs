@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tidegate_domain::event::DecidedBy;
 use tidegate_domain::input::Input;
 use tidegate_domain::labels::Matcher;
+use tidegate_domain::text::one_line;
 
 use super::super::Shared;
 use super::super::access::Person;
@@ -164,7 +165,7 @@ fn checked(id: String) -> Result<String, Fault> {
     if groups == [8, 4, 4, 4, 12] && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()) {
         return Ok(id);
     }
-    Err(Fault::malformed(format!("silenceID in path must be of type uuid: {id:.100?}")))
+    Err(Fault::malformed(format!("silenceID in path must be of type uuid: {:?}", one_line(&id, 100))))
 }
 
 /// As Alertmanager writes a matcher.
