@@ -16,9 +16,9 @@ use reqwest::{Method, Response, StatusCode};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::time::Timestamp;
 
-pub(crate) use answer::{AlertRule, InstantAnswer, InstantSample, InstantValue, RangeAnswer, parse_range};
 #[cfg(test)]
 pub(crate) use answer::RuleAlert;
+pub(crate) use answer::{AlertRule, InstantAnswer, InstantSample, InstantValue, RangeAnswer, parse_range};
 pub(crate) use chunks::plan_chunks;
 pub(crate) use error::QueryError;
 

@@ -126,9 +126,7 @@ impl Keys {
             medium: score(&severity, "medium"),
             high: score(&severity, "high"),
             critical: score(&severity, "critical"),
-            runbook_url: section
-                .text("runbook_url")
-                .filter(|url| absolute_url(section, url).is_some()),
+            runbook_url: section.text("runbook_url").filter(|url| absolute_url(section, url).is_some()),
             proposals: Proposals::read(section, path),
         }
     }

@@ -16,10 +16,10 @@ use tidegate_domain::time::Timestamp;
 use tidegate_pipeline::frame::Frame;
 
 use super::error::QueryError;
-pub(super) use rules::parse_rules;
 pub(crate) use rules::AlertRule;
 #[cfg(test)]
 pub(crate) use rules::RuleAlert;
+pub(super) use rules::parse_rules;
 use wire::{Elements, Instant, InstantResult, Matrix};
 
 /// The answer to a range query.
