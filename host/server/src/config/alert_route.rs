@@ -26,6 +26,10 @@ pub(super) fn read(root: &Section<'_>, offers: &Offers<'_>, offered: &Offered) -
             let settled = Proposals::read(&section, &path).settle(&section.spot, offers, section.findings);
             let group_by =
                 section.some_texts("group_by", "leave it out, or name labels; an empty list does not mean all of them");
+            // What Alertmanager writes for all labels would here be one that no alert has: all of them one incident.
+            for label in group_by.iter().flat_map(|labels| &labels.value).filter(|label| label.value == "...") {
+                section.findings.error(&label.spot, "\"...\" is no label", "leave group_by out: then all labels count");
+            }
             let (second_opinion, when_usual) = second_opinion(&section, offered);
             let name = name?;
             let route = Route {
