@@ -120,9 +120,11 @@ fn warn_of_unused(
     }
     let watches = rules.watches.values();
     let asked = second_opinion.into_iter().flat_map(|opinion| &opinion.detectors);
-    unused(root, "detector", watches.clone().flat_map(|watch| &watch.detectors).chain(asked), findings);
+    let detectors = watches.clone().flat_map(|watch| &watch.detectors).chain(asked);
+    unused(root, "detector", "a watch or in [second_opinion]", detectors, findings);
     let of_routes = rules.routes.iter().flat_map(|route| &route.actions);
-    unused(root, "action", watches.flat_map(|watch| &watch.actions).chain(of_routes), findings);
+    let actions = watches.flat_map(|watch| &watch.actions).chain(of_routes);
+    unused(root, "action", "a watch or in an [[alert_route]]", actions, findings);
 }
 
 /// Who is missing, of those who are needed for what is there. Nobody at all is a choice: then nothing is ever asked.
@@ -139,14 +141,14 @@ fn warn_of_nobody(root: &Section<'_>, rules: &Rules, everybody: &Everybody, find
     }
 }
 
-fn unused<'a>(root: &Section<'_>, key: &str, used: impl Iterator<Item = &'a String>, findings: &Findings) {
+fn unused<'a>(root: &Section<'_>, key: &str, by: &str, used: impl Iterator<Item = &'a String>, findings: &Findings) {
     let used: Vec<&String> = used.collect();
     let Some(section) = root.is_table(key).then(|| root.section(key, None)).flatten() else { return };
     for name in section.keys().filter(|name| !used.iter().any(|used| used == name)) {
         findings.warning(
             &section.spot_of(name),
-            format!("no watch uses this {key}"),
-            "name it in a watch, or take it out",
+            format!("nothing uses this {key}"),
+            format!("name it in {by}, or take it out"),
         );
     }
 }
