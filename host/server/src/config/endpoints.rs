@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
+use tidegate_domain::decide::{HANDLING, REQUEST_UNDELIVERED};
 use tidegate_domain::rules::Severity;
 
 use super::alertmanagers::{alertmanager_urls, dns_sd};
@@ -66,8 +67,18 @@ pub(super) fn alertmanager(root: &Section<'_>) -> Option<Alertmanager> {
         poll_interval: section
             .positive_duration("poll_interval")
             .map_or(Duration::from_secs(15), |length| length.value),
-        alertname: section.text("alertname").map_or_else(|| DEFAULT_ALERTNAME.to_owned(), |name| name.value),
+        alertname: alertname(&section),
     })
+}
+
+/// Anomalies under the name of another of this host's alerts would inhibit pages, or be taken for what they are not.
+fn alertname(section: &Section<'_>) -> String {
+    let Some(name) = section.text("alertname") else { return DEFAULT_ALERTNAME.to_owned() };
+    if [HANDLING, REQUEST_UNDELIVERED].contains(&name.value.as_str()) {
+        let what = format!("{} is the name of another alert of this host", name.value);
+        section.findings.error(&name.spot, what, "choose a name of its own for anomalies, or leave the key out");
+    }
+    name.value
 }
 
 /// What the `severity` label of foreign alerts means.

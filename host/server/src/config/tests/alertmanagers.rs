@@ -47,6 +47,11 @@ fn every_fault_of_theirs_is_named_with_its_key_and_a_remedy() {
         ("urls = ['http://a', 'http://a/']", "alertmanager.urls[1]: http://a is named twice", "name it once"),
         ("urls = ['http://a', 'http://a']", "alertmanager.urls[1]: \"http://a\" is named twice", "name it once"),
         ("urls = ['http://a?b']", "alertmanager.urls[0]: ", "it has a query"),
+        (
+            "url = 'http://a'\nalertname = 'TidegateHandling'",
+            "alertmanager.alertname: TidegateHandling is the name of another alert",
+            "choose a name of its own",
+        ),
         ("dns_sd = 'a'", "alertmanager.dns_sd: expected a table", "{ key = value }"),
         ("dns_sd = {}", "alertmanager.dns_sd.names: missing", "name at least one to look up"),
         ("dns_sd = { names = [] }", "alertmanager.dns_sd.names: the list is empty", "name at least one to look up"),
