@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 use crate::text::one_line;
@@ -82,8 +82,22 @@ fn located(error: &ValidationError<'_>) -> Vec<SettingsError> {
                 message: "this guest knows no such setting".to_owned(),
             })
             .collect(),
+        // What may be left out may be null as well; nobody who wrote something else wants to hear of that.
+        ValidationErrorKind::AnyOf { context } => {
+            let mut meant = context.iter().filter(|faults| !is_about_null(faults));
+            match (meant.next(), meant.next()) {
+                (Some(faults), None) => faults.iter().flat_map(located).collect(),
+                _ => vec![SettingsError { path: at.join("/"), message: one_line(&error.to_string(), MAX_MESSAGE) }],
+            }
+        }
         _ => vec![SettingsError { path: at.join("/"), message: one_line(&error.to_string(), MAX_MESSAGE) }],
     }
+}
+
+/// Whether it only says that something is not null.
+fn is_about_null(faults: &[ValidationError<'_>]) -> bool {
+    let [fault] = faults else { return false };
+    matches!(fault.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Null) })
 }
 
 /// How many places `part` of `schema` has with its references written out; a reference into itself counts once.
@@ -141,6 +155,20 @@ mod tests {
         let schema = compile(schema).expect("a schema");
         let errors = check(&schema, settings).err().unwrap_or_default();
         errors.into_iter().map(|error| error.path).collect()
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_told_by_what_it_may_be() {
+        let schema = json!({
+            "properties": {"rules": {"items": {"properties": {"when": {
+                "anyOf": [{"$ref": "#/$defs/When"}, {"type": "null"}],
+            }}}}},
+            "$defs": {"When": {"enum": ["usual", "unusual"]}},
+        });
+        let schema = compile(&schema).expect("a schema");
+        let errors = check(&schema, &json!({"rules": [{"when": "unusal"}]})).expect_err("a typo");
+        assert_eq!(errors[0].to_string(), r#"rules/0/when: "unusal" is not one of "usual" or "unusual""#);
+        assert_eq!(check(&schema, &json!({"rules": [{"when": null}, {"when": "usual"}]})), Ok(()));
     }
 
     #[test]
