@@ -11,7 +11,7 @@ use crate::support::tidegate::Tidegate;
 
 const CONFIG: &str = r#"
 [prometheus]
-url = "http://127.0.0.1:9090"
+url = "http://prometheus"
 
 [slack]
 bot_token_file = "bot"
@@ -32,6 +32,7 @@ slack_usergroup = "S0ONCALL"
 #[test]
 fn slack_is_asked_who_the_bot_is_and_who_is_on_call() {
     let slack = Slack::start();
+    let prometheus = FakePrometheus::start();
     slack.control(
         "set",
         &json!({ "usergroups": { "S0ONCALL": ["U0BOB", "U0STRANGER"], "S0STRANGERS": ["U0STRANGER"] } }),
@@ -43,7 +44,7 @@ fn slack_is_asked_who_the_bot_is_and_who_is_on_call() {
     tidegate.write_secret("bob", "a-token-that-only-bob-knows");
     let address = slack.address();
     let check = |text: &str, address| {
-        tidegate.configure(text, &[("slack", address)]);
+        tidegate.configure(text, &[("slack", address), ("prometheus", prometheus.address())]);
         let output = tidegate.cli(&["check", "--connect"]);
         let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         assert!(!said.contains("xoxb-"), "a token is shown: {said}");
@@ -88,6 +89,22 @@ target = ["pod", "node"]
 risk = "low"
 blast_radius = [{ label = "pod", most = "10%", of = "up" }, { label = "node", most = "10%", of = "nodes" }]
 "#;
+
+#[test]
+fn prometheus_is_asked_where_nothing_is_watched() {
+    let prometheus = FakePrometheus::start();
+    let tidegate = Tidegate::new();
+    let check = |address| {
+        tidegate.configure("[prometheus]\nurl = 'http://prometheus'\n", &[("prometheus", address)]);
+        let output = tidegate.cli(&["check", "--connect"]);
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        (output.status.code(), said)
+    };
+    let (code, said) = check(prometheus.address());
+    assert!(code == Some(0) && said.contains("Prometheus at http://127.0.0.1:"), "{code:?} {said}");
+    let (code, said) = check(free_address());
+    assert!(code == Some(1) && said.contains("cannot reach Prometheus"), "{code:?} {said}");
+}
 
 #[test]
 fn a_share_of_what_is_not_there_is_told() {

@@ -60,6 +60,11 @@ fn client(options: &HttpClientOptions) -> Result<HttpClient, String> {
 
 async fn ask_prometheus(config: &Config, prometheus: &Client, findings: &Findings) -> Result<(), String> {
     let now = clock::now();
+    if config.watches.is_empty() {
+        // The host asks it for more than its watches, and is not ready before it answers.
+        prometheus.query("up").await.map_err(|error| error.to_string())?;
+        say(&format!("Prometheus at {}: answers\n", config.prometheus.url));
+    }
     for watch in &config.watches {
         let spot = config.locator.spot(&["watch", &watch.name, "expr"]);
         match series(prometheus, watch, now).await {
@@ -183,21 +188,20 @@ async fn ask_alertmanagers(fleet: &Fleet) -> Vec<String> {
         return vec![AlertmanagerError::Nobody.to_string()];
     }
     let answers = join_all(members.iter().map(|member| async move {
-        member.ready().await?;
-        // What runs there is worth a word, and no reason to fail.
-        Ok((member.url(), member.status().await.ok()))
+        // Prometheus and this host are ready under the same path; what runs there is what its API says.
+        let asked = async { member.ready().await.and(member.status().await) };
+        asked.await.map(|status| (member.url(), status))
     }));
     let mut unreachable = Vec::new();
     for answer in answers.await {
         match answer {
-            Ok((url, Some(status))) => {
+            Ok((url, status)) => {
                 let cluster = match status.cluster.peers.len() {
                     0 | 1 => String::new(),
                     peers => format!(", one of a cluster of {peers}"),
                 };
                 say(&format!("Alertmanager at {url}: ready, version {}{cluster}\n", status.version_info.version));
             }
-            Ok((url, None)) => say(&format!("Alertmanager at {url}: ready\n")),
             Err(error) => unreachable.push(AlertmanagerError::to_string(&error)),
         }
     }
