@@ -260,13 +260,9 @@ pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
             format!("request {request} was denied by {}: {reason}", who(by))
         }
         Fact::RequestExpired { request, .. } => format!("request {request} expired: nobody answered in time"),
-        Fact::RequestWithdrawn { request, reason, .. } => format!(
-            "request {request} was withdrawn: {}",
-            match reason {
-                WithdrawReason::IncidentClosed => "the incident is over",
-                WithdrawReason::HeldBack => "Alertmanager holds the incident back",
-            }
-        ),
+        Fact::RequestWithdrawn { request, reason, .. } => {
+            format!("request {request} was withdrawn: {}", withdrawn(*reason))
+        }
         Fact::ExecutionRefused { request, guard, .. } => {
             format!("request {request} was not carried out: {}", guarded(guard))
         }
@@ -384,6 +380,14 @@ pub(crate) fn refused(refusal: &Refusal) -> String {
         Refusal::BadArguments { error } => error.clone(),
         Refusal::NoTarget { label } => format!("no_target: the incident has no label {label:?}"),
         Refusal::Guarded { guard } => guarded(guard),
+    }
+}
+
+/// Why nobody is asked any more.
+pub(crate) fn withdrawn(reason: WithdrawReason) -> &'static str {
+    match reason {
+        WithdrawReason::IncidentClosed => "the incident is over",
+        WithdrawReason::HeldBack => "Alertmanager holds the incident back",
     }
 }
 

@@ -96,9 +96,8 @@ fn decided(request: &Request) -> Value {
             shape.insert("reason".to_owned(), reason.clone().into());
             shape.into()
         }
-        Approval::Approved { at, by: None } | Approval::Expired { at } | Approval::Withdrawn { at, .. } => {
-            json!({ "at": rfc3339(*at) })
-        }
+        Approval::Approved { at, by: None } | Approval::Expired { at } => json!({ "at": rfc3339(*at) }),
+        Approval::Withdrawn { at, reason } => json!({ "at": rfc3339(*at), "reason": story::withdrawn(*reason) }),
         Approval::Pending => Value::Null,
     }
 }
