@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tidegate_domain::number::Number;
 use tidegate_domain::terms::more;
+use tidegate_workbench::text::short;
 
 use super::client::Client;
 use super::exit::Failure;
@@ -16,6 +17,7 @@ use super::wire::{
     Alert, Approval, Approvals, Decided, Incident, Incidents, Moment, Request, Sample, SecondOpinion, Silencing,
 };
 use super::{ApprovalStatus, IncidentStatus, Output};
+use crate::clock::{self, rfc3339};
 
 pub(super) fn incidents(
     client: &Client,
@@ -42,12 +44,12 @@ pub(super) fn listed_incidents(Incidents { incidents, more }: &Incidents) -> Str
             stands(incident),
             incident.severity.clone(),
             incident.watch.clone(),
-            clipped(selector(&incident.labels)),
             incident.since.clone(),
+            clipped(selector(&incident.labels), MOST_AT_THE_END),
         ]
     };
     let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
-    columns(&["ID", "STATUS", "SEVERITY", "WATCH", "LABELS", "SINCE"], &rows) + there_are_more(*more)
+    columns(&["ID", "STATUS", "SEVERITY", "WATCH", "SINCE", "LABELS"], &rows) + there_are_more(*more)
 }
 
 pub(super) fn incident(client: &Client, id: &str, output: Output) -> Result<(), Failure> {
@@ -67,7 +69,7 @@ pub(super) fn approvals(
                 progress(approval),
                 approval.action.risk.clone(),
                 approval.action.name.clone(),
-                clipped(selector(&approval.action.target)),
+                clipped(selector(&approval.action.target), MOST_IN_A_CELL),
                 approval.incident.clone(),
                 match approval.status.as_str() {
                     "pending" => approval.deadline.clone().unwrap_or_default(),
@@ -135,11 +137,14 @@ fn there_are_more(more: bool) -> &'static str {
 /// Longest cell of a list: labels of any length come from outside, and one must not push the others off the screen.
 const MOST_IN_A_CELL: usize = 60;
 
-fn clipped(cell: String) -> String {
-    if cell.chars().count() <= MOST_IN_A_CELL {
+/// The same where nothing stands behind it: the labels of an alert say what it is about only together.
+const MOST_AT_THE_END: usize = 300;
+
+fn clipped(cell: String, most: usize) -> String {
+    if cell.chars().count() <= most {
         return cell;
     }
-    cell.chars().take(MOST_IN_A_CELL - 1).chain(['\u{2026}']).collect()
+    cell.chars().take(most - 1).chain(['\u{2026}']).collect()
 }
 
 /// The status, and why nobody may be asked about it.
@@ -246,7 +251,7 @@ fn opinion(opinion: &SecondOpinion) -> String {
         (value, expected) => format!(", value {value}, expected {expected}"),
     };
     let verdict = match (opinion.verdict.as_str(), &opinion.why) {
-        ("usual", _) => "usual for this time".to_owned(),
+        ("usual" | "unusual", None) => format!("{} for this time", opinion.verdict),
         (verdict, Some(why)) => format!("{verdict}: {why}"),
         (verdict, None) => verdict.to_owned(),
     };
@@ -259,7 +264,9 @@ fn held(incident: &Incident) -> String {
 }
 
 fn silencing(silencing: &Silencing) -> String {
-    format!("until {} by {} ({}): silence {}", silencing.until, silencing.by, silencing.surface, silencing.id)
+    // Times are written so that their order is that of their texts.
+    let when = if silencing.until <= rfc3339(clock::now()) { "was until" } else { "until" };
+    format!("{when} {} by {} ({}): silence {}", silencing.until, silencing.by, silencing.surface, silencing.id)
 }
 
 /// Most series of one answer that are shown to people; the rest is in the JSON.
@@ -377,7 +384,7 @@ fn selector(labels: &BTreeMap<String, String>) -> String {
 /// Nothing where nothing was measured.
 fn number(value: Option<Number>) -> String {
     match value {
-        Some(Number(value)) if !value.is_nan() => value.to_string(),
+        Some(Number(value)) if !value.is_nan() => short(value),
         _ => String::new(),
     }
 }
