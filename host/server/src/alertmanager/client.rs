@@ -151,8 +151,9 @@ impl Client {
             let body = batch.iter().map(posted).collect();
             match self.send(Method::POST, "/api/v2/alerts", &[], Some(&body)).await {
                 Ok(_) => {}
-                // 413 comes from a proxy to which the batch is too long.
-                Err(error @ AlertmanagerError::Refused { status: 400 | 413, .. }) => {
+                // 422 is for a field of one of them, for which none is stored; 413 comes from a proxy to which the batch is
+                // too long.
+                Err(error @ AlertmanagerError::Refused { status: 400 | 413 | 422, .. }) => {
                     refusals += 1;
                     if batch.len() > 1 && refusals < MOST_REFUSALS {
                         let (first, second) = batch.split_at(batch.len() / 2);

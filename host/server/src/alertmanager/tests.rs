@@ -89,6 +89,27 @@ async fn the_bad_alert_of_a_batch_is_found_and_the_others_arrive() {
 }
 
 #[tokio::test]
+async fn an_alert_for_which_a_whole_batch_is_refused_holds_up_no_other() {
+    let stored = Arc::new(Mutex::new(0));
+    let counted = stored.clone();
+    // As Alertmanager answers where a field of one of them has another form than it must have: none of them is stored.
+    let take = |Json(alerts): Json<Vec<Value>>| async move {
+        if alerts.iter().any(|alert| alert["generatorURL"] == "http://h/%zz") {
+            let why = r#"{"code":601,"message":"1.generatorURL in body must be of type uri: \"http://h/%zz\""}"#;
+            return (StatusCode::UNPROCESSABLE_ENTITY, why);
+        }
+        *counted.lock().unwrap() += alerts.len();
+        (StatusCode::OK, "")
+    };
+    let client = client(&serve(Router::new().route("/api/v2/alerts", post(take))).await);
+    let bad = OutgoingAlert { generator_url: Some("http://h/%zz".to_owned()), ..alert("bad") };
+    let refused = client.post(&[alert("a"), bad.clone(), alert("b")]).await.unwrap();
+    assert_eq!(refused.iter().map(|(alert, _)| alert).collect::<Vec<_>>(), [&bad]);
+    assert!(refused[0].1.to_string().contains("422: 1.generatorURL"), "{}", refused[0].1);
+    assert_eq!(*stored.lock().unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_single_bad_alert_is_sent_once() {
     let (client, batches) = picky().await;
     assert_eq!(client.post(&[alert("bad")]).await.unwrap().len(), 1);
