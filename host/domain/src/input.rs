@@ -308,6 +308,9 @@ pub struct Look {
     pub silence: Silence,
 }
 
+/// What a [`Silence::By`] begins with where another alert holds an incident back.
+pub const INHIBITED_BY: &str = "inhibited by alert ";
+
 /// Whether Alertmanager holds an incident back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Silence {

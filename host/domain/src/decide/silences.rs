@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Context, LONGEST_REASON, verification};
 use crate::book::Incident;
 use crate::event::{Alert, DecidedBy, Fact, Health, IncidentId, Origin};
-use crate::input::{Look, Silence};
+use crate::input::{INHIBITED_BY, Look, Silence};
 use crate::time::Timestamp;
 
 /// Alertmanager was looked at: an alert that resolves while silenced sends no message, ever. A look is only ever about
@@ -55,9 +55,11 @@ fn held(incident: &Incident, silence: &Silence) -> Option<Fact> {
     }
 }
 
-/// Alertmanager holds it back: is that news?
+/// Alertmanager holds it back: is that news? Of several alerts that inhibit it Alertmanager names one, and another one the
+/// next time.
 fn held_by(incident: &Incident, by: &str) -> Option<Fact> {
-    let known = incident.held.as_ref().is_some_and(|held| held.by == by);
+    let same = |known: &str| known == by || (known.starts_with(INHIBITED_BY) && by.starts_with(INHIBITED_BY));
+    let known = incident.held.as_ref().is_some_and(|held| same(&held.by));
     (!known).then(|| Fact::IncidentHeld { incident: incident.id.clone(), by: by.to_owned() })
 }
 

@@ -11,7 +11,7 @@ use tidegate_domain::event::{
     Alert, Asked, DecidedBy, Event, Evidence, Health, IncidentId, LeftOut, MemberEnd, Opinion, OpinionVerdict,
     RequestId, RunResult, SecondOpinion,
 };
-use tidegate_domain::input::{Input, Look, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
+use tidegate_domain::input::{INHIBITED_BY, Input, Look, Plan, PolicyAnswer, Silence, Verdict, WatchChange};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::{Bytes, Number};
 use tidegate_domain::owed::{Duty, next_deadline, owed};
@@ -356,8 +356,11 @@ fn input(world: &World, step: &str) -> Input {
     }
 }
 
-/// `silenced` or `unasked` among the words; else nothing holds it back.
+/// `silenced`, `unasked` or `inhibited=NAME` among the words; else nothing holds it back.
 fn silence(said: &[&str]) -> Silence {
+    if let Some(by) = said.iter().find_map(|word| word.strip_prefix("inhibited=")) {
+        return Silence::By(format!("{INHIBITED_BY}{by}"));
+    }
     if said.contains(&"silenced") {
         Silence::By("silence 7".to_owned())
     } else if said.contains(&"unasked") {

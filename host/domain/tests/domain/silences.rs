@@ -273,3 +273,24 @@ fn a_restart_keeps_what_is_held_until_a_look_says_otherwise() {
             -> consult i1
     "#]]);
 }
+
+#[test]
+fn whichever_of_several_inhibitors_is_named_it_is_no_news() {
+    check(expect![[r#"
+        1 alerts g1 Slow!0
+            incident_opened Slow! i1 ask foreign medium since=0 alert
+            -> consult i1
+        2 looked i1 Slow! inhibited=a
+            incident_held by inhibited by alert a i1
+        3 looked i1 Slow! inhibited=b
+        4 looked i1 Slow! inhibited=a
+        5 looked i1 Slow! silenced
+            incident_held by silence 7 i1
+        6 looked i1 Slow! silenced
+        7 looked i1 Slow! inhibited=b
+            incident_held by inhibited by alert b i1
+        8 looked i1 Slow!
+            incident_released i1
+            -> consult i1
+    "#]]);
+}
