@@ -91,6 +91,24 @@ blast_radius = [{ label = "pod", most = "10%", of = "up" }, { label = "node", mo
 "#;
 
 #[test]
+fn a_history_in_which_nothing_can_be_usual_is_told() {
+    let tidegate = Tidegate::new();
+    let check = |history: &str| {
+        let config = format!(
+            "[prometheus]\nurl = 'http://127.0.0.1:1'\n[detector.daily]\nguest = 'seasonal'\n\
+             [second_opinion]\ndetectors = ['daily']\n{history}\n[[alert_route]]\nname = 'all'\nmatch = ['team=\"a\"']\n"
+        );
+        tidegate.configure(&config, &[]);
+        let output = tidegate.cli(&["check"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = check("history = '1h'");
+    assert!(code == Some(0) && said.contains("second_opinion.history: daily needs "), "{code:?} {said}");
+    let (code, said) = check("");
+    assert!(code == Some(0) && !said.contains("needs"), "{code:?} {said}");
+}
+
+#[test]
 fn prometheus_is_asked_where_nothing_is_watched() {
     let prometheus = FakePrometheus::start();
     let tidegate = Tidegate::new();

@@ -17,7 +17,7 @@ use tidegate_sandbox::{
     ActionOffer, Detector, Guest, GuestKind, LoadError, OpenError, Policy, Sandbox, SettingsError, WhyRefused,
 };
 
-use crate::config::{Config, ConfigErrors, Finding, Findings, GuestConfig, Remediation, Spot, suggest};
+use crate::config::{Config, ConfigErrors, Finding, Findings, GuestConfig, Remediation, SecondOpinion, Spot, suggest};
 
 pub(crate) use kept::keep;
 pub(crate) use looks::{Looks, News};
@@ -150,6 +150,7 @@ impl<'a> Builder<'a> {
         if let Some(opinion) = &config.second_opinion {
             let detectors = opinion.detectors.iter().filter_map(|name| self.configured(name, opinion.step));
             loaded.second_opinion = detectors.collect();
+            self.warn_of_short_history(opinion, &loaded.second_opinion);
         }
         for (route, rules) in config.routes.iter().zip(&config.rules.routes) {
             if let Some(remediation) = &route.remediation {
@@ -341,6 +342,19 @@ impl<'a> Builder<'a> {
             let below: Vec<&str> = error.path.split('/').filter(|part| !part.is_empty()).collect();
             let spot = self.spot(&[path, &below].concat());
             self.findings.error(&spot, error.message.clone(), remedy_of_setting(guest, &below));
+        }
+    }
+
+    /// A detector that is never shown enough never knows what is usual.
+    fn warn_of_short_history(&self, opinion: &SecondOpinion, detectors: &[Configured]) {
+        let held = opinion.history.as_millis() / opinion.step.as_millis().max(1);
+        for Configured { name, detector, .. } in detectors {
+            let wanted = detector.needs().min_samples;
+            if held < u128::from(wanted) {
+                let [history, step] = [opinion.history, opinion.step].map(tidegate_domain::time::format_duration);
+                let what = format!("{name} needs {wanted} samples, and {history} in steps of {step} are {held}");
+                self.findings.warning(&self.spot(&["second_opinion", "history"]), what, "make it longer");
+            }
         }
     }
 
