@@ -88,6 +88,10 @@ fn page(alertname: &str, service: &str) -> Value {
 
 impl Scene {
     fn start() -> Scene {
+        Scene::start_with(CONFIG)
+    }
+
+    fn start_with(tidegates: &str) -> Scene {
         let (prometheus, target) = (FakePrometheus::start(), Target::start());
         let (pager, webhook) = Pager::start();
         let mut tidegate = Tidegate::new();
@@ -100,7 +104,7 @@ impl Scene {
             ("alertmanager", alertmanager.address()),
             ("target", target.address()),
         ];
-        tidegate.configure(CONFIG, &around);
+        tidegate.configure(tidegates, &around);
         tidegate.run();
         Scene { tidegate, alertmanager, target, pager, _prometheus: prometheus }
     }
@@ -224,5 +228,25 @@ fn what_somebody_elses_alert_inhibits_is_not_repaired() {
     assert_eq!(scene.tidegate.approve(&request).status, 409);
     assert!(scene.target.repairs().is_empty());
     assert_eq!(scene.handling(), None);
+    scene.tidegate.stop_and_verify_journal();
+}
+
+/// The first rule that holds is the one whose alert Alertmanager names, and that is the one of the host's own alert.
+#[test]
+fn what_else_inhibits_is_seen_before_the_hosts_own_word_stands() {
+    // Nothing looks by itself between the request and its approval.
+    let mut scene = Scene::start_with(&CONFIG.replace("poll_interval = \"1s\"", "poll_interval = \"1h\""));
+    scene.alertmanager.send(&page("QueueTooLong", "checkout"), true);
+    let incident = scene.tidegate.opened("payments");
+    let request = scene.tidegate.pending();
+    scene.alertmanager.send(&json!({ "alertname": "DatacenterDown", "zone": "a" }), true);
+    eventually("it is inhibited", || {
+        let alert = scene.alertmanager.alerts("QueueTooLong").pop()?;
+        (alert["status"]["state"] == "suppressed").then_some(())
+    });
+    scene.tidegate.approve(&request).good();
+    let refused = scene.tidegate.told(&incident, "execution_refused");
+    assert!(refused.contains("DatacenterDown"), "{refused}");
+    assert!(scene.target.repairs().is_empty());
     scene.tidegate.stop_and_verify_journal();
 }

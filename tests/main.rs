@@ -26,6 +26,7 @@ mod hostile_guests;
 mod isolation;
 mod main_job;
 mod metrics;
+mod on_its_way;
 mod openapi;
 mod page;
 mod questions;

@@ -16,6 +16,7 @@ use tidegate_domain::owed::{Duty, next_deadline, owed};
 use tidegate_domain::rules::Most;
 use tokio::task::JoinSet;
 
+use crate::alertmanager::Fleet;
 use crate::consult;
 use crate::host::Host;
 use crate::prometheus::InstantValue;
@@ -106,8 +107,7 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
         tracing::error!(incident = %id, "the incident names a policy that the config no longer has");
         return;
     };
-    // Of an alert that it does not have Alertmanager cannot say whether it is held back.
-    notices::told_of(host, &open).await;
+    looking::told_of(host, &open).await;
     let silence = match &setup.alertmanager {
         Some(fleet) => looking::silence(host, fleet, &open).await,
         None => Silence::None,
@@ -125,10 +125,8 @@ async fn ask_policy(host: &Arc<Host>, id: &IncidentId) {
 
 async fn start(host: &Arc<Host>, id: &RequestId) {
     let Some((request, open)) = request(host, id) else { return };
-    // First of all: what the action stirs up may page somebody.
-    notices::told_of_handling(host, id).await;
     let silence = match &host.setup().alertmanager {
-        Some(fleet) => looking::silence_now(host, fleet, &open).await,
+        Some(fleet) => silence_before_start(host, fleet, id, &open).await,
         None => Silence::None,
     };
     let last_sample = host.pulse.last(&open);
@@ -148,6 +146,18 @@ async fn start(host: &Arc<Host>, id: &RequestId) {
     let result = actions::run(action, &request.id.0).await;
     host.metrics.count_execution(&action.name, &result);
     host.keeper.insist(Input::Ran { request: id.clone(), result }).await;
+}
+
+/// Whether Alertmanager holds an incident back whose repair is about to start. Asked twice: where an alert is inhibited by
+/// the host's own word that it is handled, Alertmanager may not say what else inhibits it.
+async fn silence_before_start(host: &Host, fleet: &Fleet, id: &RequestId, open: &Incident) -> Silence {
+    looking::told_of(host, open).await;
+    if let held @ Silence::By(_) = looking::silence_now(host, fleet, open).await {
+        return held;
+    }
+    // What the action stirs up may page somebody.
+    notices::told_of_handling(host, id).await;
+    looking::silence_now(host, fleet, open).await
 }
 
 /// How many values each label has whose blast radius is a share of them.

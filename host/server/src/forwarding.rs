@@ -2,10 +2,12 @@
 //! each, so that one that is slow or down holds up neither the others nor whoever sent them here.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tidegate_domain::labels::Labels;
+use tokio::sync::{Notify, watch};
 
 use crate::alertmanager::{Client, OutgoingAlert};
 use crate::clock;
@@ -24,12 +26,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct Forwarding {
     queues: Mutex<BTreeMap<String, Arc<Queue>>>,
+    /// Counts what has arrived and what could not be sent, for those who wait for it.
+    progress: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct Queue {
     url: String,
     line: Mutex<Line>,
+    /// True while it takes nothing.
+    away: AtomicBool,
     /// Something waits.
     filled: Notify,
 }
@@ -48,11 +54,35 @@ impl Forwarding {
         }
     }
 
+    /// True where one of them has yet to be sent an alert that was taken in here.
+    pub(crate) fn holds(&self, alerts: &[Labels]) -> bool {
+        self.any_holds(alerts, |_| true)
+    }
+
+    /// Waits until every Alertmanager that takes alerts has been sent these, or for as long as `at_most`.
+    pub(crate) async fn sent(&self, alerts: &[Labels], at_most: Duration) {
+        let mut progress = self.progress.subscribe();
+        let all_sent = progress.wait_for(|_| !self.any_holds(alerts, |queue| !queue.away.load(Ordering::Relaxed)));
+        // Whoever is slower than that hears of it later: what is waited for must go on.
+        let _ = tokio::time::timeout(at_most, all_sent).await;
+    }
+
+    fn any_holds(&self, alerts: &[Labels], of: impl Fn(&Queue) -> bool) -> bool {
+        let queues = self.queues();
+        let holds = |queue: &Queue| {
+            let line = queue.line();
+            alerts.iter().any(|labels| line.holds(labels))
+        };
+        queues.values().any(|queue| of(queue) && holds(queue))
+    }
+
     /// The queue of one of them, with somebody who serves it.
     fn queue(&self, host: &Arc<Host>, url: &str) -> Arc<Queue> {
         let mut queues = self.queues();
         let queue = queues.entry(url.to_owned()).or_insert_with(|| {
-            let queue = Arc::new(Queue { url: url.to_owned(), line: Mutex::default(), filled: Notify::new() });
+            let queue =
+                Queue { url: url.to_owned(), line: Mutex::default(), away: false.into(), filled: Notify::new() };
+            let queue = Arc::new(queue);
             tokio::spawn(serve(host.clone(), queue.clone()));
             queue
         });
@@ -99,6 +129,8 @@ async fn serve(host: Arc<Host>, queue: Arc<Queue>) {
             failed = post(&host, &queue, &client, batch) => failed,
         };
         queue.show(&host);
+        queue.away.store(failed.is_some(), Ordering::Relaxed);
+        host.forwarding.progress.send_modify(|count| *count += 1);
         let Some(error) = failed else {
             if told.take().is_some() {
                 tracing::info!(alertmanager = queue.url, "Alertmanager takes what is sent on again");
@@ -130,6 +162,7 @@ async fn post(host: &Host, queue: &Queue, client: &Client, batch: Vec<OutgoingAl
     let count = batch.len();
     match client.post(&batch).await {
         Ok(refused) => {
+            queue.line().done();
             host.metrics.alertmanager.sent(&queue.url, count - refused.len());
             if let Some((alert, error)) = refused.first() {
                 queue.dropped(host, refused.len(), &format!("{} was refused: {error}", alert.labels));

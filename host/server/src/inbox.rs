@@ -211,7 +211,7 @@ fn remember(host: &Host) {
     }
 }
 
-fn came_here(incident: &Incident) -> bool {
+pub(crate) fn came_here(incident: &Incident) -> bool {
     matches!(&incident.origin, Origin::Alert { group_key, .. } if group_key.starts_with(GROUP_KEY))
 }
 
@@ -221,10 +221,10 @@ async fn lapse(host: &Arc<Host>) -> Result<(), JournalError> {
         return Ok(());
     }
     // An upstream Alertmanager may get the same alert from elsewhere. Then it has not ended, and is looked for there.
-    let elsewhere = match &host.setup().alertmanager {
+    let elsewhere: Arc<Listing> = match &host.setup().alertmanager {
         // Where none answers there is nobody to say that it goes on.
         Some(fleet) => fleet.look().await.unwrap_or_default(),
-        None => Listing::default(),
+        None => Arc::default(),
     };
     let _alone = host.inbox.taking.lock().await;
     let now = clock::now();

@@ -19,9 +19,11 @@ use tokio::time::Instant;
 use crate::alertmanager::{Fleet, Listing};
 use crate::clock;
 use crate::host::Host;
+use crate::inbox;
 use crate::notices;
 use crate::prometheus::QueryError;
 use crate::setup::Setup;
+use crate::silencing;
 use sightings::{Circumstances, Firing, Sightings};
 
 /// How often the intervals are compared with the time: a reload may change them.
@@ -30,6 +32,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const LEAST: Duration = Duration::from_secs(1);
 /// And so many times as long as the last look took, up to the interval: a list of very many alerts must not take a core.
 const REST: u32 = 10;
+/// How long is waited for the Alertmanagers to have been sent what is to be looked for. A dead one is not waited for.
+const FIRST_TELL: Duration = Duration::from_secs(2);
 /// A book may change a thousand times a second.
 const LULL: Duration = Duration::from_millis(100);
 
@@ -91,6 +95,8 @@ struct Open {
     id: IncidentId,
     /// The names that its alerts may have in Alertmanager.
     fingerprints: BTreeSet<String>,
+    /// What holds it back is not over only because Alertmanager does not list it.
+    stays_held: bool,
     /// For an incident of alerts, what they are.
     alerts: Option<BTreeMap<String, Known>>,
 }
@@ -140,19 +146,19 @@ impl Looker {
                 host.notices.forget(Some(url));
             }
         }
-        let Some(mut listing) = self.told("Alertmanager", outcome) else { return };
+        let Some(listing) = self.told("Alertmanager", outcome) else { return };
         let before = self.asked_at.replace(asked_at);
         if before.is_some_and(|before| listing.up.is_some_and(|up| up < asked_at.since(before))) {
             // One of them was started anew without anybody having missed it, and keeps alerts in memory alone.
             host.notices.forget(None);
         }
-        notices::add_handling(host, &mut listing);
+        let own = notices::own_handling(host);
         let missed = alerts().any(|(fingerprint, _)| !listing.alerts.contains_key(fingerprint));
         // Alertmanager also drops the alerts of a Prometheus that died, so the source has to say it as well.
         let firing = if missed { self.firing(host, setup).await } else { Some(Firing::default()) };
         let look = Circumstances { asked_at, whole: listing.whole, up: listing.up };
         let looks = open.iter().map(|open| {
-            let seen = self.look_at(open, &listing, firing.as_ref(), look);
+            let seen = self.look_at(open, (&listing, &own), firing.as_ref(), look);
             if !seen.firing.is_empty() {
                 host.pulse.alerted(&open.id, asked_at);
             }
@@ -162,9 +168,15 @@ impl Looker {
         host.keeper.insist(Input::Looked { asked_at, looks }).await;
     }
 
-    fn look_at(&mut self, open: &Open, listing: &Listing, firing: Option<&Firing>, look: Circumstances) -> Look {
-        let mut seen =
-            Look { firing: BTreeSet::new(), gone: BTreeSet::new(), silence: silence_of(listing, &open.fingerprints) };
+    fn look_at(
+        &mut self,
+        open: &Open,
+        (listing, own): (&Listing, &BTreeSet<String>),
+        firing: Option<&Firing>,
+        look: Circumstances,
+    ) -> Look {
+        let silence = silence_of(listing, own, &open.fingerprints, open.stays_held);
+        let mut seen = Look { firing: BTreeSet::new(), gone: BTreeSet::new(), silence };
         for (fingerprint, known) in open.alerts.iter().flatten() {
             if listing.alerts.contains_key(fingerprint) {
                 self.sightings.listed(fingerprint, look.asked_at);
@@ -218,6 +230,7 @@ impl Open {
         Open {
             id: incident.id.clone(),
             fingerprints: notices::fingerprints(host, incident),
+            stays_held: incident.held.is_some() && (is_on_its_way(host, incident) || is_silenced_here(incident)),
             alerts: matches!(incident.origin, Origin::Alert { .. }).then(alerts),
         }
     }
@@ -252,24 +265,58 @@ fn has_no_alerts(error: &QueryError) -> bool {
     matches!(error, QueryError::Status { status: 404 | 405 | 501, .. } | QueryError::BadData(_))
 }
 
-/// Whether Alertmanager holds an incident back, as far as this listing says.
-fn silence_of(listing: &Listing, fingerprints: &BTreeSet<String>) -> Silence {
-    let listed = fingerprints.iter().any(|fingerprint| listing.alerts.contains_key(fingerprint));
-    if listed || listing.whole {
-        return listing.silence_of(fingerprints);
+/// Waits a moment for the Alertmanagers to have what this host sends them of an incident: only of an alert that they have
+/// do they say whether it is held back.
+pub(crate) async fn told_of(host: &Host, incident: &Incident) {
+    match incident.origin {
+        Origin::Alert { .. } if !inbox::came_here(incident) => {}
+        Origin::Alert { .. } => host.forwarding.sent(&firing(incident), FIRST_TELL).await,
+        _ => notices::told_of(host, incident).await,
     }
-    // Of an alert that it has not been sent yet it does not say that it would hold it back.
-    Silence::Unknown(
-        "Alertmanager, which was started not long ago, does not list the alerts of the incident".to_owned(),
-    )
 }
 
-/// As [`silence_of`], asked for just now: what it said for somebody else a moment ago is good enough where it is about what was there then.
+/// True where no Alertmanager can know the incident by now, because this host has not got through with it.
+fn is_on_its_way(host: &Host, incident: &Incident) -> bool {
+    match incident.origin {
+        Origin::Alert { .. } => inbox::came_here(incident) && host.forwarding.holds(&firing(incident)),
+        _ => !notices::is_told(host, incident),
+    }
+}
+
+/// Somebody has silenced it from here for longer than until now. Its alerts may be those of an Alertmanager that is not asked.
+fn is_silenced_here(incident: &Incident) -> bool {
+    silencing::standing(incident, clock::now()).next().is_some()
+}
+
+fn firing(incident: &Incident) -> Vec<Labels> {
+    incident.alerts.values().filter(|alert| alert.firing).map(|alert| alert.labels.clone()).collect()
+}
+
+/// Whether Alertmanager holds an incident back, as far as this listing says. `own` are the host's own alerts that it
+/// handles something; `may_be_held` is whether something may hold back what is not listed.
+fn silence_of(
+    listing: &Listing,
+    own: &BTreeSet<String>,
+    fingerprints: &BTreeSet<String>,
+    may_be_held: bool,
+) -> Silence {
+    let listed = fingerprints.iter().any(|fingerprint| listing.alerts.contains_key(fingerprint));
+    // Of an alert that it has not been sent yet it does not say that it would hold it back.
+    let why = match (listed, listing.whole) {
+        (false, false) => "Alertmanager, which was started not long ago, does not list the alerts of the incident",
+        (false, true) if may_be_held => "Alertmanager has not taken the alerts of the incident yet",
+        _ => return listing.silence_of(fingerprints, own),
+    };
+    Silence::Unknown(why.to_owned())
+}
+
+/// As [`silence_of`], asked for just now: what it said for somebody else a moment ago is good enough where it is about what
+/// was there then.
 pub(crate) async fn silence(host: &Host, fleet: &Fleet, incident: &Incident) -> Silence {
     let fingerprints = notices::fingerprints(host, incident);
     match fleet.look().await {
         Ok(listing) if fingerprints.iter().any(|fingerprint| listing.alerts.contains_key(fingerprint)) => {
-            of_listing(host, listing, &fingerprints)
+            listing.silence_of(&fingerprints, &notices::own_handling(host))
         }
         _ => silence_now(host, fleet, incident).await,
     }
@@ -277,13 +324,13 @@ pub(crate) async fn silence(host: &Host, fleet: &Fleet, incident: &Incident) -> 
 
 /// The same, never from an earlier look.
 pub(crate) async fn silence_now(host: &Host, fleet: &Fleet, incident: &Incident) -> Silence {
+    // Before it is looked: what has arrived by then is listed.
+    let is_on_its_way = is_on_its_way(host, incident);
     match fleet.look_anew().await {
-        Ok(listing) => of_listing(host, listing, &notices::fingerprints(host, incident)),
+        Ok(listing) => {
+            let fingerprints = notices::fingerprints(host, incident);
+            silence_of(&listing, &notices::own_handling(host), &fingerprints, is_on_its_way)
+        }
         Err(error) => Silence::Unknown(error.to_string()),
     }
-}
-
-fn of_listing(host: &Host, mut listing: Listing, fingerprints: &BTreeSet<String>) -> Silence {
-    notices::add_handling(host, &mut listing);
-    silence_of(&listing, fingerprints)
 }

@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 
 use tidegate_domain::book::{Book, Incident};
 use tidegate_domain::event::{Origin, RequestId};
-use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Severity;
 use tidegate_domain::time::Timestamp;
 
-use crate::alertmanager::{AlertStatus, ListedAlert, Listing, fingerprint};
+use crate::alertmanager::fingerprint;
 use crate::clock;
 use crate::config::Config;
 use crate::host::Host;
@@ -69,7 +68,8 @@ pub(crate) async fn run(host: Arc<Host>) {
 /// What the book says of anomalies and repairs.
 fn wanted(book: &Book, own_alertname: &str, config: &Config, now: Timestamp) -> Wanted {
     let alert = |incident: &Incident| wording::alert_of(own_alertname, config, incident);
-    let over = book.closed_since(now.minus(KEEP_RESOLVED)).filter_map(|closed| Some((alert(closed)?, closed.closed?.0)));
+    let over =
+        book.closed_since(now.minus(KEEP_RESOLVED)).filter_map(|closed| Some((alert(closed)?, closed.closed?.0)));
     let mut wanted = Wanted { firing: book.open_incidents().filter_map(alert).collect(), over: over.collect() };
     handling::want(book, own_alertname, config, now, &mut wanted);
     wanted
@@ -83,6 +83,12 @@ pub(crate) async fn told_of(host: &Host, incident: &Incident) {
     }
     let labels = wording::labels_of(&host.keeper.rules().own_alertname, incident, incident.severity);
     host.notices.told(&labels, FIRST_TELL).await;
+}
+
+/// True where an Alertmanager has been sent the alert of an anomaly, or would not take it. Not where it took nothing lately.
+pub(crate) fn is_told(host: &Host, incident: &Incident) -> bool {
+    let labels = wording::labels_of(&host.keeper.rules().own_alertname, incident, incident.severity);
+    host.notices.any_knows(&labels)
 }
 
 /// Waits a moment for the Alertmanagers to know that a repair is being carried out, which may hold back pages about what it
@@ -111,26 +117,18 @@ pub(crate) fn fingerprints(host: &Host, incident: &Incident) -> BTreeSet<String>
     }
 }
 
-/// Puts the host's own word that it handles something into a list that may be older: what holds an alert back is named by
-/// fingerprint alone, and this must not be taken for somebody else's.
-pub(crate) fn add_handling(host: &Host, listing: &mut Listing) {
+/// The fingerprints of this host's own alerts that it handles something, those that have just ended included: an
+/// Alertmanager may still be inhibiting by them.
+pub(crate) fn own_handling(host: &Host) -> BTreeSet<String> {
+    let mut own = host.notices.handling();
     let own_alertname = &host.keeper.rules().own_alertname;
     let book = host.keeper.book();
+    // What was approved a moment ago may not be on the board yet.
     for request in book.active_requests().filter(|request| request.is_handled()) {
         let Some(incident) = book.incident(&request.incident) else { continue };
-        let labels = handling::labels_of(own_alertname, incident, request);
-        listing.alerts.entry(fingerprint(&labels)).or_insert_with_key(|fingerprint| ListedAlert {
-            fingerprint: fingerprint.clone(),
-            labels,
-            annotations: Labels::empty(),
-            starts_at: String::new(),
-            ends_at: String::new(),
-            updated_at: String::new(),
-            generator_url: String::new(),
-            receivers: Vec::new(),
-            status: AlertStatus::default(),
-        });
+        own.insert(fingerprint(&handling::labels_of(own_alertname, incident, request)));
     }
+    own
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) struct Fleet {
 #[derive(Debug)]
 struct Looked {
     since: Instant,
-    outcome: Result<Listing, AlertmanagerError>,
+    outcome: Result<Arc<Listing>, AlertmanagerError>,
 }
 
 impl Fleet {
@@ -57,24 +57,24 @@ impl Fleet {
     }
 
     /// What they list. One that answers is enough. Callers of about the same time share one look.
-    pub(crate) async fn look(&self) -> Result<Listing, AlertmanagerError> {
+    pub(crate) async fn look(&self) -> Result<Arc<Listing>, AlertmanagerError> {
         let now = Instant::now();
         self.look_since(now.checked_sub(SHARED_FOR).unwrap_or(now)).await
     }
 
     /// What they list, never from a look that began before this call.
-    pub(crate) async fn look_anew(&self) -> Result<Listing, AlertmanagerError> {
+    pub(crate) async fn look_anew(&self) -> Result<Arc<Listing>, AlertmanagerError> {
         self.look_since(Instant::now()).await
     }
 
-    async fn look_since(&self, earliest: Instant) -> Result<Listing, AlertmanagerError> {
+    async fn look_since(&self, earliest: Instant) -> Result<Arc<Listing>, AlertmanagerError> {
         let mut looked = self.looked.lock().await;
         if let Some(looked) = looked.as_ref().filter(|looked| looked.since >= earliest) {
             return looked.outcome.clone();
         }
         let since = Instant::now();
         let seen = self.ask(|member| async move { member.look().await }).await;
-        let outcome = seen.map(Listing::of);
+        let outcome = seen.map(|seen| Arc::new(Listing::of(seen)));
         *looked = Some(Looked { since, outcome: outcome.clone() });
         outcome
     }

@@ -1,7 +1,7 @@
 //! What waits to be sent to one Alertmanager: in order, each alert once, and no more than a bounded number of them. No
 //! clock and no IO.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tidegate_domain::labels::Labels;
@@ -22,6 +22,8 @@ pub(super) struct Line {
     /// Labels are an alert's identity.
     order: VecDeque<Labels>,
     waiting: BTreeMap<Labels, OutgoingAlert>,
+    /// Those that were taken out and of which nobody knows yet whether they have arrived.
+    under_way: BTreeSet<Labels>,
 }
 
 impl Line {
@@ -50,13 +52,25 @@ impl Line {
                 None => {}
             }
         }
+        self.under_way = batch.iter().map(|alert| alert.labels.clone()).collect();
         (batch, stale)
+    }
+
+    /// What was taken last has arrived, or never will.
+    pub(super) fn done(&mut self) {
+        self.under_way.clear();
+    }
+
+    /// True where it has yet to arrive.
+    pub(super) fn holds(&self, labels: &Labels) -> bool {
+        self.waiting.contains_key(labels) || self.under_way.contains(labels)
     }
 
     /// They could not be sent: they come first again, except those of which a newer copy has come meanwhile. Returns how
     /// many were dropped because others have taken the room.
     pub(super) fn put_back(&mut self, batch: Vec<OutgoingAlert>) -> usize {
         let mut dropped = 0;
+        self.done();
         for alert in batch.into_iter().rev() {
             if self.waiting.contains_key(&alert.labels) {
                 continue;
@@ -113,6 +127,22 @@ mod tests {
         line.push(&[alert("c", 1), alert("a", 5)]);
         assert_eq!(line.put_back(batch), 0);
         assert_eq!(names(&line.take(Timestamp(0)).0), [("b", 1), ("c", 1), ("a", 5)]);
+    }
+
+    #[test]
+    fn what_waits_or_is_under_way_has_not_arrived() {
+        let mut line = Line::default();
+        let holds = |line: &Line| ["a", "b"].map(|name| line.holds(&alert(name, 1).labels));
+        line.push(&[alert("a", 1), alert("b", 1)]);
+        assert_eq!(holds(&line), [true, true]);
+        let (batch, _) = line.take(Timestamp(0));
+        assert_eq!(holds(&line), [true, true], "sent, and not answered");
+        line.put_back(batch);
+        assert_eq!(holds(&line), [true, true]);
+        line.take(Timestamp(0));
+        line.push(&[alert("b", 2)]);
+        line.done();
+        assert_eq!(holds(&line), [false, true], "of one a newer copy waits");
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tidegate_domain::decide::HANDLING;
 use tidegate_domain::labels::Labels;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::board::Board;
 use super::record::{Due, Record};
-use crate::alertmanager::{AlertmanagerError, Client, OutgoingAlert};
+use crate::alertmanager::{AlertmanagerError, Client, OutgoingAlert, fingerprint};
 use crate::clock;
 use crate::host::Host;
 
@@ -51,6 +52,18 @@ impl Notices {
     pub(crate) fn standing(&self) -> Vec<OutgoingAlert> {
         let board = self.board.borrow();
         board.iter().filter(|(_, posted)| posted.over.is_none()).map(|(_, posted)| posted.alert.clone()).collect()
+    }
+
+    /// The fingerprints of those that say that something is handled, and of those that have said so lately.
+    pub(super) fn handling(&self) -> BTreeSet<String> {
+        let board = self.board.borrow();
+        let handling = board.iter().filter(|(labels, _)| labels.get("alertname") == Some(HANDLING));
+        handling.map(|(labels, _)| fingerprint(labels)).collect()
+    }
+
+    /// True where one of them has been sent this alert and has not lost it since, or would not take it.
+    pub(super) fn any_knows(&self, labels: &Labels) -> bool {
+        lock(&self.members).values().any(|member| lock(&member.known).record.knows(labels))
     }
 
     /// This is what all are to know from now on.

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tidegate_domain::decide::HANDLING;
-use tidegate_domain::input::Silence;
+use tidegate_domain::input::{INHIBITED_BY, Silence};
 use tidegate_domain::labels::Labels;
 
 use super::super::client::Seen;
@@ -34,27 +33,26 @@ impl Listing {
         Listing { alerts: merged(seen.into_iter().flat_map(|seen| seen.alerts)), whole, up }
     }
 
-    /// What holds back one of these alerts. An inhibition by the host's own word that it sees to it does not count.
-    pub(crate) fn silence_of(&self, fingerprints: &BTreeSet<String>) -> Silence {
+    /// What holds back one of these alerts. An inhibition by the host's own word that it sees to it does not count: `own`
+    /// are the alerts by which it has said so. By its name alone anybody's alert could pass for one.
+    pub(crate) fn silence_of(&self, fingerprints: &BTreeSet<String>, own: &BTreeSet<String>) -> Silence {
         let ours = fingerprints.iter().filter_map(|fingerprint| self.alerts.get(fingerprint));
-        ours.filter_map(|alert| self.held_by(alert)).map(Silence::By).next().unwrap_or(Silence::None)
+        ours.filter_map(|alert| self.held_by(alert, own)).map(Silence::By).next().unwrap_or(Silence::None)
     }
 
-    fn held_by(&self, alert: &ListedAlert) -> Option<String> {
-        let own = |by: &&String| {
-            let inhibiting = self.alerts.get(*by);
-            inhibiting.is_some_and(|alert| alert.labels.get("alertname") == Some(HANDLING))
-        };
+    /// Of several of a kind always the same one: whose list comes first is chance.
+    fn held_by(&self, alert: &ListedAlert, own: &BTreeSet<String>) -> Option<String> {
         let status = &alert.status;
-        let silence = status.silenced_by.first().map(|id| format!("silence {id}"));
-        let inhibitor = || status.inhibited_by.iter().find(|by| !own(by)).map(|by| self.inhibition(by));
-        let muted = || status.muted_by.first().map(|name| format!("muted by {name}"));
+        let silence = status.silenced_by.iter().min().map(|id| format!("silence {id}"));
+        let inhibitor =
+            || status.inhibited_by.iter().filter(|by| !own.contains(*by)).min().map(|by| self.inhibition(by));
+        let muted = || status.muted_by.iter().min().map(|name| format!("muted by {name}"));
         silence.or_else(inhibitor).or_else(muted)
     }
 
     fn inhibition(&self, by: &str) -> String {
         let name = self.alerts.get(by).and_then(|alert| alert.labels.get("alertname"));
-        name.map_or_else(|| format!("inhibited by alert {by}"), |name| format!("inhibited by alert {by} ({name})"))
+        name.map_or_else(|| format!("{INHIBITED_BY}{by}"), |name| format!("{INHIBITED_BY}{by} ({name})"))
     }
 }
 

@@ -75,7 +75,7 @@ async fn what_any_of_them_lists_is_listed_and_the_dead_hold_nobody_up() {
     fleet.members()[0].note::<()>(&Err(AlertmanagerError::Nobody));
     let listing = in_time(fleet.look()).await.unwrap();
     assert_eq!(listing.alerts.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
-    let silence = |of: &str| listing.silence_of(&BTreeSet::from([of.to_owned()]));
+    let silence = |of: &str| listing.silence_of(&BTreeSet::from([of.to_owned()]), &BTreeSet::new());
     assert_eq!((silence("a"), silence("b")), (Silence::None, Silence::By("silence s".to_owned())));
     assert!(listing.whole);
     assert!(fleet.members()[2].is_ailing(), "the refused connection was noted");

@@ -22,7 +22,7 @@ pub(super) async fn alerts(host: &Host) -> Result<BTreeMap<String, ListedAlert>,
         // Without an answer it is not known what there is: a list that only holds what is known here would say that all
         // else is well.
         let listing = fleet.look().await.map_err(|error| Fault::failed(error.to_string()))?;
-        alerts.extend(listing.alerts);
+        alerts.extend(listing.alerts.clone());
     }
     Ok(alerts)
 }

@@ -1,6 +1,7 @@
 //! What several of them list, as one list.
 
 use serde_json::{Value, json};
+use tidegate_domain::decide::HANDLING;
 
 use super::*;
 
@@ -22,7 +23,8 @@ fn listing(alerts: impl IntoIterator<Item = ListedAlert>) -> Listing {
 }
 
 fn silence(listing: &Listing, fingerprints: &[&str]) -> Silence {
-    listing.silence_of(&fingerprints.iter().map(|fingerprint| (*fingerprint).to_owned()).collect())
+    let own = BTreeSet::from(["own".to_owned()]);
+    listing.silence_of(&fingerprints.iter().map(|fingerprint| (*fingerprint).to_owned()).collect(), &own)
 }
 
 #[test]
@@ -40,10 +42,14 @@ fn what_holds_an_alert_back_is_named() {
         (json!({ "inhibitedBy": ["own"] }), None),
         (json!({ "inhibitedBy": ["own", "page"] }), Some("inhibited by alert page (Down)")),
         (json!({ "inhibitedBy": ["own"], "silencedBy": ["s"] }), Some("silence s")),
+        (json!({ "silencedBy": ["t", "s"] }), Some("silence s")),
+        (json!({ "inhibitedBy": ["foreign"] }), Some("inhibited by alert foreign (TidegateHandling)")),
+        (json!({ "inhibitedBy": ["own", "foreign"] }), Some("inhibited by alert foreign (TidegateHandling)")),
     ] {
         let listing = listing([
             alert("a", json!({ "status": status })),
             alert("own", json!({ "labels": { "alertname": HANDLING } })),
+            alert("foreign", json!({ "labels": { "alertname": HANDLING } })),
             alert("page", json!({ "labels": { "alertname": "Down" } })),
         ]);
         let expected = expected.map_or(Silence::None, |by| Silence::By(by.to_owned()));
