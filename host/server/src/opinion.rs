@@ -32,8 +32,8 @@ use judging::Judges;
 /// Alerts of one incident that are looked at. Each is a history to fetch; whoever decides looks at no more.
 const MOST_ALERTS: usize = 20;
 
-/// Alerts of all incidents that are looked at at the same time, so that a storm of them takes neither Prometheus nor the
-/// machine from the watches.
+/// Alerts of all incidents that are looked at at the same time, and lists of rules that are read for them: a storm must take
+/// neither Prometheus nor the machine from the watches.
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
 
 /// The longest reason, in characters: what a server says of an error may be of any length, and the journal keeps it.
@@ -73,7 +73,11 @@ pub(crate) async fn form(host: &Host, incident: &Incident) -> Vec<SecondOpinion>
         let (setup, rules) = (setup.clone(), rules.clone());
         forming.spawn(async move { one(&setup, &rules, &alert, until).await });
     }
-    let mut opinions = forming.join_all().await;
+    let mut opinions = Vec::new();
+    while let Some(formed) = forming.join_next().await {
+        // A panic in there was told by whoever panicked. The others count, and without all of them nothing is usual.
+        opinions.extend(formed.ok());
+    }
     let left_out = format!("only {MOST_ALERTS} alerts of an incident are looked at");
     opinions.extend(firing.iter().skip(MOST_ALERTS).map(|alert| unknown(alert, &left_out)));
     opinions.sort_by(|one, other| one.fingerprint.cmp(&other.fingerprint));
@@ -99,7 +103,12 @@ async fn rules(setup: &Setup, alerts: &[Alert], until: Instant) -> Result<Vec<Al
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    match timeout_at(until.into(), setup.prometheus.alert_rules(&names, MOST_OF_RULES)).await {
+    let asking = async {
+        // A server that does not know the filter lists all of its rules, for each incident.
+        let _permit = AT_ONCE.acquire().await;
+        setup.prometheus.alert_rules(&names, MOST_OF_RULES).await
+    };
+    match timeout_at(until.into(), asking).await {
         Ok(rules) => rules.map_err(|error| error.to_string()),
         Err(_) => Err("they did not come in time".to_owned()),
     }

@@ -36,7 +36,10 @@ pub(super) fn behind(alert: &Alert, rules: &Result<Vec<AlertRule>, String>) -> R
         Ok(rules) => match best(alert, name, rules, linked.as_deref()) {
             Ok(rule) => return Ok(of_rule(alert, rule)),
             Err(0) => format!("Prometheus has no rule called {name:?} with the alert's labels"),
-            Err(several) => format!("{several} rules of Prometheus are called {name:?}, and the alert may be of each"),
+            // Nor is it of another expression, whatever its link says: links come from whoever sends alerts.
+            Err(several) => {
+                return Err(format!("{several} rules of Prometheus are called {name:?}, and the alert may be of each"));
+            }
         },
         Err(error) => format!("the rules could not be read: {error}"),
     };
@@ -162,7 +165,10 @@ mod tests {
         // The same rule in two files is one rule, and the link tells apart what nothing else does.
         assert_eq!(expr(&page, vec![one.clone(), rule("x  >\n1", "page")]).as_deref(), Ok("x > 1"));
         let linked = alert("page", Some("http://p:9090/graph?g0.expr=y+%3E+2&g0.tab=1"));
-        assert_eq!(expr(&linked, vec![one, two]).as_deref(), Ok("y > 2"));
+        assert_eq!(expr(&linked, vec![one.clone(), two.clone()]).as_deref(), Ok("y > 2"));
+        let neither = alert("page", Some("http://p:9090/graph?g0.expr=up+%3E+-1&g0.tab=1"));
+        let why = expr(&neither, vec![one, two]).expect_err("what a link says is no rule of theirs");
+        assert!(why.contains("2 rules"), "{why}");
     }
 
     #[test]
