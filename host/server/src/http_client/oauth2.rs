@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::secret::{Secret, SecretSource};
 use super::{HttpClient, TransportError, read_capped};
-use answer::{Granted, refusal};
+use answer::{Granted, refusal, shortened};
 
 pub(crate) use options::OAuth2;
 
@@ -151,7 +151,8 @@ impl Tokens {
         let status = response.status();
         let body = read_capped(response, MOST_BYTES).await.map_err(failed)?;
         if !status.is_success() {
-            return Ok(Err((status, veiled(refusal(&body), secret))));
+            // Before it is cut: the beginning of a secret is part of it as well.
+            return Ok(Err((status, shortened(&veiled(refusal(&body), secret)))));
         }
         Granted::read(&body).map(Ok).map_err(|said| self.failed(veiled(said, secret)))
     }

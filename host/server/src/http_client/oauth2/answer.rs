@@ -49,7 +49,7 @@ fn seconds(value: &Value) -> Option<Duration> {
     Some(length.min(MOST_LASTS))
 }
 
-/// Why it refused: `error` and `error_description` (section 5.2), or the text.
+/// Why it refused, on one line: `error` and `error_description` (section 5.2), or the text. As long as the answer.
 pub(super) fn refusal(body: &[u8]) -> String {
     let told = serde_json::from_slice::<Map<String, Value>>(body).ok();
     let text = |key: &str| told.as_ref()?.get(key)?.as_str().map(str::to_owned);
@@ -58,8 +58,13 @@ pub(super) fn refusal(body: &[u8]) -> String {
         (Some(error), None) => error,
         (None, _) => String::from_utf8_lossy(body).trim().to_owned(),
     };
-    let line: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_ERROR).collect();
+    let line: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.is_empty() { "(nothing more)".to_owned() } else { line }
+}
+
+/// As much of it as is kept.
+pub(super) fn shortened(said: &str) -> String {
+    said.chars().take(MOST_ERROR).collect()
 }
 
 #[cfg(test)]
@@ -109,6 +114,6 @@ mod tests {
         assert_eq!(refusal(described), "invalid_scope: no such");
         assert_eq!(refusal(b" plain\n"), "plain");
         assert_eq!(refusal(b""), "(nothing more)");
-        assert_eq!(refusal(&[b'x'; 9000]).len(), MOST_ERROR);
+        assert_eq!(shortened(&refusal(&[b'x'; 9000])).len(), MOST_ERROR);
     }
 }

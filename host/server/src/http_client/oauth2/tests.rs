@@ -136,10 +136,14 @@ async fn what_goes_wrong_names_the_token_server_and_never_the_secret() {
     let answer = |text: &str| text.as_bytes().to_vec();
     let echo = r#"{"error":"invalid_client","error_description":"hush & more is not it"}"#;
     let refusal = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{echo}", echo.len());
+    // The end of what is kept falls into the secret.
+    let long = format!("{}hush & more", "x".repeat(296));
+    let cut = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{long}", long.len());
     let endless = [answer("HTTP/1.1 200 OK\r\n\r\n"), vec![b'x'; MOST_BYTES + 1]].concat();
     for (base, said) in [
         (refused().await, "cannot connect"),
         (serve_raw(answer(&refusal)).await, "401 Unauthorized: invalid_client: <secret> is not it"),
+        (serve_raw(answer(&cut)).await, "xxx<sec"),
         (serve_raw(answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")).await, "no access_token"),
         (serve_raw(answer("HTTP/1.1 307 See\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")).await, "307"),
         (serve_raw(answer("garbage")).await, "the connection broke"),
