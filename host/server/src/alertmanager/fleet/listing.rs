@@ -34,18 +34,19 @@ impl Listing {
     }
 
     /// What holds back one of these alerts. An inhibition by the host's own word that it sees to it does not count: `own`
-    /// are the alerts by which it has said so. By its name alone anybody's alert could pass for one.
+    /// are the alerts by which it has said so. By its name alone anybody's alert could pass for one. Neither does one by
+    /// another of these: where critical inhibits warning, the trouble is told of by the critical alert.
     pub(crate) fn silence_of(&self, fingerprints: &BTreeSet<String>, own: &BTreeSet<String>) -> Silence {
         let ours = fingerprints.iter().filter_map(|fingerprint| self.alerts.get(fingerprint));
-        ours.filter_map(|alert| self.held_by(alert, own)).map(Silence::By).next().unwrap_or(Silence::None)
+        ours.filter_map(|alert| self.held_by(alert, own, fingerprints)).map(Silence::By).next().unwrap_or(Silence::None)
     }
 
     /// Of several of a kind always the same one: whose list comes first is chance.
-    fn held_by(&self, alert: &ListedAlert, own: &BTreeSet<String>) -> Option<String> {
+    fn held_by(&self, alert: &ListedAlert, own: &BTreeSet<String>, ours: &BTreeSet<String>) -> Option<String> {
         let status = &alert.status;
+        let counts = |by: &&String| !own.contains(*by) && !ours.contains(*by);
         let silence = status.silenced_by.iter().min().map(|id| format!("silence {id}"));
-        let inhibitor =
-            || status.inhibited_by.iter().filter(|by| !own.contains(*by)).min().map(|by| self.inhibition(by));
+        let inhibitor = || status.inhibited_by.iter().filter(counts).min().map(|by| self.inhibition(by));
         let muted = || status.muted_by.iter().min().map(|name| format!("muted by {name}"));
         silence.or_else(inhibitor).or_else(muted)
     }

@@ -59,6 +59,17 @@ fn what_holds_an_alert_back_is_named() {
 }
 
 #[test]
+fn one_alert_of_an_incident_does_not_hold_back_the_others() {
+    let inhibited = |by: &str| json!({ "status": { "state": "suppressed", "inhibitedBy": [by] } });
+    let group = listing([alert("critical", json!({})), alert("warning", inhibited("critical"))]);
+    assert_eq!(silence(&group, &["critical", "warning"]), Silence::None);
+    let by_itself = silence(&group, &["warning"]);
+    assert_eq!(by_itself, Silence::By("inhibited by alert critical (A)".to_owned()), "an incident of its own is held");
+    let group = listing([alert("critical", inhibited("cluster")), alert("warning", inhibited("critical"))]);
+    assert_eq!(silence(&group, &["critical", "warning"]), Silence::By("inhibited by alert cluster".to_owned()));
+}
+
+#[test]
 fn an_alert_of_several_is_one_and_held_back_by_what_any_of_them_says() {
     let older = json!({
         "annotations": { "summary": "old" },
