@@ -78,9 +78,6 @@ fn wanted(book: &Book, own_alertname: &str, config: &Config, now: Timestamp) -> 
 /// Waits a moment for the Alertmanagers to have the alert of an anomaly: only of an alert that they have do they say whether
 /// it is held back.
 pub(crate) async fn told_of(host: &Host, incident: &Incident) {
-    if matches!(incident.origin, Origin::Alert { .. }) {
-        return;
-    }
     let labels = wording::labels_of(&host.keeper.rules().own_alertname, incident, incident.severity);
     host.notices.told(&labels, FIRST_TELL).await;
 }

@@ -14,15 +14,12 @@ use tidegate_domain::people::Role;
 use tidegate_domain::text::one_line;
 use tidegate_domain::time::{Timestamp, format_duration, parse_duration};
 
-use crate::alertmanager::Fleet;
+use crate::alertmanager::{AlertmanagerError, Fleet, NewSilence, SilenceMatcher};
 use crate::clock;
 use crate::host::Host;
 use crate::journal::JournalError;
 
 mod selectors;
-mod upstream;
-
-use selectors::Selector;
 
 /// Shorter than it takes to look whether it holds.
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -160,22 +157,32 @@ async fn make(
     fleet: &Fleet,
     incident: IncidentId,
     by: DecidedBy,
-    selectors: Vec<Selector>,
+    matchers: Vec<SilenceMatcher>,
     length: Duration,
     comment: String,
 ) -> Result<Silenced, SilencingError> {
     let now = clock::now();
     let until = now.plus(length);
-    let signed = format!("{comment} (by tidegate, incident {incident})");
-    let made = upstream::make(fleet, &selectors, (now, until), &by.approver, signed).await;
-    let failed = |why| SilencingError::Upstream { what: "no silence could be made", why: vec![why] };
-    let (ids, missed) = made.map_err(failed)?;
-    let matchers: Vec<String> = selectors.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = matchers.iter().map(ToString::to_string).collect();
+    let wanted = NewSilence {
+        id: None,
+        matchers,
+        starts_at: now,
+        ends_at: until,
+        created_by: by.approver.clone(),
+        comment: format!("{comment} (by tidegate, incident {incident})"),
+    };
+    let failed = |error: AlertmanagerError| SilencingError::Upstream {
+        what: "no silence could be made",
+        why: vec![error.to_string()],
+    };
+    let (made, missed) = fleet.silence_and_tell(&wanted).await.map_err(failed)?;
+    let ids: Vec<String> = made.into_iter().map(|made| made.id).collect();
     for id in &ids {
         let input = Input::Silenced {
             incident: Some(incident.clone()),
             silence: id.clone(),
-            matchers: matchers.clone(),
+            matchers: texts.clone(),
             until,
             by: by.clone(),
             comment: comment.clone(),
@@ -183,7 +190,7 @@ async fn make(
         record(host, input, "the silence stands", &ids).await?;
     }
     host.looking.notify();
-    Ok(Silenced { ids, until, matchers, missed })
+    Ok(Silenced { ids, until, matchers: texts, missed })
 }
 
 /// Ends every silence that people made for an incident from here.
@@ -215,13 +222,14 @@ async fn end(
 ) -> Result<Unsilenced, SilencingError> {
     let (mut ids, mut missed) = (Vec::new(), Vec::new());
     for id in standing {
-        match upstream::end(fleet, &id).await {
-            Ok(()) => {
+        match fleet.expire(&id).await {
+            // One that has ended already, or that nobody remembers, is ended as well.
+            Ok(_) => {
                 let input = Input::SilenceExpired { silence: id.clone(), by: by.clone() };
                 record(host, input, "the silence was ended", std::slice::from_ref(&id)).await?;
                 ids.push(id);
             }
-            Err(why) => missed.push(format!("silence {id}: {why}")),
+            Err(error) => missed.push(format!("silence {id}: {error}")),
         }
     }
     host.looking.notify();
@@ -255,7 +263,7 @@ fn checked(comment: &str) -> Result<String, SilencingError> {
     if length == 0 { Err(SilencingError::NoComment) } else { Ok(one_line(comment, LONGEST_REASON)) }
 }
 
-fn selectors_for(host: &Host, id: &IncidentId) -> Result<Vec<Selector>, SilencingError> {
+fn selectors_for(host: &Host, id: &IncidentId) -> Result<Vec<SilenceMatcher>, SilencingError> {
     let (book, rules) = (host.keeper.book(), host.keeper.rules());
     let incident = book.incident(id).ok_or_else(|| SilencingError::Unknown(id.clone()))?;
     if !incident.is_open() {

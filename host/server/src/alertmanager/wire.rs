@@ -1,5 +1,7 @@
 //! What Alertmanager's API v2 says, in its own shape. Read leniently, from 0.25 on, and written as it was read.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use tidegate_domain::labels::Labels;
@@ -126,6 +128,23 @@ pub(crate) struct SilenceMatcher {
     /// Whether the label must match, or must not.
     #[serde(default = "yes")]
     pub(crate) is_equal: bool,
+}
+
+/// As Alertmanager reads it.
+impl fmt::Display for SilenceMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = match (self.is_equal, self.is_regex) {
+            (true, false) => "=",
+            (false, false) => "!=",
+            (true, true) => "=~",
+            (false, true) => "!~",
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        match self.name.chars().all(plain) && !self.name.starts_with(|c: char| c.is_ascii_digit()) {
+            true => write!(f, "{}{operator}{:?}", self.name, self.value),
+            false => write!(f, "{:?}{operator}{:?}", self.name, self.value),
+        }
+    }
 }
 
 /// A silence to be made, or changed.

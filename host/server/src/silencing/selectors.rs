@@ -3,11 +3,12 @@
 //! Alertmanager applies a silence to whatever comes later as well, so one that says too little is worse than none.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use tidegate_domain::book::Incident;
 use tidegate_domain::event::Origin;
 use tidegate_domain::labels::Labels;
+
+use crate::alertmanager::SilenceMatcher;
 
 /// So many values of one label are named one by one. With more of them nobody could read what is silenced.
 const MOST_VALUES: usize = 50;
@@ -18,32 +19,9 @@ const KIND: &str = "alertname";
 /// Says how bad it is: an anomaly's may rise while it is silenced.
 const SEVERITY: &str = "severity";
 
-/// One matcher of a silence: equal to a value, or to one of several.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Selector {
-    /// Of the label.
-    pub(crate) name: String,
-    /// A value, or a regular expression for all of it.
-    pub(crate) value: String,
-    /// True where it is a regular expression.
-    pub(crate) is_regex: bool,
-}
-
-/// As Alertmanager reads it.
-impl fmt::Display for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let operator = if self.is_regex { "=~" } else { "=" };
-        match self.name.chars().all(plain) && !self.name.starts_with(|c: char| c.is_ascii_digit()) {
-            true => write!(f, "{}{operator}{:?}", self.name, self.value),
-            false => write!(f, "{:?}{operator}{:?}", self.name, self.value),
-        }
-    }
-}
-
 /// The matchers for the alerts of an incident; None where they would match far more than it. `own` is the `alertname` of the
 /// alerts that this host sends.
-pub(super) fn of(incident: &Incident, own: &str) -> Option<Vec<Selector>> {
+pub(super) fn of(incident: &Incident, own: &str) -> Option<Vec<SilenceMatcher>> {
     match incident.origin {
         Origin::Anomaly { .. } | Origin::Absence { .. } => Some(of_own_alert(incident, own)),
         Origin::Alert { .. } => {
@@ -54,25 +32,25 @@ pub(super) fn of(incident: &Incident, own: &str) -> Option<Vec<Selector>> {
 }
 
 /// An anomaly is one alert, but for its severity.
-fn of_own_alert(incident: &Incident, own: &str) -> Vec<Selector> {
+fn of_own_alert(incident: &Incident, own: &str) -> Vec<SilenceMatcher> {
     let ours = [KIND, "watch", SEVERITY, "__name__"];
     let group = incident.labels.iter().filter(|(name, value)| !ours.contains(name) && !value.is_empty());
     [(KIND, own), ("watch", incident.origin.name())].into_iter().chain(group).map(equal).collect()
 }
 
 /// The labels that all of them have.
-fn of_alerts(alerts: &[&Labels]) -> Option<Vec<Selector>> {
+fn of_alerts(alerts: &[&Labels]) -> Option<Vec<SilenceMatcher>> {
     let names: BTreeSet<&str> = alerts.iter().flat_map(|labels| labels.iter()).map(|(name, _)| name).collect();
-    let chosen: Vec<Option<Selector>> = names.iter().map(|name| of_label(alerts, name)).collect();
+    let chosen: Vec<Option<SilenceMatcher>> = names.iter().map(|name| of_label(alerts, name)).collect();
     let is_exact = chosen.iter().all(Option::is_some);
-    let selectors: Vec<Selector> = chosen.into_iter().flatten().collect();
+    let selectors: Vec<SilenceMatcher> = chosen.into_iter().flatten().collect();
     let has_kind = selectors.iter().any(|selector| selector.name == KIND);
     let is_specific = selectors.iter().any(|selector| selector.name != SEVERITY);
     (is_specific && (is_exact || has_kind)).then_some(selectors)
 }
 
 /// None for a label that some of them have not, or that has too many values.
-fn of_label(alerts: &[&Labels], name: &str) -> Option<Selector> {
+fn of_label(alerts: &[&Labels], name: &str) -> Option<SilenceMatcher> {
     let values: Option<BTreeSet<&str>> =
         alerts.iter().map(|labels| labels.get(name).filter(|value| !value.is_empty())).collect();
     let values = values?;
@@ -81,11 +59,11 @@ fn of_label(alerts: &[&Labels], name: &str) -> Option<Selector> {
     }
     let pattern = values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join("|");
     let fits = values.len() <= MOST_VALUES && pattern.len() <= MOST_BYTES;
-    fits.then(|| Selector { name: name.to_owned(), value: pattern, is_regex: true })
+    fits.then(|| SilenceMatcher { name: name.to_owned(), value: pattern, is_regex: true, is_equal: true })
 }
 
-fn equal((name, value): (&str, &str)) -> Selector {
-    Selector { name: name.to_owned(), value: value.to_owned(), is_regex: false }
+fn equal((name, value): (&str, &str)) -> SilenceMatcher {
+    SilenceMatcher { name: name.to_owned(), value: value.to_owned(), is_regex: false, is_equal: true }
 }
 
 /// A text as a regular expression that matches nothing else; as `regexp.QuoteMeta` in Go.

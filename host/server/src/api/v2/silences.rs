@@ -89,7 +89,7 @@ pub(in crate::api) async fn post(
 
 async fn make(host: &Arc<Host>, fleet: &Fleet, silence: &NewSilence, by: DecidedBy) -> Result<String, Fault> {
     let made = fleet.silence(silence).await.map_err(refused)?;
-    let matchers: Vec<String> = silence.matchers.iter().map(written).collect();
+    let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
     let mut first = None;
     for made in made {
         let id = made.id;
@@ -168,17 +168,6 @@ fn checked(id: String) -> Result<String, Fault> {
     Err(Fault::malformed(format!("silenceID in path must be of type uuid: {:?}", one_line(&id, 100))))
 }
 
-/// As Alertmanager writes a matcher.
-fn written(matcher: &SilenceMatcher) -> String {
-    let operator = match (matcher.is_equal, matcher.is_regex) {
-        (true, false) => "=",
-        (false, false) => "!=",
-        (true, true) => "=~",
-        (false, true) => "!~",
-    };
-    format!("{}{operator}{:?}", matcher.name, matcher.value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,7 +223,10 @@ mod tests {
             for (r, e) in [(false, true), (true, true), (false, false), (true, false)] {
                 assert_eq!(is(&matcher(r, e), &wanted), (r, e) == (is_regex, is_equal), "{text} {r} {e}");
             }
-            assert_eq!(Matcher::parse(&written(&matcher(is_regex, is_equal))).unwrap().to_string(), wanted.to_string());
+            assert_eq!(
+                Matcher::parse(&matcher(is_regex, is_equal).to_string()).unwrap().to_string(),
+                wanted.to_string()
+            );
         }
         assert!(!is(&matcher(false, true), &Matcher::parse("service=check").unwrap()));
     }
