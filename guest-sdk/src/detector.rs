@@ -121,10 +121,13 @@ pub trait Detector: Sized + 'static {
     /// Judges one sample against what came before it, then learns from it. `value` is finite.
     fn score(&self, state: &mut Self::State, at: Timestamp, value: f64) -> Verdict;
 
-    /// A remark for people on the last sample of a call. Asked only when that sample is anomalous, because writing a
-    /// sentence costs more than judging a sample.
-    fn note(&self, value: f64, verdict: &Verdict) -> Option<String> {
-        let _ = (value, verdict);
+    /// A remark for people on the last sample of a call, with the state that has already learnt from it. Asked only when
+    /// that sample is anomalous, because writing a sentence costs more than judging a sample.
+    ///
+    /// What the sample was compared with is gone where learning has replaced it: a detector that wants to tell keeps it in
+    /// its state. One line reads best: the contract asks for a few hundred characters, and a host cuts after 4 KiB.
+    fn note(&self, state: &Self::State, at: Timestamp, value: f64, verdict: &Verdict) -> Option<String> {
+        let _ = (state, at, value, verdict);
         None
     }
 }
@@ -177,8 +180,8 @@ impl<D: Detector> Model<D> {
             verdicts.lower.push(last.lower);
             verdicts.upper.push(last.upper);
         }
-        let note = match values.last() {
-            Some(&value) if last.is_anomalous() => self.detector.note(value, &last),
+        let note = match (timestamps.last(), values.last()) {
+            (Some(&at), Some(&value)) if last.is_anomalous() => self.detector.note(&state, at, value, &last),
             _ => None,
         };
         Ok(Scored { state: state::to_bytes(&state, bytes), verdicts, note })

@@ -23,6 +23,9 @@ pub trait State: Sized {
 
 /// A type that a field of a state can have.
 pub trait Field: Sized {
+    /// Stands for the layout where the name of the type does not: a state within a state can change without its name.
+    const LAYOUT: u32 = 0;
+
     /// How many bytes this value takes.
     fn size(&self) -> usize;
 
@@ -35,8 +38,9 @@ pub trait Field: Sized {
 
 /// Defines a state: a struct with a name and version for its layout, whose fields are written and read in order.
 ///
-/// Fields can be numbers, `bool`, `Option` of those, and `Vec` of numbers. Changing a field's name or type changes the
-/// layout by itself; raise the version when the meaning of the same fields changes.
+/// Fields can be numbers, `bool`, `Option` of those, `Vec` of numbers, other states, and arrays of any of these. Changing a
+/// field's name or type changes the layout by itself, in a state within a state too; raise the version when the meaning of
+/// the same fields changes.
 ///
 /// ```
 /// tidegate_guest::state! {
@@ -63,9 +67,12 @@ macro_rules! state {
         }
 
         impl $crate::state::State for $state {
-            const TAG: u32 = $crate::state::tag(concat!(
-                $name, "/", $version, $(";", stringify!($field), ":", stringify!($type)),*
-            ));
+            const TAG: u32 = $crate::state::tag_with(
+                $crate::state::tag(concat!(
+                    $name, "/", $version, $(";", stringify!($field), ":", stringify!($type)),*
+                )),
+                &[$(<$type as $crate::state::Field>::LAYOUT),*],
+            );
 
             fn size(&self) -> usize {
                 0 $(+ $crate::state::Field::size(&self.$field))*
@@ -88,12 +95,12 @@ const HEADER: usize = 8;
 
 /// Writes a state, into the bytes it was read from: a state rarely changes its size, and then nothing is allocated.
 pub(crate) fn to_bytes<S: State>(state: &S, mut bytes: Vec<u8>) -> Vec<u8> {
-    let size = HEADER + state.size();
+    let size = HEADER + State::size(state);
     // Exactly, so that the list crosses the boundary without being copied into a smaller place first.
     bytes.reserve_exact(size.saturating_sub(bytes.len()));
     bytes.resize(size, 0);
     let (header, fields) = bytes.split_at_mut(HEADER);
-    state.write(&mut &mut *fields);
+    State::write(state, &mut &mut *fields);
     header[..4].copy_from_slice(&S::TAG.to_le_bytes());
     header[4..].copy_from_slice(&checksum(fields).to_le_bytes());
     bytes
@@ -111,7 +118,7 @@ pub(crate) fn from_bytes<S: State>(bytes: &[u8]) -> Result<S, String> {
     if sum != checksum(fields).to_le_bytes() {
         return Err(format!("state: damaged, the checksum over its {} bytes does not match", bytes.len()));
     }
-    match S::read(&mut fields) {
+    match <S as State>::read(&mut fields) {
         Some(state) if fields.is_empty() => Ok(state),
         _ => Err(format!("state: its {} bytes do not add up to the fields of this layout", bytes.len())),
     }
@@ -125,6 +132,20 @@ pub const fn tag(text: &str) -> u32 {
     let mut i = 0;
     while i < bytes.len() {
         hash = (hash ^ bytes[i] as u32).wrapping_mul(0x0100_0193);
+        i += 1;
+    }
+    hash
+}
+
+/// A tag and the layouts of the fields that have one of their own. Public for [`state!`](crate::state!).
+#[doc(hidden)]
+pub const fn tag_with(tag: u32, layouts: &[u32]) -> u32 {
+    let mut hash = tag;
+    let mut i = 0;
+    while i < layouts.len() {
+        if layouts[i] != 0 {
+            hash = (hash.rotate_left(5) ^ layouts[i]).wrapping_mul(0x0100_0193);
+        }
         i += 1;
     }
     hash
@@ -235,7 +256,45 @@ impl Field for bool {
     }
 }
 
+impl<S: State> Field for S {
+    const LAYOUT: u32 = S::TAG;
+
+    fn size(&self) -> usize {
+        State::size(self)
+    }
+
+    fn write(&self, out: &mut &mut [u8]) {
+        State::write(self, out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        <S as State>::read(from)
+    }
+}
+
+impl<F: Field + Copy + Default, const N: usize> Field for [F; N] {
+    const LAYOUT: u32 = F::LAYOUT;
+
+    fn size(&self) -> usize {
+        self.iter().map(Field::size).sum()
+    }
+
+    fn write(&self, out: &mut &mut [u8]) {
+        self.iter().for_each(|field| field.write(out));
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        let mut fields = [F::default(); N];
+        for field in &mut fields {
+            *field = F::read(from)?;
+        }
+        Some(fields)
+    }
+}
+
 impl<F: Field> Field for Option<F> {
+    const LAYOUT: u32 = F::LAYOUT;
+
     fn size(&self) -> usize {
         1 + self.as_ref().map_or(0, Field::size)
     }
@@ -330,6 +389,26 @@ mod tests {
             let refusal = from_bytes::<Everything>(&bytes).expect_err("impossible fields");
             assert!(refusal.contains("do not add up"), "{fields:?}: {refusal}");
         }
+    }
+
+    #[test]
+    fn states_within_states_come_back_and_carry_their_layout() {
+        mod old {
+            crate::state! { #[derive(Debug, Clone, Copy, Default, PartialEq)] pub(super) struct Part("part", 1) { pub(super) a: f32 } }
+            crate::state! { pub(super) struct Whole("whole", 1) { pub(super) parts: [Part; 3], pub(super) list: Vec<u16> } }
+        }
+        mod new {
+            crate::state! { #[derive(Debug, Clone, Copy, Default, PartialEq)] pub(super) struct Part("part", 2) { pub(super) a: f32 } }
+            crate::state! { pub(super) struct Whole("whole", 1) { pub(super) parts: [Part; 3], pub(super) list: Vec<u16> } }
+        }
+        let parts = [1.0, 2.0, 3.0].map(|a| old::Part { a });
+        let bytes = to_bytes(&old::Whole { parts, list: vec![7] }, vec![]);
+        assert_eq!(bytes.len(), HEADER + 3 * 4 + 4 + 2);
+        let back = from_bytes::<old::Whole>(&bytes).expect("its own bytes");
+        assert_eq!((back.parts, back.list), (parts, vec![7]));
+        assert!(from_bytes::<new::Whole>(&bytes).is_err_and(|why| why.contains("another version")));
+        let cut: &[u8] = &[0; 11];
+        assert!(<[f32; 3] as Field>::read(&mut &*cut).is_none());
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Detector for Seasonal {
         verdict
     }
 
-    fn note(&self, value: f64, verdict: &Verdict) -> Option<String> {
+    fn note(&self, _: &Season, _: Timestamp, value: f64, verdict: &Verdict) -> Option<String> {
         Some(format!("{} at this time of the period", text::deviation(value, verdict)))
     }
 }

@@ -102,7 +102,7 @@ impl Detector for ZScore {
         Verdict::of_band(value, before.mean, self.threshold * before.deviation())
     }
 
-    fn note(&self, value: f64, verdict: &Verdict) -> Option<String> {
+    fn note(&self, _: &Window, _: Timestamp, value: f64, verdict: &Verdict) -> Option<String> {
         Some(format!("{} from the samples before", text::deviation(value, verdict)))
     }
 }

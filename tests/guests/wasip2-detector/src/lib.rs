@@ -137,7 +137,7 @@ impl Detector for Visitor {
         Verdict::of_band(value, value + 2.0, 1.0)
     }
 
-    fn note(&self, _: f64, _: &Verdict) -> Option<String> {
+    fn note(&self, _: &Seen, _: Timestamp, _: f64, _: &Verdict) -> Option<String> {
         Some(match self.mode {
             Mode::None | Mode::ExitInOpen => "nothing".to_owned(),
             Mode::LookAround => {

@@ -107,7 +107,13 @@ impl Detector for Range {
         verdict
     }
 
-    fn note(&self, value: f64, verdict: &Verdict) -> Option<String> {
+    fn note(
+        &self,
+        _: &Recent,
+        _: Timestamp,
+        value: f64,
+        verdict: &Verdict,
+    ) -> Option<String> {
         let deviation = text::deviation(value, verdict);
         Some(format!(
             "{deviation}, by the range of the last {}",
