@@ -11,6 +11,7 @@ pub mod arguments;
 pub mod book;
 pub mod calendar;
 pub mod decide;
+pub mod defaults;
 pub mod event;
 pub mod input;
 pub mod labels;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tidegate_domain::defaults;
 use tidegate_domain::rules::{ColdStart, Direction, Gate, OnAbsent, SeverityScores, Watch};
 use tidegate_domain::time::format_duration;
 
@@ -232,32 +233,31 @@ fn settle(
         }
     }
     let (name, expr) = (name?, expr?.value);
+    let left_out = defaults::watch(name.clone(), step, detectors, []);
     let watch = Watch {
-        name: name.clone(),
         mode: settled.mode,
-        step,
-        detectors,
         quorum,
-        direction: value(&keys.direction, Direction::Both),
-        min_dev: value(&keys.min_dev, 0.0),
-        min_rel_dev: value(&keys.min_rel_dev, 0.0),
-        consecutive: value(&keys.consecutive, 3),
-        recover_after: value(&keys.recover_after, 3),
-        recover_below: value(&keys.recover_below, 0.8),
+        direction: value(&keys.direction, left_out.direction),
+        min_dev: value(&keys.min_dev, left_out.min_dev),
+        min_rel_dev: value(&keys.min_rel_dev, left_out.min_rel_dev),
+        consecutive: value(&keys.consecutive, left_out.consecutive),
+        recover_after: value(&keys.recover_after, left_out.recover_after),
+        recover_below: value(&keys.recover_below, left_out.recover_below),
         cold_start: ColdStart {
-            history: value(&keys.history, Duration::from_secs(48 * 60 * 60)),
+            history: value(&keys.history, left_out.cold_start.history),
             above: keys.above.map(|bound| bound.value),
             below: keys.below.map(|bound| bound.value),
         },
         absent_after,
-        on_absent: value(&keys.on_absent, OnAbsent::Show),
-        accept_after: value(&keys.accept_after, Duration::from_secs(24 * 60 * 60)),
+        on_absent: value(&keys.on_absent, left_out.on_absent),
+        accept_after: value(&keys.accept_after, left_out.accept_after),
         identity,
         group_by,
         severity,
         has_policy: settled.remediation.is_some(),
         actions: settled.actions,
         dry_run: settled.dry_run,
+        ..left_out
     };
     let (runbook_url, remediation) = (keys.runbook_url.map(|url| url.value), settled.remediation);
     Some((watch, WatchConfig { name, expr, interval, step, query_offset, runbook_url, remediation }))
@@ -269,8 +269,7 @@ fn value<T: Clone>(read: &Option<At<T>>, default: T) -> T {
 
 fn absent_after(section: &Section<'_>, keys: &Keys, step: Duration) -> Duration {
     match &keys.absent_after {
-        // Between two samples of a slow series nothing is absent.
-        None => Duration::from_secs(5 * 60).max(step * 2),
+        None => defaults::absent_after(step),
         Some(length) => {
             if length.value <= step {
                 let what =
