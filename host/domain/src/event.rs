@@ -17,12 +17,14 @@ use crate::terms::AskedTerms;
 use crate::time::{Timestamp, duration_ms};
 
 mod fact;
+mod finding;
 mod guard;
 mod opinion;
 mod question;
 mod resolved;
 
 pub use fact::Fact;
+pub use finding::BeyondBound;
 pub use guard::{Guard, Refusal};
 pub use opinion::{OpinionVerdict, SecondOpinion};
 pub use question::{Asked, Question, Reply, Sample};
@@ -126,6 +128,15 @@ pub struct Opinion {
     pub state: Bytes,
 }
 
+/// The time in which static bounds judge a series, because it is too young for the detectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learning {
+    /// Its oldest sample.
+    pub since: Timestamp,
+    /// When it has enough history: from then on the detectors judge it.
+    pub until: Timestamp,
+}
+
 /// What was seen, as shown to the person who decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -147,6 +158,9 @@ pub struct Evidence {
     pub score: Number,
     /// True where static bounds judged, because the series was too young for the detectors.
     pub cold_start: bool,
+    /// How far it had come towards them, in that case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
     /// Each detector's own view.
     pub opinions: Vec<Opinion>,
     /// Recent samples, oldest first.

@@ -107,6 +107,28 @@ impl<'de> Visitor<'de> for Raw {
     }
 }
 
+/// Four significant digits: enough to judge by, short enough to read.
+#[must_use]
+pub fn short(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() {
+            "unknown"
+        } else if value > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .to_owned();
+    }
+    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    if !(-4..15).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let decimals = usize::try_from(3 - magnitude).unwrap_or(0);
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +141,22 @@ mod tests {
         }
         assert!(serde_json::from_str::<Number>("\"Inf\"").is_err());
         assert!(serde_json::from_str::<Number>("null").is_err());
+    }
+
+    #[test]
+    fn numbers_are_short_and_keep_their_size() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.123_456, "0.1235"),
+            (41.0, "41"),
+            (1234.5, "1234"),
+            (123_456.0, "123456"),
+            (-0.5, "-0.5"),
+            (1e-9, "1.000e-9"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NAN, "unknown"),
+        ] {
+            assert_eq!(short(value), text);
+        }
     }
 }

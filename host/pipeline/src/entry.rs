@@ -175,6 +175,7 @@ impl Entry {
             known.ended = view.ended.get(&self.group.labels).copied();
         }
         let verifying = known.open.is_some_and(|open| open.verifying);
+        let was_cold = self.track.history_from.is_some() && self.track.is_cold(fold.watch, self.track.cursor);
         let mut healthy = Vec::new();
         for (at, value) in timestamps.iter().zip(values) {
             let at = Timestamp(*at);
@@ -191,6 +192,8 @@ impl Entry {
         if self.track.is_cold(fold.watch, newest) {
             let age = self.track.history_from.map_or(Duration::ZERO, |from| newest.since(from));
             part.report.counts.add_cold(age);
+        } else if was_cold {
+            part.report.counts.switched += 1;
         }
         if known.open.is_some() {
             part.looks.push(Look { group: self.group.labels.clone(), series: known_as, newest, healthy });

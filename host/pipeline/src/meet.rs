@@ -108,7 +108,8 @@ impl WatchFold {
             entry.track.cursor = evidence.at;
             entry.track.recent = evidence.window.iter().copied().collect();
             let age = if evidence.cold_start { Duration::ZERO } else { self.watch.cold_start.history };
-            entry.track.history_from = Some(evidence.at.minus(age));
+            let learning = evidence.learning.map(|learning| learning.since);
+            entry.track.history_from = Some(learning.unwrap_or(evidence.at.minus(age)));
         }
         entry
     }

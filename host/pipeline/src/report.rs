@@ -42,6 +42,8 @@ pub struct Counts {
     pub cold: u64,
     /// How much history the youngest and the oldest of these have.
     pub cold_ages: Option<(Duration, Duration)>,
+    /// Series that were too young before this cycle: from now on the detectors judge them.
+    pub switched: u64,
     /// Series that wait for their history.
     pub awaiting_history: u64,
     /// Groups absent now.
@@ -62,6 +64,7 @@ impl Report {
         mine.calls += counts.calls;
         mine.series += counts.series;
         mine.cold += counts.cold;
+        mine.switched += counts.switched;
         mine.widen_cold(counts.cold_ages);
         mine.awaiting_history += counts.awaiting_history;
         mine.absent_groups += counts.absent_groups;

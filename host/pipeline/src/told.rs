@@ -1,6 +1,6 @@
 //! What is told of one series, and with which evidence.
 
-use tidegate_domain::event::{Evidence, MemberEnd, Opinion};
+use tidegate_domain::event::{Evidence, Learning, MemberEnd, Opinion};
 use tidegate_domain::input::WatchChange;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::Number;
@@ -44,6 +44,7 @@ pub(crate) fn watch_change(
                 upper: Number(judgement.verdict.upper),
                 score: Number(judgement.verdict.score),
                 cold_start: judgement.cold_start,
+                learning: learning(fold, entry, at),
                 opinions: opinions(fold, entry, scored),
                 window: entry.track.recent.iter().copied().collect(),
             }),
@@ -52,6 +53,12 @@ pub(crate) fn watch_change(
         Change::Recovered => WatchChange::Ended { group, series, how: MemberEnd::Recovered },
         Change::Accepted => WatchChange::Ended { group, series, how: MemberEnd::Accepted },
     }
+}
+
+/// How far a series has come that is too young for the detectors.
+fn learning(fold: &Fold<'_>, entry: &Entry, at: Timestamp) -> Option<Learning> {
+    let since = entry.track.history_from.filter(|_| entry.track.is_cold(fold.watch, at))?;
+    Some(Learning { since, until: since.plus(fold.watch.cold_start.history) })
 }
 
 /// Each detector's view, with its state from before the streak.

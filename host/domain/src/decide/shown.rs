@@ -6,6 +6,7 @@ use super::{Context, autonomy, untouched};
 use crate::book::{Approval, Consult, Incident, Request};
 use crate::event::{Evidence, Origin, ResolvedAction};
 use crate::input::Silence;
+use crate::number::short;
 use crate::rules::{ActionKind, Verify};
 use crate::text::one_line;
 use crate::time::{Timestamp, format_duration};
@@ -107,20 +108,13 @@ fn why(incident: &Incident) -> Vec<String> {
 }
 
 fn evidence(worst: &Evidence, series: usize) -> Vec<String> {
-    let mut lines = vec![format!(
-        "value {}, expected {} ({} to {}), score {}{}",
-        short(worst.value.0),
-        short(worst.expected.0),
-        short(worst.lower.0),
-        short(worst.upper.0),
-        short(worst.score.0),
-        if worst.cold_start { " by static bounds, the series is still being learnt" } else { "" },
-    )];
+    let mut lines = vec![worst.finding()];
+    let counts = if worst.cold_start { ", which does not count yet" } else { "" };
     let opinions = shortened(
         &worst.opinions,
         |opinion| {
             let note = opinion.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
-            format!("{} scores {}{note}", opinion.detector, short(opinion.score.0))
+            format!("{} scores {}{counts}{note}", opinion.detector, short(opinion.score.0))
         },
         "detectors",
     );
@@ -249,50 +243,12 @@ fn spoken(length: std::time::Duration) -> String {
     }
 }
 
-/// Four significant digits: enough to judge by, short enough to read.
-fn short(value: f64) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() {
-            "unknown"
-        } else if value > 0.0 {
-            "+Inf"
-        } else {
-            "-Inf"
-        }
-        .to_owned();
-    }
-    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    if !(-4..15).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    let decimals = usize::try_from(3 - magnitude).unwrap_or(0);
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{quoted, short, spoken, time};
+    use super::{quoted, spoken, time};
     use crate::time::Timestamp;
-
-    #[test]
-    fn numbers_are_short_and_keep_their_size() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.123_456, "0.1235"),
-            (41.0, "41"),
-            (1234.5, "1234"),
-            (123_456.0, "123456"),
-            (-0.5, "-0.5"),
-            (1e-9, "1.000e-9"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NAN, "unknown"),
-        ] {
-            assert_eq!(short(value), text);
-        }
-    }
 
     #[test]
     fn lengths_and_times_are_written_for_people() {

@@ -413,6 +413,7 @@ pub(crate) fn evidence(series: Labels, since: Timestamp, at: Timestamp) -> Evide
         upper: Number(3.25),
         score: Number(2.5),
         cold_start: false,
+        learning: None,
         opinions: vec![Opinion {
             detector: "spike".to_owned(),
             digest: "5f2c".to_owned(),

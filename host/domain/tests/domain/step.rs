@@ -335,6 +335,7 @@ fn evidence(
         upper: Number::NAN,
         score: Number(2.0),
         cold_start: false,
+        learning: None,
         opinions: vec![opinion],
         window: Vec::new(),
     }

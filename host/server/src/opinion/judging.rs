@@ -168,6 +168,7 @@ fn evidence(samples: &Samples, sounding: Sounding) -> Evidence {
         upper: Number(verdict.upper),
         score: Number(verdict.score),
         cold_start: false,
+        learning: None,
         opinions: sounding.opinions,
         window: finite[finite.len().saturating_sub(RECENT_SAMPLES)..].to_vec(),
     }

@@ -1,8 +1,8 @@
 //! The card's lines about the second opinion: is the value unusual for this time?
 
-use super::short;
 use crate::book::Incident;
 use crate::event::{Evidence, OpinionVerdict, SecondOpinion};
+use crate::number::short;
 
 /// The opinion that tells most, and how many alerts it stands for; nothing where none was wanted.
 pub(super) fn lines(incident: &Incident) -> Vec<String> {

@@ -99,6 +99,7 @@ fn evidence(name: &str, score: f64) -> Box<Evidence> {
         upper: number,
         score: Number(score),
         cold_start: false,
+        learning: None,
         opinions: Vec::new(),
         window: Vec::new(),
     })
