@@ -272,7 +272,7 @@ impl<S: State> Field for S {
     }
 }
 
-impl<F: Field + Copy + Default, const N: usize> Field for [F; N] {
+impl<F: Field + Default, const N: usize> Field for [F; N] {
     const LAYOUT: u32 = F::LAYOUT;
 
     fn size(&self) -> usize {
@@ -284,7 +284,7 @@ impl<F: Field + Copy + Default, const N: usize> Field for [F; N] {
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
-        let mut fields = [F::default(); N];
+        let mut fields: [F; N] = std::array::from_fn(|_| F::default());
         for field in &mut fields {
             *field = F::read(from)?;
         }

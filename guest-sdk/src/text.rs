@@ -23,6 +23,12 @@ pub fn deviation(value: f64, verdict: &Verdict) -> String {
     }
 }
 
+/// A number to the place of the second significant digit of `size`, which is what it is compared with: `0.930` where that
+/// is 0.061, `1000000000050` where it is 12.
+pub fn number(number: f64, size: f64) -> String {
+    number_to(number, decimals(size))
+}
+
 /// How many decimals show two significant digits of `size`; `None` where plain digits would be too many to read.
 fn decimals(size: f64) -> Option<usize> {
     let decimals = 1.0 - size.log10().floor();

@@ -10,8 +10,8 @@ use crate::{Samples, Scored, Timestamp, Verdicts};
 
 pub use folds::{FoldedIn, fold_every_way};
 
-/// The most bytes of state that a first-party detector may keep for one series.
-pub const MAX_STATE: usize = 4096;
+/// The most bytes of state that a first-party detector may keep for one series: a quarter of what a host takes by default.
+pub const MAX_STATE: usize = 16_384;
 
 /// One promise of the contract, and how it is tried.
 #[derive(Clone, Copy, Debug)]

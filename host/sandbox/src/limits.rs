@@ -40,7 +40,7 @@ pub struct Limits {
     pub compile_memory_bytes: u64,
     /// Largest state that `score` may return.
     ///
-    /// Default 64 KiB: sixteen times what the shipped detectors use; a million series hold that many states.
+    /// Default 64 KiB: eight times and more what the shipped detectors use; a million series hold that many states.
     pub max_state_bytes: usize,
     /// Longest text for people (note, reason, summary, rationale, error, log line) in bytes; what is longer is cut.
     ///

@@ -1,0 +1,43 @@
+//! The smallest and the largest ever seen: how far beyond them, in widths of that range.
+
+use super::Measure;
+
+tidegate_guest::state! {
+    /// The smallest and the largest ever seen.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Range("range", 1) {
+        low: f64,
+        high: f64,
+    }
+}
+
+impl Range {
+    pub(crate) fn starting_at(value: f64) -> Self {
+        Range { low: value, high: value }
+    }
+
+    pub(crate) fn low(&self) -> f64 {
+        self.low
+    }
+
+    pub(crate) fn high(&self) -> f64 {
+        self.high
+    }
+
+    /// Everything within the range is at a distance below zero.
+    pub(crate) fn measure(&self, hair: f64) -> Measure {
+        let width = self.high - self.low;
+        let centre = self.low.midpoint(self.high);
+        let scale = width.max(hair);
+        Measure { centre, scale, offset: -0.5 * width / scale }
+    }
+
+    pub(crate) fn learn(&mut self, value: f64) {
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite() && self.low <= self.high
+    }
+}
