@@ -1,6 +1,8 @@
 //! Guests without a host: native tests and benchmarks call a detector or a policy here, through the very code that a
 //! component exports. What is missing is the boundary itself, its limits, and the host.
 //!
+//! [`Dice`] makes up series, and [`Vigil`] watches one as a host would, without learning its incidents.
+//!
 //! [`cases`] and [`policy_cases`] read test cases from files; [`contract`] and [`policy_contract`] hold what every guest
 //! owes its host. All work on anything that answers the calls, so that `tidegate guest test` runs them against the built
 //! component as well.
@@ -9,17 +11,21 @@ pub mod answers;
 mod bound;
 pub mod cases;
 pub mod contract;
+mod dice;
 mod file;
 mod instant;
 pub mod policy_cases;
 pub mod policy_contract;
 mod series_file;
+mod vigil;
 
 use std::fmt;
 
 pub use crate::detector::{Model, describe as describe_detector};
 pub use crate::policy::{Configured, describe as describe_policy};
+pub use dice::Dice;
 pub use file::CaseError;
+pub use vigil::{Vigil, Watched};
 
 use crate::{Detector, Error, Needs, Samples, Scored, Timestamp, Verdict, Verdicts};
 
