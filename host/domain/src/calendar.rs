@@ -3,14 +3,18 @@
 
 use std::ops::RangeInclusive;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::labels::{Labels, Matcher};
 use crate::time::Timestamp;
 
+mod cron;
+mod known;
 mod read;
 
+pub use cron::Cron;
+pub use known::{KnownEvent, Occurrence, Timetable, When};
 pub use read::{
     CalendarError, parse_civil, parse_days_of_month, parse_months, parse_span, parse_time, parse_times, parse_weekdays,
     parse_years, parse_zone,
@@ -90,6 +94,21 @@ impl Calendar {
         Some(end)
     }
 
+    /// When something opens next, from `now`, at which nothing is open, on, and before `limit`.
+    #[must_use]
+    pub fn opens(&self, now: Timestamp, limit: Timestamp) -> Option<Timestamp> {
+        let mut at = now;
+        while at < limit {
+            if self.contains(at) {
+                return Some(at);
+            }
+            let spans = self.spans.iter().map(|(from, _)| *from).filter(|from| *from > at);
+            let intervals = self.intervals.iter().filter_map(|interval| interval.gap(at));
+            at = spans.chain(intervals).min()?;
+        }
+        None
+    }
+
     /// Up to where a stretch that `at` is in is known to go on: later than `at`, and not always as far as it does.
     fn stretch(&self, at: Timestamp) -> Option<Timestamp> {
         let spans = self.spans.iter().filter(|(from, until)| (*from..*until).contains(&at)).map(|(_, until)| *until);
@@ -101,23 +120,48 @@ impl Calendar {
 impl TimeInterval {
     /// As [`Calendar::stretch`]; at most to the end of the day, or to the next change of the clock.
     fn stretch(&self, at: Timestamp) -> Option<Timestamp> {
-        let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
-        let local = self.zone.to_datetime(instant);
+        let (local, minute) = self.clock(at)?;
         if !self.has_day(local.date()) {
             return None;
         }
-        let time = local.time();
-        let minute = u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs());
         let end = if self.times.is_empty() {
             DAY
         } else {
             self.times.iter().filter(|(start, end)| (*start..*end).contains(&minute)).map(|(_, end)| *end).max()?
         };
-        let passed = i64::from(time.second()) * 1000 + i64::from(time.millisecond());
-        let by_the_clock = at.0.saturating_add(i64::from(end - minute) * MINUTE - passed);
+        self.when(at, local, end)
+    }
+
+    /// Up to when nothing opens from `at` on, at which nothing is open.
+    fn gap(&self, at: Timestamp) -> Option<Timestamp> {
+        let (local, minute) = self.clock(at)?;
+        let later = self.times.iter().map(|(start, _)| *start).filter(|start| *start > minute).min();
+        self.when(at, local, later.filter(|_| self.has_day(local.date())).unwrap_or(DAY))
+    }
+
+    /// What the clock shows, and the minute of the day.
+    fn clock(&self, at: Timestamp) -> Option<(DateTime, u16)> {
+        let local = self.zone.to_datetime(jiff::Timestamp::from_millisecond(at.0).ok()?);
+        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        Some((local, minute))
+    }
+
+    /// When the clock, which shows `local` now, comes to a later minute of the day, or is moved before.
+    fn when(&self, at: Timestamp, local: DateTime, minute: u16) -> Option<Timestamp> {
+        let now = i64::from(local.hour()) * 60 + i64::from(local.minute());
+        let passed = i64::from(local.second()) * 1000 + i64::from(local.millisecond());
+        let by_the_clock = at.0.saturating_add((i64::from(minute) - now) * MINUTE - passed);
         // Where clocks are moved, another time of the day, or the same once more, comes next.
+        let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
         let moved = self.zone.following(instant).next().map(|change| change.timestamp().as_millisecond());
         Some(Timestamp(moved.map_or(by_the_clock, |moved| by_the_clock.min(moved))))
+    }
+
+    /// What it means, in a few words.
+    fn definition(&self) -> String {
+        let TimeInterval { times, weekdays, days_of_month, months, years, zone } = self;
+        let zone = zone.iana_name().unwrap_or("UTC");
+        format!("{times:?} {weekdays:?} {days_of_month:?} {months:?} {years:?} {zone}")
     }
 
     fn has_day(&self, date: Date) -> bool {

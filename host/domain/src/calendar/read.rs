@@ -55,6 +55,33 @@ pub enum CalendarError {
     /// A range that ends before it begins.
     #[error("{0:?} ends before it begins: write it as two")]
     Order(String),
+    /// Not five fields.
+    #[error(
+        "{text:?} has {found} of the five fields of cron: write minute, hour, day of the month, month and day of the week, for example \"0 2 * * *\""
+    )]
+    CronFields {
+        /// What was read.
+        text: String,
+        /// How many it has.
+        found: usize,
+    },
+    /// A field of cron that is none.
+    #[error(
+        "{text:?} is no {what}: write *, numbers from {least} to {most}, ranges such as {least}-{most}, with a step such as */5, or several with commas"
+    )]
+    CronField {
+        /// What was read.
+        text: String,
+        /// Which field.
+        what: &'static str,
+        /// The least number.
+        least: u8,
+        /// The largest.
+        most: u8,
+    },
+    /// A day that no calendar has.
+    #[error("{0:?} never comes: choose a day that the month has")]
+    CronNever(String),
     /// Not a date with a time of day.
     #[error("{0:?} is not a time by the clock: write it as \"2026-11-24T22:00\"; the time zone is `location`'s")]
     Civil(String),
