@@ -3,16 +3,15 @@
 //! The detector call itself happens outside: the caller scores a sample against [`Track::states`], hands the answers to
 //! [`judge`], the judgement to [`Track::advance`], and does with the new states what the returned [`Learn`] says.
 
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
-
-use crate::number::{Bytes, Number};
 use crate::rules::{Direction, Severity, Watch};
-use crate::time::Timestamp;
 
-/// How many recent samples a track keeps, for the person and the policy that look at an incident.
-pub const RECENT_SAMPLES: usize = 60;
+mod accepted;
+mod apart;
+mod track;
+
+pub use accepted::Accepted;
+pub use apart::{Apart, OCCURRENCES, Set};
+pub use track::{Change, Learn, OPENING, Phase, RECENT_SAMPLES, Track, opening};
 
 /// What one detector said of one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +61,8 @@ pub enum Unjudged {
     Learning,
     /// A detector whose vote matters could not be asked.
     GuestFailed,
+    /// A known event that has not been seen often enough yet, and no static bound given.
+    KnownEvent,
 }
 
 impl Unjudged {
@@ -72,6 +73,7 @@ impl Unjudged {
             Unjudged::NotFinite => "not_finite",
             Unjudged::Learning => "learning",
             Unjudged::GuestFailed => "guest_failed",
+            Unjudged::KnownEvent => "known_event",
         }
     }
 }
@@ -106,16 +108,16 @@ impl Judgement {
     }
 }
 
-/// Judges one sample. `cold` is true while the series is too young for the detectors.
+/// Judges one sample. `unfit` says why the detectors cannot judge it yet, if they cannot: then the static bounds do.
 #[must_use]
-pub fn judge(watch: &Watch, value: f64, cold: bool, answers: &[Answer]) -> Judgement {
+pub fn judge(watch: &Watch, value: f64, unfit: Option<Unjudged>, answers: &[Answer]) -> Judgement {
     if !value.is_finite() {
         return Judgement::unjudged(Unjudged::NotFinite);
     }
-    if cold {
-        return judge_by_bounds(watch, value);
+    if let Some(why) = unfit {
+        return judge_by_bounds(watch, value, why);
     }
-    let counts = |v: &Verdict| v.score > 1.0 && on_side(watch, value, v) && matters(watch, value, v);
+    let counts = |v: &Verdict| counts(watch, value, v);
     let anomalous = poll(watch.quorum, answers, counts);
     let well = |sided: bool| {
         let bad = poll(watch.quorum, answers, |v| {
@@ -142,10 +144,10 @@ pub fn judge(watch: &Watch, value: f64, cold: bool, answers: &[Answer]) -> Judge
     }
 }
 
-fn judge_by_bounds(watch: &Watch, value: f64) -> Judgement {
+fn judge_by_bounds(watch: &Watch, value: f64, why: Unjudged) -> Judgement {
     let bounds = &watch.cold_start;
     if bounds.above.is_none() && bounds.below.is_none() {
-        return Judgement { cold_start: true, ..Judgement::unjudged(Unjudged::Learning) };
+        return Judgement { cold_start: true, ..Judgement::unjudged(why) };
     }
     let outside = bounds.above.is_some_and(|above| value > above) || bounds.below.is_some_and(|below| value < below);
     Judgement {
@@ -185,6 +187,11 @@ fn poll(quorum: usize, answers: &[Answer], view: impl Fn(&Verdict) -> bool) -> O
     }
 }
 
+/// Does this verdict alone speak for an anomaly?
+fn counts(watch: &Watch, value: f64, verdict: &Verdict) -> bool {
+    verdict.score > 1.0 && on_side(watch, value, verdict) && matters(watch, value, verdict)
+}
+
 fn on_side(watch: &Watch, value: f64, verdict: &Verdict) -> bool {
     match watch.direction {
         // An unknown expectation must not hide an anomaly.
@@ -207,203 +214,4 @@ fn judged(answers: &[Answer]) -> impl Iterator<Item = &Verdict> {
         Answer::Judged(verdict) if !verdict.score.is_nan() => Some(verdict),
         _ => None,
     })
-}
-
-/// Where a series stands between samples.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Phase {
-    /// Nothing unusual.
-    Normal,
-    /// Some anomalous samples, not enough for an incident. Learning is frozen.
-    Streak {
-        /// The first anomalous sample.
-        since: Timestamp,
-        /// Anomalous samples so far.
-        count: u32,
-        /// Everything since then: folded in should the streak open nothing.
-        pending: Vec<(Timestamp, Number)>,
-    },
-    /// Part of an incident. Learning is frozen.
-    Incident {
-        /// The first anomalous sample.
-        since: Timestamp,
-        /// Healthy samples in a row.
-        well: u32,
-        /// The worst severity reported.
-        severity: Severity,
-    },
-}
-
-/// What the host keeps of one series. A cache: it can be made again from history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Track {
-    /// The newest sample that was folded in; samples up to it are dropped.
-    pub cursor: Timestamp,
-    /// The oldest sample that was folded in.
-    pub history_from: Option<Timestamp>,
-    /// One state per detector of the watch. While learning is frozen: from before the streak.
-    pub states: Vec<Bytes>,
-    /// Where the series stands.
-    pub phase: Phase,
-    /// Recent finite samples, oldest first, at most [`RECENT_SAMPLES`].
-    pub recent: VecDeque<(Timestamp, Number)>,
-}
-
-/// What to do with the states that the detectors returned.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Learn {
-    /// Keep them.
-    Keep,
-    /// Throw them away: anomalies are not learnt.
-    Discard,
-    /// The streak opened nothing: fold these samples, then the one just judged, into the states from before.
-    Refold(Vec<(Timestamp, Number)>),
-    /// The level is the new normal: begin anew with the history from this time on.
-    Relearn(Timestamp),
-}
-
-/// What changed for the outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Enough anomalous samples in a row.
-    Opened {
-        /// The first of them.
-        since: Timestamp,
-    },
-    /// Part of an incident that got worse.
-    Worsened {
-        /// The new severity.
-        severity: Severity,
-    },
-    /// Enough healthy samples in a row.
-    Recovered,
-    /// Anomalous for so long that it is the new normal.
-    Accepted,
-}
-
-impl Track {
-    /// A series never seen, with one empty state per detector.
-    #[must_use]
-    pub fn new(detectors: usize) -> Track {
-        Track {
-            cursor: Timestamp::MIN,
-            history_from: None,
-            states: vec![Bytes::default(); detectors],
-            phase: Phase::Normal,
-            recent: VecDeque::new(),
-        }
-    }
-
-    /// True while the series is too young for the detectors.
-    #[must_use]
-    pub fn is_cold(&self, watch: &Watch, at: Timestamp) -> bool {
-        self.history_from.is_none_or(|from| at.since(from) < watch.cold_start.history)
-    }
-
-    /// Notes that a sample was seen. Call it for each one, in order, before judging.
-    pub fn see(&mut self, at: Timestamp, value: f64) {
-        self.cursor = at;
-        self.history_from.get_or_insert(at);
-        if value.is_finite() {
-            if self.recent.len() == RECENT_SAMPLES {
-                self.recent.pop_front();
-            }
-            self.recent.push_back((at, Number(value)));
-        }
-    }
-
-    /// Takes in the judgement of one sample. `repaired` is true once a repair has been tried on the group: then both
-    /// sides count, for a restart that kills the traffic is no recovery.
-    pub fn advance(
-        &mut self,
-        watch: &Watch,
-        at: Timestamp,
-        value: f64,
-        judgement: &Judgement,
-        repaired: bool,
-    ) -> (Learn, Option<Change>) {
-        let anomalous = judgement.standing == Standing::Anomalous;
-        let dense = self.is_dense(watch, at);
-        match &mut self.phase {
-            Phase::Normal if anomalous => {
-                if watch.consecutive <= 1 {
-                    return self.open(at, judgement);
-                }
-                self.phase = Phase::Streak { since: at, count: 1, pending: vec![(at, Number(value))] };
-                (Learn::Discard, None)
-            }
-            Phase::Normal => (Learn::Keep, None),
-            Phase::Streak { since, count, pending } => match judgement.standing {
-                Standing::Anomalous => {
-                    *count += 1;
-                    pending.push((at, Number(value)));
-                    if *count >= watch.consecutive {
-                        let since = *since;
-                        return self.open(since, judgement);
-                    }
-                    (Learn::Discard, None)
-                }
-                Standing::Normal => {
-                    let pending = std::mem::take(pending);
-                    self.phase = Phase::Normal;
-                    (Learn::Refold(pending), None)
-                }
-                Standing::Unjudged(_) => {
-                    // A gap neither adds to a streak nor ends it. Bounded, should a guest fail for days.
-                    if value.is_finite() && pending.len() < RECENT_SAMPLES {
-                        pending.push((at, Number(value)));
-                    }
-                    (Learn::Discard, None)
-                }
-            },
-            Phase::Incident { since, well, severity } => {
-                let calm = if repaired { judgement.healthy } else { judgement.calm };
-                // Only a level that is there and has been there: neither a recovery nor a gap is one.
-                if calm == Some(false) && dense && at.since(*since) >= watch.accept_after {
-                    let since = *since;
-                    return self.accept(since);
-                }
-                match calm {
-                    Some(true) => {
-                        *well += 1;
-                        if *well >= watch.recover_after {
-                            self.phase = Phase::Normal;
-                            return (Learn::Discard, Some(Change::Recovered));
-                        }
-                        (Learn::Discard, None)
-                    }
-                    Some(false) => {
-                        *well = 0;
-                        if anomalous && judgement.severity > *severity {
-                            *severity = judgement.severity;
-                            return (Learn::Discard, Some(Change::Worsened { severity: judgement.severity }));
-                        }
-                        (Learn::Discard, None)
-                    }
-                    None => (Learn::Discard, None),
-                }
-            }
-        }
-    }
-
-    /// True where the recent samples follow one another, with no more than every other one missing.
-    fn is_dense(&self, watch: &Watch, at: Timestamp) -> bool {
-        let oldest = self.recent.front().map_or(at, |(oldest, _)| *oldest);
-        let steps = u32::try_from(2 * self.recent.len()).unwrap_or(u32::MAX);
-        at.since(oldest) <= watch.step.saturating_mul(steps)
-    }
-
-    fn accept(&mut self, since: Timestamp) -> (Learn, Option<Change>) {
-        let history_from = self.history_from;
-        *self = Track::new(self.states.len());
-        self.cursor = Timestamp(since.0.saturating_sub(1));
-        // Its detectors begin anew, the series is as old as it was: static bounds would refuse what was just accepted.
-        self.history_from = history_from;
-        (Learn::Relearn(since), Some(Change::Accepted))
-    }
-
-    fn open(&mut self, since: Timestamp, judgement: &Judgement) -> (Learn, Option<Change>) {
-        self.phase = Phase::Incident { since, well: 0, severity: judgement.severity };
-        (Learn::Discard, Some(Change::Opened { since }))
-    }
 }

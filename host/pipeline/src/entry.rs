@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_domain::labels::Labels;
-use tidegate_domain::number::Bytes;
 use tidegate_domain::rules::Watch;
-use tidegate_domain::series::{self, Answer, Change, Judgement, Learn, Phase, Standing, Track, Verdict};
+use tidegate_domain::series::{self, Answer, Change, Judgement, Phase, Standing, Track, Unjudged, Verdict};
 use tidegate_domain::time::Timestamp;
 use tidegate_sandbox::Scored;
 
@@ -18,10 +17,6 @@ use crate::report::Report;
 use crate::scorer::{ScoreError, Scorer, ask};
 use crate::told::{Told, watch_change};
 use crate::view::{BookView, OpenGroup};
-
-/// Most samples in one call while history is learnt. A guest in a slow language takes half a millisecond for each on a
-/// busy machine, and a call has a second. To the answer it makes no difference.
-pub(crate) const MOST_AT_ONCE: usize = 500;
 
 /// One series.
 #[derive(Clone, Debug)]
@@ -56,6 +51,8 @@ pub(crate) struct Part {
     pub(crate) report: Report,
     pub(crate) told: Vec<Told>,
     pub(crate) looks: Vec<Look>,
+    /// What each sample was taken for, oldest first; only where somebody asks.
+    pub(crate) judged: Option<Vec<Judgement>>,
 }
 
 /// What the book says of one series.
@@ -69,7 +66,7 @@ struct Known<'a> {
     ended: Option<Timestamp>,
 }
 
-type Answers = Vec<Result<Scored, ScoreError>>;
+pub(crate) type Answers = Vec<Result<Scored, ScoreError>>;
 
 impl Entry {
     pub(crate) fn new(detectors: usize, group: Arc<Group>) -> Entry {
@@ -90,58 +87,8 @@ impl Entry {
         matches!(self.track.phase, Phase::Incident { .. })
     }
 
-    /// Folds history in: learnt, not judged. Of a series in trouble only what came before the trouble is learnt.
-    pub(crate) fn learn(&mut self, fold: &Fold<'_>, series: &FrameSeries, report: &mut Report) {
-        let (timestamps, values) = self.fresh(series, Timestamp(i64::MAX));
-        if timestamps.is_empty() {
-            return;
-        }
-        let sound = match self.track.phase {
-            Phase::Incident { since, .. } => timestamps.partition_point(|at| Timestamp(*at) < since),
-            _ => timestamps.len(),
-        };
-        let finite = |(_, value): &(&i64, &f64)| value.is_finite();
-        let (learnt, of): (Vec<i64>, Vec<f64>) =
-            timestamps[..sound].iter().zip(&values[..sound]).filter(finite).unzip();
-        if !learnt.is_empty() {
-            self.feed(fold, |_| true, &learnt, &of, report);
-        }
-        for (at, value) in timestamps.iter().zip(values) {
-            self.track.see(Timestamp(*at), *value);
-        }
-        self.bands.forget();
-        self.seen = self.seen.max(self.track.cursor);
-        report.counts.learnt += timestamps.len() as u64;
-        self.dirty = true;
-    }
-
-    /// Folds samples into the states of some detectors, whatever they say of them. One that fails goes without what
-    /// is left.
-    pub(crate) fn feed(
-        &mut self,
-        fold: &Fold<'_>,
-        wanted: impl Fn(usize) -> bool,
-        timestamps: &[i64],
-        values: &[f64],
-        report: &mut Report,
-    ) {
-        let pairs = self.track.states.iter_mut().zip(fold.detectors).enumerate();
-        for (_, (state, detector)) in pairs.filter(|(at, _)| wanted(*at)) {
-            for (timestamps, values) in timestamps.chunks(MOST_AT_ONCE).zip(values.chunks(MOST_AT_ONCE)) {
-                report.counts.calls += 1;
-                match ask(&**detector, &state.0, timestamps, values) {
-                    Ok(scored) => *state = Bytes(scored.state),
-                    Err(error) => {
-                        report.failed(detector.name(), &error);
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
     /// The samples past the cursor, up to `until`.
-    fn fresh<'s>(&self, series: &'s FrameSeries, until: Timestamp) -> (&'s [i64], &'s [f64]) {
+    pub(crate) fn fresh<'s>(&self, series: &'s FrameSeries, until: Timestamp) -> (&'s [i64], &'s [f64]) {
         let (timestamps, values) = (&series.timestamps[..], &series.values[..]);
         let end = timestamps.partition_point(|at| Timestamp(*at) <= until).min(values.len());
         let from = timestamps.partition_point(|at| Timestamp(*at) <= self.track.cursor).min(end);
@@ -179,9 +126,9 @@ impl Entry {
         let mut healthy = Vec::new();
         for (at, value) in timestamps.iter().zip(values) {
             let at = Timestamp(*at);
-            let well = self.sample(fold, &mut known, &known_as, at, *value, part);
+            let judgement = self.sample(fold, &mut known, &known_as, at, *value, part);
             if verifying {
-                healthy.push((at, well));
+                healthy.push((at, judgement.healthy));
             }
             if !self.filled {
                 break;
@@ -200,7 +147,7 @@ impl Entry {
         }
     }
 
-    /// One sample. Returns whether it is healthy on both sides.
+    /// One sample. The samples of a series come in the order of their time.
     fn sample(
         &mut self,
         fold: &Fold<'_>,
@@ -209,7 +156,7 @@ impl Entry {
         at: Timestamp,
         value: f64,
         part: &mut Part,
-    ) -> Option<bool> {
+    ) -> Judgement {
         let report = &mut part.report;
         // The book has ended the incident, or never had it. The samples up to its end are folded as they were then.
         let disowned = known.since.is_none() && !known.opened && known.ended.is_none_or(|ended| at > ended);
@@ -224,8 +171,10 @@ impl Entry {
             }
         }
         let answers: Vec<Answer> = scored.iter().map(answer).collect();
-        let judgement = series::judge(fold.watch, value, cold, &answers);
+        let unfit = cold.then_some(Unjudged::Learning);
+        let judgement = series::judge(fold.watch, value, unfit, &answers);
         count(&judgement, report);
+        part.judged.iter_mut().for_each(|judged| judged.push(judgement));
         self.track.see(at, value);
         if value.is_finite() {
             self.bands.note(value, &judgement);
@@ -240,8 +189,8 @@ impl Entry {
             let change = watch_change(fold, self, known_as, (at, value), &judgement, &scored, change);
             part.told.push(Told { at, series: known_as.clone(), change });
         }
-        self.learn_as_told(fold, learn, scored, at, value, &mut part.report);
-        judgement.healthy
+        self.learn_as_told(fold, learn, scored, (at, value), &mut part.report);
+        judgement
     }
 
     pub(crate) fn trouble_since(&self) -> Option<Timestamp> {
@@ -266,40 +215,6 @@ impl Entry {
             answers.push(answer);
         }
         answers
-    }
-
-    fn learn_as_told(
-        &mut self,
-        fold: &Fold<'_>,
-        learn: Learn,
-        scored: Answers,
-        at: Timestamp,
-        value: f64,
-        report: &mut Report,
-    ) {
-        match learn {
-            Learn::Keep => {
-                for (state, scored) in self.track.states.iter_mut().zip(scored) {
-                    if let Ok(scored) = scored {
-                        *state = Bytes(scored.state);
-                    }
-                }
-            }
-            Learn::Discard => {}
-            Learn::Refold(pending) => {
-                let timestamps: Vec<i64> = pending.iter().map(|(at, _)| at.0).chain([at.0]).collect();
-                let values: Vec<f64> = pending.iter().map(|(_, value)| value.0).chain([value]).collect();
-                let missing = self.missing.clone();
-                let there = |which: usize| missing.as_ref().is_none_or(|missing| !missing.has(which));
-                self.feed(fold, there, &timestamps, &values, report);
-            }
-            Learn::Relearn(_) => {
-                self.filled = false;
-                // All of them begin anew, with nothing of what was before.
-                self.missing = None;
-                self.bands.forget();
-            }
-        }
     }
 }
 
@@ -327,14 +242,15 @@ impl<'a> Known<'a> {
     }
 }
 
+/// What a detector says of the last sample that it was given.
 pub(crate) fn answer(scored: &Result<Scored, ScoreError>) -> Answer {
     let Ok(Scored { verdicts, .. }) = scored else { return Answer::Failed };
-    let first = |column: &[f64]| column.first().copied().unwrap_or(f64::NAN);
+    let last = |column: &[f64]| column.last().copied().unwrap_or(f64::NAN);
     let verdict = Verdict {
-        score: first(&verdicts.scores),
-        expected: first(&verdicts.expected),
-        lower: first(&verdicts.lower),
-        upper: first(&verdicts.upper),
+        score: last(&verdicts.scores),
+        expected: last(&verdicts.expected),
+        lower: last(&verdicts.lower),
+        upper: last(&verdicts.upper),
     };
     if verdict.score.is_nan() { Answer::Abstained } else { Answer::Judged(verdict) }
 }

@@ -146,18 +146,14 @@ impl WatchFold {
     /// learnt and will not be judged.
     pub fn end_backfill(&mut self, until: Timestamp) {
         for entry in self.shards.iter_mut().flat_map(HashMap::values_mut) {
-            entry.dirty |= entry.missing.take().is_some() || !entry.filled;
-            if !entry.filled {
-                entry.filled = true;
-                entry.track.cursor = entry.track.cursor.max(until);
-            }
+            entry.settle(until);
         }
     }
 
     /// Judges the fresh samples of one query, which ended at `now`. Only for a query that succeeded: no answer is not
     /// an absence. Samples later than `now` are not taken: a clock that is wrong by years must not stop the watch.
     pub fn cycle(&mut self, frame: &Frame, view: &BookView, now: Timestamp) -> Report {
-        let Part { mut report, mut told, looks } = self.spread(frame, |fold, entry, series, part| {
+        let Part { mut report, mut told, looks, .. } = self.spread(frame, |fold, entry, series, part| {
             entry.note_presence(series, now);
             if entry.filled {
                 entry.fold(fold, series, view, now, part);
@@ -203,7 +199,7 @@ impl WatchFold {
             threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         let mut whole = Part::default();
-        for Part { report, told, looks } in parts {
+        for Part { report, told, looks, .. } in parts {
             whole.report.merge(report);
             whole.told.extend(told);
             whole.looks.extend(looks);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate_domain::event::Evidence;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Severity;
-use tidegate_domain::series::Phase;
+use tidegate_domain::series::{self, Phase};
 use tidegate_domain::time::Timestamp;
 
 use crate::entry::Entry;
@@ -98,7 +98,8 @@ impl WatchFold {
     fn entry_of(&mut self, labels: &Labels, evidence: &Evidence, severity: Severity) -> Entry {
         let group = self.groups.of(self.watch.group_of(labels));
         let mut entry = Entry::new(self.detectors.len(), group);
-        entry.track.phase = Phase::Incident { since: evidence.since, well: 0, severity };
+        entry.track.phase =
+            Phase::incident(evidence.since, severity, series::opening(evidence.since, &evidence.window));
         entry.seen = evidence.at;
         let detectors = self.detectors.iter().map(|detector| (detector.name(), detector.digest()));
         let by = evidence.opinions.iter().map(|opinion| (opinion.detector.as_str(), opinion.digest.as_str()));
@@ -182,14 +183,19 @@ impl WatchFold {
 impl Entry {
     /// The book has this series in an open incident.
     fn agree(&mut self, evidence: &Evidence, severity: Severity) {
-        let Evidence { since, at, .. } = evidence;
+        let Evidence { since, at, window, .. } = evidence;
         match &mut self.track.phase {
             // A streak that the samples past the cursor will show again is found by folding them.
             _ if self.filled && self.track.cursor < *at => return,
             Phase::Incident { since: known, .. } if *known >= *since => return,
-            Phase::Incident { since: known, .. } => *known = *since,
-            phase => *phase = Phase::Incident { since: *since, well: 0, severity },
+            Phase::Incident { since: known, opening, .. } => {
+                (*known, *opening) = (*since, series::opening(*since, window));
+            }
+            // How it began has been learnt by now, and a detector is told nothing twice.
+            phase => *phase = Phase::incident(*since, severity, Vec::new()),
         }
+        // A level that the book has not accepted is none yet.
+        self.track.accepted = None;
         self.dirty = true;
     }
 }

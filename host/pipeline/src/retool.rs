@@ -122,12 +122,13 @@ impl Entry {
     pub(crate) fn sort_states(&mut self, old: &[Option<Mark>], marks: &[Mark]) {
         let missing = self.missing.take();
         let mut states = std::mem::take(&mut self.track.states);
-        let mut lost = Vec::new();
+        let (mut lost, mut places) = (Vec::new(), Vec::new());
         for (which, mark) in marks.iter().enumerate() {
             let place = old.iter().position(|old| old.is_some_and(|old| old.model == mark.model));
             let place = place.filter(|place| !missing.as_ref().is_some_and(|missing| missing.has(*place)));
             let state = place.and_then(|place| states.get_mut(place)).map(std::mem::take);
             let another = place.and_then(|place| old[place]).is_some_and(|old| old.guest != mark.guest);
+            places.push(place);
             match state {
                 // Under another version an empty state is one that the version before could not make.
                 Some(state) if !(another && state.0.is_empty()) => {
@@ -139,6 +140,9 @@ impl Entry {
                     lost.push(which);
                 }
             }
+        }
+        if let Some(accepted) = self.track.accepted.take() {
+            self.track.accepted = Some(Box::new(accepted.sorted(&places)));
         }
         lost.into_iter().for_each(|which| self.lose(which));
     }

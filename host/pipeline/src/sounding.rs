@@ -8,7 +8,8 @@ use tidegate_domain::rules::Watch;
 use tidegate_domain::series::{self, Answer, Judgement, Standing, Verdict};
 use tidegate_domain::time::Timestamp;
 
-use crate::entry::{MOST_AT_ONCE, answer};
+use crate::entry::answer;
+use crate::learning::MOST_AT_ONCE;
 use crate::scorer::{ScoreError, Scorer, ask};
 
 /// What came out of it.
@@ -66,7 +67,7 @@ pub fn sound(
     }
     let able = answers.iter().filter(|answer| **answer != Answer::Abstained).count();
     let watch = Watch { quorum: quorum.unwrap_or(able).max(1), ..watch.clone() };
-    let mut judgement = series::judge(&watch, value, false, &answers);
+    let mut judgement = series::judge(&watch, value, None, &answers);
     if judgement.standing == Standing::Normal {
         judgement.verdict = around(value, &answers).unwrap_or(judgement.verdict);
     }

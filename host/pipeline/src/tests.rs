@@ -6,6 +6,7 @@ mod groups;
 mod history;
 mod host;
 mod identity;
+mod learning;
 mod random;
 mod retool;
 mod scripted;

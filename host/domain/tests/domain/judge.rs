@@ -36,7 +36,7 @@ type Row = (f64, &'static [Answer], Standing, Option<bool>, Option<bool>);
 
 fn check(watch: &Watch, rows: &[Row]) {
     for (value, answers, standing, calm, healthy) in rows {
-        let judged = judge(watch, *value, false, answers);
+        let judged = judge(watch, *value, None, answers);
         let got = (judged.standing, judged.calm, judged.healthy);
         assert_eq!(got, (*standing, *calm, *healthy), "{value} with {answers:?}");
     }
@@ -46,7 +46,7 @@ fn check(watch: &Watch, rows: &[Row]) {
 fn a_score_above_one_is_anomalous_and_healthy_begins_lower() {
     let rows = [(1.01, A, NO), (1.0, N, NO), (0.8, N, NO), (0.79, N, YES), (0.0, N, YES), (INF, A, NO)];
     for (score, standing, healthy) in rows {
-        let judged = judge(&web(|_| {}), 12.0, false, &[says(score)]);
+        let judged = judge(&web(|_| {}), 12.0, None, &[says(score)]);
         assert_eq!((judged.standing, judged.calm, judged.healthy), (standing, healthy, healthy), "{score}");
     }
 }
@@ -54,7 +54,7 @@ fn a_score_above_one_is_anomalous_and_healthy_begins_lower() {
 #[test]
 fn a_value_that_is_no_number_is_not_judged_whatever_was_said() {
     for value in [NAN, INF, -INF] {
-        for cold in [false, true] {
+        for cold in [None, Some(Unjudged::Learning)] {
             let judged = judge(&web(|w| w.cold_start.above = Some(1.0)), value, cold, &[says(9.0)]);
             assert_eq!((judged.standing, judged.calm, judged.healthy), (NOT_FINITE, None, None));
         }
@@ -78,7 +78,7 @@ fn an_unknown_expectation_hides_no_anomaly() {
             w.min_rel_dev = 0.5;
         });
         let unknown = Answer::Judged(Verdict { score: 3.0, expected: NAN, lower: NAN, upper: NAN });
-        assert_eq!(judge(&watch, 15.0, false, &[unknown]).standing, A, "{direction:?}");
+        assert_eq!(judge(&watch, 15.0, None, &[unknown]).standing, A, "{direction:?}");
     }
 }
 
@@ -144,7 +144,7 @@ fn severity_is_that_of_the_score_which_the_quorum_reaches() {
             w.quorum = quorum;
             w.direction = Direction::AboveExpected;
         });
-        let judged = judge(&watch, 15.0, false, answers);
+        let judged = judge(&watch, 15.0, None, answers);
         assert_eq!(judged.severity, severity, "{quorum} of {answers:?}");
         assert!(judged.verdict.expected < 15.0, "the verdict shown is one that counted: {answers:?}");
     }
@@ -163,7 +163,7 @@ fn bounds_judge_while_a_series_is_young() {
     for ((above, below), value, standing, calm) in rows {
         let watch = web(|w| w.cold_start = ColdStart { above, below, ..ColdStart::default() });
         // What the detectors say does not count yet.
-        let judged = judge(&watch, value, true, &[says(9.0)]);
+        let judged = judge(&watch, value, Some(Unjudged::Learning), &[says(9.0)]);
         assert_eq!((judged.standing, judged.calm, judged.healthy), (standing, calm, calm), "{value}");
         assert!(judged.cold_start || standing == NOT_FINITE);
     }

@@ -11,7 +11,7 @@ use tidegate_domain::input::{Input, Plan, PolicyAnswer, Silence, Verdict, WatchC
 use tidegate_domain::number::{Bytes, Number};
 use tidegate_domain::owed::{Duty, owed};
 use tidegate_domain::rules::{Severity, Watch};
-use tidegate_domain::series::{self, Answer, Change, Learn, Phase, Track};
+use tidegate_domain::series::{self, Answer, Change, Learn, Phase, Track, Unjudged};
 use tidegate_domain::time::Timestamp;
 
 use crate::script::{by, start_of};
@@ -229,7 +229,8 @@ impl Host {
         let track = self.tracks.get_mut(pod).expect("two series");
         let mut learnt = track.states[0].clone();
         let answer = if odd == Minute::GuestFails { Answer::Failed } else { zscore(window, &mut learnt, value) };
-        let judgement = series::judge(&watch, value, track.is_cold(&watch, at), &[answer]);
+        let judgement =
+            series::judge(&watch, value, track.is_cold(&watch, at).then_some(Unjudged::Learning), &[answer]);
         track.see(at, value);
         let before = track.states[0].clone();
         let streak = match track.phase {
@@ -245,7 +246,7 @@ impl Host {
                     zscore(window, &mut track.states[0], value.0);
                 }
             }
-            Learn::Relearn(since) => self.relearn(pod, since, minute),
+            Learn::Relearn(since) => self.relearn(&watch, pod, since, minute),
         }
         let (group, series) = (group("shop"), labels("shop", pod));
         match change {
@@ -268,15 +269,19 @@ impl Host {
         judgement.healthy
     }
 
-    fn relearn(&mut self, pod: &'static str, since: Timestamp, until: u64) {
+    fn relearn(&mut self, watch: &Watch, pod: &'static str, since: Timestamp, until: u64) {
         for past in (0..=until).filter(|past| Host::at(*past) >= since) {
             if matches!(self.odd(pod, past), Minute::Sample | Minute::GuestFails) {
                 let (value, window) = (self.value(pod, past), self.case.window);
                 let track = self.tracks.get_mut(pod).expect("two series");
                 track.see(Host::at(past), value);
-                zscore(window, &mut track.states[0], value);
+                let answer = zscore(window, &mut track.states[0], value);
+                let accepted = track.accepted.as_mut().expect("it is being accepted");
+                zscore(window, &mut accepted.anew[0], value);
+                accepted.note(watch, 0, value, answer);
             }
         }
+        self.tracks.get_mut(pod).expect("two series").settle();
     }
 
     /// Policy, people and shell: whatever is asked is proposed, approved and run, and none of it helps.

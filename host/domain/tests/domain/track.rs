@@ -45,7 +45,7 @@ pub(crate) fn play(watch: &Watch, samples: &str, repaired: bool) -> (String, Tra
             (Learn::Refold(_), None) => 'r',
             (Learn::Discard, Some(Change::Opened { .. })) => 'O',
             (Learn::Discard, Some(Change::Worsened { .. })) => 'W',
-            (Learn::Discard, Some(Change::Recovered)) => 'R',
+            (Learn::Refold(_), Some(Change::Recovered)) => 'R',
             (Learn::Relearn(_), Some(Change::Accepted)) => 'X',
             other => panic!("{other:?} do not go together"),
         });
@@ -121,7 +121,8 @@ fn a_level_that_lasts_is_accepted_while_it_is_there() {
     ];
     check(&soon, false, &rows);
     let (_, track) = play(&soon, "nnAAAAAAA", false);
-    assert_eq!(track.states, vec![Default::default()], "the detectors begin anew");
+    let accepted = track.accepted.as_ref().expect("it is to be learnt");
+    assert_eq!((accepted.since, accepted.anew.len()), (START.plus(minutes(3)), 1));
     assert_eq!(track.cursor, Timestamp(START.plus(minutes(3)).0 - 1), "with what came since the level changed");
     assert_eq!(track.history_from, Some(START.plus(minutes(1))), "but the series is as old as it was");
 }
@@ -150,6 +151,38 @@ fn a_streak_that_opens_nothing_is_learnt_in_order() {
     }
     assert_eq!(learnt, [(minutes(0), 0.0), (minutes(1), 1.0), (minutes(2), 2.0)]);
     assert_eq!(track.phase, tidegate_domain::series::Phase::Normal);
+}
+
+/// What is learnt when it is over, by the minute, the last sample included.
+fn learnt(watch: &Watch, samples: &str) -> Vec<usize> {
+    let mut track = Track::new(1);
+    let mut learnt = Vec::new();
+    for (minute, letter) in samples.chars().enumerate() {
+        let (at, value) = (START.plus(minutes(minute as u64)), minute as f64);
+        track.see(at, value);
+        if let (Learn::Refold(pending), Some(Change::Recovered)) =
+            track.advance(watch, at, value, &judgement(letter), false)
+        {
+            learnt.extend(pending.iter().map(|(_, value)| value.0 as usize).chain([minute]));
+        }
+    }
+    learnt
+}
+
+#[test]
+fn of_an_incident_its_beginning_is_learnt_and_what_ended_it() {
+    assert_eq!(learnt(&web(), "nAAAAAAAnnn"), [1, 2, 3, 8, 9, 10]);
+    // A relapse on the way belongs to the incident, whatever was healthy before it.
+    assert_eq!(learnt(&web(), "AAAnnAnnn"), [0, 1, 2, 6, 7, 8]);
+    // What nobody could judge is part of what it lies in.
+    assert_eq!(learnt(&web(), "A?AAAn?nn"), [0, 1, 2, 5, 6, 7, 8]);
+    let hasty = Watch { consecutive: 1, recover_after: 1, ..web() };
+    assert_eq!(learnt(&hasty, "nAn"), [1, 2]);
+    assert_eq!(learnt(&hasty, "nAAAAAn"), [1, 2, 3, 6]);
+    // However long either lasts, it is bounded by what is at hand.
+    let patient = Watch { recover_after: 200, ..web() };
+    let learnt = learnt(&patient, &format!("AAAA{}", "n".repeat(200)));
+    assert_eq!((learnt[..3].to_vec(), learnt.len()), (vec![0, 1, 2], 3 + tidegate_domain::series::RECENT_SAMPLES));
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_lost_table_is_made_again_from_the_evidence() {
     assert!(matches!(host.track(&pod("web-1")).phase, Phase::Incident { since, .. } if since == at(5)));
     host.live(16, 19);
     assert_eq!(host.incidents(), [(pod("web-1"), 5, Some(CloseReason::Recovered))]);
-    assert_eq!(host.learnt(&pod("web-1")), "nnnnmm");
+    assert_eq!(host.learnt(&pod("web-1")), "nnnnmAAAnnnm");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn other_detectors_learn_what_was_before_the_trouble() {
     assert_eq!(host.incidents(), [(pod("web-1"), 90, None)], "not seen to recover yet");
     host.live(172, 173);
     assert_eq!(host.incidents(), [(pod("web-1"), 90, Some(CloseReason::Recovered))]);
-    assert_eq!(host.learnt(&pod("web-1")), "m".repeat(61));
+    assert_eq!(host.learnt(&pod("web-1")), format!("{}AAAnnnm", "m".repeat(60)));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn where_table_and_book_disagree_the_book_wins() {
     host.book = before;
     host.live(12, 15);
     assert_eq!(host.incidents(), [(pod("web-1"), 4, Some(CloseReason::Recovered))]);
-    assert_eq!(host.learnt(&pod("web-1")), "nnnnnm", "frozen again until it recovers");
+    assert_eq!(host.learnt(&pod("web-1")), "nnnnAAAnnnnnnnm", "frozen again until it recovers, and learnt once");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate_guest::testing::Model;
-use tidegate_guest::{Error, Samples};
+use tidegate_guest::{Detector, Error, Samples};
 use tidegate_sandbox::{Scored, Verdicts};
 
 use crate::scorer::{ScoreError, Scorer};
@@ -118,21 +118,34 @@ impl Scorer for Scripted {
     }
 }
 
-/// The z-score guest, as native code.
-pub(crate) struct ZScore(Model<zscore::ZScore>, Duration);
+/// A guest, as native code.
+pub(crate) struct Native<D: Detector> {
+    model: Model<D>,
+    history: Duration,
+}
 
-impl ZScore {
+/// The z-score guest.
+pub(crate) type ZScore = Native<zscore::ZScore>;
+/// The seasonal one.
+pub(crate) type Seasonal = Native<seasonal::Seasonal>;
+
+impl Native<zscore::ZScore> {
     pub(crate) fn new(window_minutes: u64) -> ZScore {
-        let settings = format!(r#"{{"window": "{window_minutes}m"}}"#);
-        let model = Model::open(&settings, 60_000).unwrap_or_else(|error| panic!("{settings}: {error:?}"));
-        let history = Duration::from_millis(model.needs().history_ms);
-        ZScore(model, history)
+        Native::open(&format!(r#"{{"window": "{window_minutes}m"}}"#))
     }
 }
 
-impl Scorer for ZScore {
+impl<D: Detector> Native<D> {
+    pub(crate) fn open(settings: &str) -> Native<D> {
+        let model = Model::open(settings, 60_000).unwrap_or_else(|error| panic!("{settings}: {error:?}"));
+        let history = Duration::from_millis(model.needs().history_ms);
+        Native { model, history }
+    }
+}
+
+impl<D: Detector + Send + Sync> Scorer for Native<D> {
     fn name(&self) -> &str {
-        "zscore"
+        D::NAME
     }
 
     fn digest(&self) -> &str {
@@ -140,16 +153,16 @@ impl Scorer for ZScore {
     }
 
     fn model(&self) -> &str {
-        "zscore"
+        D::NAME
     }
 
     fn history(&self) -> Duration {
-        self.1
+        self.history
     }
 
     fn score(&self, state: &[u8], timestamps: &[i64], values: &[f64]) -> Result<Scored, ScoreError> {
         let fresh = Samples { timestamps: timestamps.to_vec(), values: values.to_vec() };
-        let scored = self.0.score(state.to_vec(), &fresh).map_err(|error| ScoreError {
+        let scored = self.model.score(state.to_vec(), &fresh).map_err(|error| ScoreError {
             kind: "guest",
             text: format!("{error:?}"),
             unreadable_state: matches!(error, Error::UnreadableState(_)),

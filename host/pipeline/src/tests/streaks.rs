@@ -48,16 +48,18 @@ fn anomalies_are_told_and_not_learnt() {
         ("mAA~m", ".....", "mAAm"),
         ("mAA", "...", "m"),
         ("mAAA", "...O", "m"),
-        ("mAAAnnn", "...O..R", "m"),
-        ("mAAAnnnm", "...O..R.", "mm"),
-        ("mAAAnmnnnm", "...O....R.", "mm"),
+        ("mAAAnnn", "...O..R", "mAAAnnn"),
+        // Of an incident only how it began, and what ended it.
+        ("mAAAnnnm", "...O..R.", "mAAAnnnm"),
+        ("mAAAnmnnnm", "...O....R.", "mAAAnnnm"),
+        ("mAAAAAHHHAAnnnm", "...O..W......R.", "mAAAnnnm"),
         ("mAAAHAH", "...OW..", "m"),
         // Gaps and failures neither open, nor close, nor count as healthy.
         ("mAA~~~~", ".......", "m"),
         ("mAA....A", ".......O", "m"),
         ("mAA!!!!", ".......", "m"),
         ("mAAAnn~~!!??", "...O........", "m"),
-        ("mAAAnn......n", "...O........R", "m"),
+        ("mAAAnn......n", "...O........R", "mAAAnnn"),
         ("m!m", "...", "mm"),
         ("mPm", "...", "mm"),
         ("mSm", "...", "mm"),
@@ -66,7 +68,7 @@ fn anomalies_are_told_and_not_learnt() {
         assert_eq!(play(watch(), letters), (told.to_owned(), learnt.to_owned()), "{letters}");
     }
     let hasty = Watch { consecutive: 1, recover_after: 1, ..watch() };
-    assert_eq!(play(hasty, "mAnAm"), (".ORO.".to_owned(), "m".to_owned()));
+    assert_eq!(play(hasty, "mAnAm"), (".ORO.".to_owned(), "mAn".to_owned()));
 }
 
 #[test]
@@ -91,7 +93,7 @@ fn a_level_that_lasts_is_learnt_from_its_beginning() {
 fn young_series_are_judged_by_bounds() {
     let bounds = ColdStart { history: minutes(180), above: Some(10.0), below: None };
     let (told, learnt) = play(Watch { cold_start: bounds, ..watch() }, "bbbAAAnnn");
-    assert_eq!((told.as_str(), learnt.as_str()), (".....O..R", "bbb"));
+    assert_eq!((told.as_str(), learnt.as_str()), (".....O..R", "bbbAAAnnn"));
     let unbounded = ColdStart { history: minutes(180), above: None, below: None };
     assert_eq!(play(Watch { cold_start: unbounded, ..watch() }, "AAAA"), ("....".to_owned(), "AAAA".to_owned()));
 }
