@@ -7,6 +7,7 @@
 mod canned;
 mod cycle;
 mod deliveries;
+mod detection;
 mod detectors;
 mod host;
 mod swap;
@@ -14,7 +15,7 @@ mod swap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use self::detectors::Detectors;
 use crate::{guests, shell};
@@ -45,12 +46,16 @@ pub(crate) struct Options {
 enum Other {
     /// How quickly alerts are taken in, beside Alertmanager, and that none is lost or doubled.
     Deliveries(deliveries::Options),
+    /// How well every detector that ships detects, over a folder of labelled series.
+    Detection(detection::Options),
 }
 
 /// Builds everything, measures, prints.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
-    if let Some(Other::Deliveries(options)) = &options.other {
-        return deliveries::run(root, options);
+    match &options.other {
+        Some(Other::Deliveries(options)) => return deliveries::run(root, options),
+        Some(Other::Detection(options)) => return detection::run(root, options),
+        None => {}
     }
     if options.guests.is_empty() {
         guests::build(root)?
@@ -89,20 +94,27 @@ struct Built {
 /// Builds both in one go: cargo chooses the features of shared dependencies for all that it builds together, and
 /// wasmtime takes minutes to build once more.
 fn build(root: &Path) -> anyhow::Result<Built> {
-    let mut command = shell::cargo(root, &["build", "--release", "--package", "tidegate", "--bin", "tidegate"]);
-    command.args(["--package", "tidegate-pipeline", "--bench", "fold_call"]);
+    let pipeline = ["--package", "tidegate-pipeline", "--bench", "fold_call"];
+    let [tidegate, fold_call] =
+        build_beside_host(root, &[&["--bin", "tidegate"][..], &pipeline].concat(), ["tidegate", "fold_call"])?;
+    Ok(Built { tidegate, fold_call })
+}
+
+/// Builds some targets as they are shipped, with the features that the host has of what they share with it.
+fn build_beside_host<const N: usize>(root: &Path, targets: &[&str], names: [&str; N]) -> anyhow::Result<[PathBuf; N]> {
+    let mut command = shell::cargo(root, &["build", "--release", "--package", "tidegate"]);
+    command.args(targets);
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     println!("$ {}", shell::line(&command));
     let messages = shell::output(&mut command)?;
     let executable = |name: &str| {
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let mut found = messages.filter(|message| message["target"]["name"] == name);
-        let path = found.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-        path.with_context(|| format!("cargo built everything and did not say where {name} is"))
+        found.find_map(|message| message["executable"].as_str().map(PathBuf::from)).unwrap_or_default()
     };
-    let built = Built { tidegate: executable("tidegate")?, fold_call: executable("fold_call")? };
-    if !built.tidegate.is_file() {
-        bail!("cargo says that it built {}, which is not there", built.tidegate.display());
+    let built = names.map(executable);
+    if let Some((name, path)) = names.iter().zip(&built).find(|(_, path)| !path.is_file()) {
+        bail!("cargo built everything and did not say where {name} is, or it is not there: {:?}", path.display());
     }
     Ok(built)
 }
