@@ -64,11 +64,16 @@ impl Rehearsal {
         self.prometheus.values.push(value);
         let frame = Frame { series: vec![self.since(at)] };
         self.fold.meet(&frame, &self.view);
-        if let Some(from) = self.fold.awaiting_history(at) {
-            self.fold.backfill(&Frame { series: vec![self.since(from)] });
-            self.fold.end_backfill(at);
-        }
+        self.give_history(at);
         self.cycle(frame, at)
+    }
+
+    /// Gives the fold the history that it waits for, if it does.
+    fn give_history(&mut self, now: Timestamp) {
+        if let Some(from) = self.fold.awaiting_history(now) {
+            self.fold.backfill(&Frame { series: vec![self.since(from)] });
+            self.fold.end_backfill(now);
+        }
     }
 
     /// The samples from this time on.
@@ -82,20 +87,24 @@ impl Rehearsal {
         }
     }
 
-    /// The cycles without a sample between two samples that lie further apart. One of them does for all: how long the
-    /// series has been away is all that counts.
+    /// The cycles without a sample between two samples that lie further apart. What is to be learnt is learnt in the first
+    /// of them; how long the series has been away shows in the last.
     fn wait(&mut self, newest: Timestamp, next: Timestamp) {
-        let last = next.minus(self.fold.watch.step);
+        let step = self.fold.watch.step;
+        let (first, last) = (newest.plus(step), next.minus(step));
         if last > newest {
+            self.give_history(first);
             let report = self.fold.cycle(&Frame::default(), &self.view, last);
-            report.changes.iter().for_each(|change| drop(self.note(change)));
+            for change in &report.changes {
+                self.note(change);
+            }
         }
     }
 
     /// A cycle over one series, without the threads that many would be spread over.
     fn cycle(&mut self, frame: Frame, now: Timestamp) -> Rehearsed {
         let mut part = Part { judged: Some(Vec::new()), ..Part::default() };
-        let fold = Fold { watch: &self.fold.watch, detectors: &self.fold.detectors };
+        let fold = Fold::of(&self.fold.watch, &self.fold.detectors, &frame);
         for series in &frame.series {
             for entry in self.fold.shards.iter_mut().filter_map(|shard| shard.get_mut(&series.labels)) {
                 entry.note_presence(series, now);

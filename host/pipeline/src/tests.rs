@@ -8,6 +8,7 @@ mod host;
 mod identity;
 mod learning;
 mod random;
+mod rehearsal;
 mod retool;
 mod scripted;
 mod sounding;
