@@ -21,6 +21,7 @@ mod alert_route;
 mod alertmanagers;
 mod credentials;
 mod deciders;
+mod default_detector;
 mod endpoints;
 mod error;
 mod gate;
@@ -280,6 +281,8 @@ pub(crate) struct DetectorConfig {
     pub(crate) guest: String,
     /// A JSON object; only the guest knows what it means.
     pub(crate) settings: serde_json::Value,
+    /// Where what uses it stands, for [`Locator::spot`], if no table of the config defines it.
+    pub(crate) implied_by: Option<Vec<String>>,
 }
 
 /// The part of `[[watch]]` that fetches samples and opens policies. The rest is in [`Rules::watches`].

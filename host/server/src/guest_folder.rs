@@ -4,6 +4,7 @@
 mod file;
 mod kept;
 mod looks;
+mod remedies;
 mod unnamed;
 
 use std::collections::BTreeMap;
@@ -13,11 +14,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tidegate_domain::arguments;
 use tidegate_pipeline::scorer::Configured;
-use tidegate_sandbox::{
-    ActionOffer, Detector, Guest, GuestKind, LoadError, OpenError, Policy, Sandbox, SettingsError, WhyRefused,
-};
+use tidegate_sandbox::{ActionOffer, Detector, Guest, GuestKind, OpenError, Policy, Sandbox, SettingsError};
 
-use crate::config::{Config, ConfigErrors, Finding, Findings, GuestConfig, Remediation, SecondOpinion, Spot, suggest};
+use crate::config::{
+    Config, ConfigErrors, DetectorConfig, Finding, Findings, GuestConfig, Remediation, SecondOpinion, Spot,
+};
 
 pub(crate) use kept::keep;
 pub(crate) use looks::{Looks, News};
@@ -134,7 +135,7 @@ impl<'a> Builder<'a> {
         let config = self.config;
         let mut loaded = LoadedGuests::default();
         for (name, detector) in &config.detectors {
-            self.check_detector(name, &detector.guest);
+            self.check_detector(name, detector);
         }
         for watch in &config.watches {
             let rules = config.rules.watches.get(&watch.name);
@@ -172,6 +173,14 @@ impl<'a> Builder<'a> {
 
     fn spot(&self, path: &[&str]) -> Spot {
         self.config.locator.spot(path)
+    }
+
+    /// Where a detector's guest is named. One that is implied is named nowhere: what uses it is.
+    fn spot_of_guest(&self, name: &str, detector: &DetectorConfig) -> Spot {
+        match &detector.implied_by {
+            Some(user) => self.spot(&user.iter().map(String::as_str).collect::<Vec<_>>()),
+            None => self.spot(&["detector", name, "guest"]),
+        }
     }
 
     /// Whether this guest stays as it runs.
@@ -228,9 +237,8 @@ impl<'a> Builder<'a> {
         match file::read_up_to(&file, limit) {
             Ok(wasm) => return Some(wasm),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let there = names_in_folder(self.config);
                 let what = format!("there is no guest {name:?}: {} does not exist", file.display());
-                self.findings.error(spot, what, suggest(name, "guest", there.iter().map(String::as_str)));
+                self.findings.error(spot, what, remedies::of_absence(name, &names_in_folder(self.config)));
             }
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 let what = format!("{} is larger than the {limit} bytes allowed", file.display());
@@ -262,23 +270,22 @@ impl<'a> Builder<'a> {
                 self.contents.insert(digest, wasm);
                 tried.guest = Some(guest);
             }
-            Err(error) => self.findings.error(spot, error.to_string(), remedy_of(&error, name)),
+            Err(error) => self.findings.error(spot, error.to_string(), remedies::of_refusal(&error, name)),
         }
         tried
     }
 
     /// What can be said of a detector without knowing a watch that uses it.
-    fn check_detector(&mut self, name: &str, guest: &str) {
-        let spot = self.spot(&["detector", name, "guest"]);
-        let Some(guest) = self.guest(guest, &spot) else { return };
+    fn check_detector(&mut self, name: &str, detector: &DetectorConfig) {
+        let spot = self.spot_of_guest(name, detector);
+        let Some(guest) = self.guest(&detector.guest, &spot) else { return };
         if guest.kind() != GuestKind::Detector {
             self.unfit.insert(guest.name().to_owned(), KIND);
             let what = format!("guest {:?} is a {}, and a detector is wanted here", guest.name(), guest.kind());
             self.findings.error(&spot, what, "name a guest that is a detector");
             return;
         }
-        let settings = &self.config.detectors[name].settings;
-        if let Err(errors) = guest.check_settings(settings) {
+        if let Err(errors) = guest.check_settings(&detector.settings) {
             self.unfit.insert(guest.name().to_owned(), SETTINGS);
             self.refuse_settings(&["detector", name, "settings"], &guest, &errors);
         }
@@ -286,7 +293,7 @@ impl<'a> Builder<'a> {
 
     fn open_detector(&mut self, name: &str, step: Duration) -> Option<Detector> {
         let detector = self.config.detectors.get(name)?;
-        let guest = self.guest(&detector.guest, &self.spot(&["detector", name, "guest"]))?;
+        let guest = self.guest(&detector.guest, &self.spot_of_guest(name, detector))?;
         match guest.open_detector(&detector.settings, step) {
             Ok(detector) => Some(detector),
             // Told by `check_detector` already, once for all watches.
@@ -341,7 +348,7 @@ impl<'a> Builder<'a> {
         for error in errors {
             let below: Vec<&str> = error.path.split('/').filter(|part| !part.is_empty()).collect();
             let spot = self.spot(&[path, &below].concat());
-            self.findings.error(&spot, error.message.clone(), remedy_of_setting(guest, &below));
+            self.findings.error(&spot, error.message.clone(), remedies::of_setting(guest, &below));
         }
     }
 
@@ -366,16 +373,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A misspelt setting gets the nearest one; whatever is wrong deeper, only the guest's own documentation can tell.
-fn remedy_of_setting(guest: &Guest, below: &[&str]) -> String {
-    let known = guest.manifest().settings_schema.get("properties").and_then(Value::as_object);
-    let known: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    match below {
-        [name] if !known.contains(name) => suggest(name, "setting", known),
-        _ => format!("guest {:?} takes these settings: {}", guest.name(), known.join(", ")),
-    }
-}
-
 /// What the states of a detector depend on besides the version of its guest.
 fn model(guest: &str, settings: &Value, step: Duration) -> String {
     // Keys of a JSON object are in order here, so equal settings are equal texts.
@@ -387,29 +384,6 @@ impl Swap<'_> {
     fn running(&self, name: &str, model: &str) -> Option<Detector> {
         let mut all = self.running.detectors.values().flatten().chain(&self.running.second_opinion);
         all.find(|known| known.name == name && known.model == model).map(|known| known.detector.clone())
-    }
-}
-
-fn remedy_of(error: &LoadError, name: &str) -> String {
-    match error {
-        LoadError::Imports { imports, .. } => {
-            let grant = imports.iter().find_map(|import| match import.why {
-                WhyRefused::NotGranted(grant) => Some(grant),
-                _ => None,
-            });
-            match grant {
-                Some(grant) => format!("if you trust it with that, set grants = [{grant:?}] in [guest.{name}]"),
-                None => "use a guest that asks for no more than a host gives".to_owned(),
-            }
-        }
-        LoadError::CompileTimedOut { .. } => {
-            format!("if it is meant to be so large, set a longer compile_timeout in [guest.{name}]")
-        }
-        LoadError::CompileOutOfMemory { .. } => {
-            format!("if it is meant to be so large, set a larger compile_memory in [guest.{name}]")
-        }
-        LoadError::CompileFailed { .. } => "see to what the message says; the guest may be sound".to_owned(),
-        _ => "build the guest again, or take the file from where it was released".to_owned(),
     }
 }
 

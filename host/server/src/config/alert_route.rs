@@ -51,10 +51,6 @@ pub(super) fn read(root: &Section<'_>, offers: &Offers<'_>, offered: &Offered) -
 /// Whether the detectors are asked about its alerts, and what follows where they find them usual.
 fn second_opinion(section: &Section<'_>, offered: &Offered) -> (bool, WhenUsual) {
     let wanted = section.flag("second_opinion");
-    if wanted.as_ref().is_some_and(|wanted| wanted.value) && offered.opinion.is_none() {
-        let remedy = "name some in [second_opinion] or in [defaults.watch]";
-        section.error("second_opinion", "there are no detectors to ask", remedy);
-    }
     let wanted = wanted.map_or(offered.by_default, |wanted| wanted.value);
     let when_usual = section.choice("when_usual", &WHEN_USUAL);
     if let Some(leave) = when_usual.as_ref().filter(|when| when.value == WhenUsual::Leave && !wanted) {

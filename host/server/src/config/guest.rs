@@ -84,7 +84,7 @@ pub(super) fn detectors(root: &Section<'_>) -> BTreeMap<String, DetectorConfig> 
         .into_iter()
         .filter_map(|(name, section)| {
             let (guest, settings) = guest_and_settings(&section)?;
-            Some((name, DetectorConfig { guest: guest.value, settings }))
+            Some((name, DetectorConfig { guest: guest.value, settings, implied_by: None }))
         })
         .collect()
 }

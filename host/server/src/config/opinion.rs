@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tidegate_domain::rules::Route;
 
+use super::default_detector::or_default;
 use super::error::suggest;
 use super::proposals::Offers;
-use super::section::{At, Section};
+use super::section::Section;
 use super::watch::{Combine, combine};
 
 pub(super) const KEYS: &[&str] = &["detectors", "combine", "step", "history", "timeout"];
@@ -31,8 +32,8 @@ pub(crate) struct SecondOpinion {
 
 /// What there is for alert routes to want.
 pub(super) struct Offered {
-    /// None where there is no detector to ask.
-    pub(super) opinion: Option<SecondOpinion>,
+    /// How it is formed.
+    pub(super) opinion: SecondOpinion,
     /// Routes that say nothing want one.
     pub(super) by_default: bool,
 }
@@ -47,14 +48,10 @@ pub(super) fn read(root: &Section<'_>, offers: &Offers<'_>) -> Offered {
         Some(section) => section.some_texts("detectors", "name at least one [detector.NAME], or leave the key out"),
         None => defaults.as_ref().and_then(|defaults| defaults.texts("detectors")),
     };
-    let detectors: Vec<At<String>> = detectors.map(|list| list.value).unwrap_or_default();
+    let detectors = or_default(detectors, section.as_ref().unwrap_or(root));
     for name in detectors.iter().filter(|name| !offers.detectors.contains(&name.value)) {
         let remedy = suggest(&name.value, "detector", offers.detectors.iter().map(String::as_str));
         root.findings.error(&name.spot, format!("there is no detector {:?}", name.value), remedy);
-    }
-    if let Some(section) = section.as_ref().filter(|section| detectors.is_empty() && !section.has("detectors")) {
-        let remedy = "name at least one [detector.NAME] here or in [defaults.watch]";
-        section.findings.error(&section.spot, "no detectors", remedy);
     }
     let length = |key, default| {
         section.as_ref().and_then(|section| section.positive_duration(key)).map_or(default, |length| length.value)
@@ -73,13 +70,13 @@ pub(super) fn read(root: &Section<'_>, offers: &Offers<'_>) -> Offered {
         judge_lengths(section, &opinion);
     }
     let by_default = section.is_some();
-    Offered { opinion: (!opinion.detectors.is_empty()).then_some(opinion), by_default }
+    Offered { opinion, by_default }
 }
 
 /// What is asked, where there is a route that wants it.
 pub(super) fn wanted(root: &Section<'_>, offered: Offered, routes: &[Route]) -> Option<SecondOpinion> {
     if routes.iter().any(|route| route.second_opinion) {
-        return offered.opinion;
+        return Some(offered.opinion);
     }
     if offered.by_default {
         let remedy = "add an [[alert_route]], or take the table out";

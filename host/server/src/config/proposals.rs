@@ -18,6 +18,8 @@ const MODES: [(&str, Mode); 3] = [("observe", Mode::Observe), ("ask", Mode::Ask)
 pub(super) struct Offers<'a> {
     /// Names of detectors, sound or not: a broken one has been objected to where it stands.
     pub(super) detectors: Vec<String>,
+    /// The guests of the sound ones, by the detector's name.
+    pub(super) guests: BTreeMap<String, String>,
     /// Names of actions, sound or not.
     pub(super) action_names: Vec<String>,
     /// The sound ones.

@@ -11,7 +11,10 @@ use super::locate::{Locator, Node};
 use super::people::Everybody;
 use super::proposals::Offers;
 use super::section::Section;
-use super::{Config, action, alert_route, endpoints, gate, guest, host, maintenance, opinion, people, slack, watch};
+use super::{
+    Config, action, alert_route, default_detector, endpoints, gate, guest, host, maintenance, opinion, people, slack,
+    watch,
+};
 
 /// Tables and keys at the top.
 pub(super) const KEYS: &[&str] = &[
@@ -49,11 +52,13 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     let severity_labels = endpoints::severity_labels(&section);
     let maintenance = maintenance::read(&section);
     let guests = guest::guests(&section);
-    let detectors = guest::detectors(&section);
+    let mut detectors = guest::detectors(&section);
     let terms = GateTerms { keys: &gate_keys, settled: &gate.terms, named: &everybody.named };
     let actions = action::read(&section, &terms);
+    let guests_of = default_detector::guests_of(&section, &detectors);
     let offers = Offers {
-        detectors: names(&section, "detector"),
+        detectors: default_detector::with_default(names(&section, "detector")),
+        guests: guests_of,
         action_names: names(&section, "action"),
         actions: &actions,
         has_deciders: everybody.named.has_deciders,
@@ -78,6 +83,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         return None;
     }
     let second_opinion = opinion::wanted(&section, offered, &rules.routes);
+    default_detector::imply(&section, &mut detectors, rules.watches.values(), second_opinion.as_ref());
     warn_of_unused(&section, &rules, second_opinion.as_ref(), findings);
     warn_of_nobody(&section, &rules, &everybody, findings);
     slack::warn_of_halves(&section, slack.as_ref(), &everybody);

@@ -15,6 +15,7 @@ use crate::http_client::Secret;
 
 mod alertmanagers;
 mod deciding;
+mod default_detector;
 
 /// A folder with secrets and the files of other teams, as the cases name them.
 struct Folder(tempfile::TempDir);

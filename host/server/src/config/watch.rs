@@ -9,6 +9,7 @@ use tidegate_domain::time::format_duration;
 
 use super::WatchConfig;
 use super::credentials::unique_name;
+use super::default_detector::or_default;
 use super::endpoints::absolute_url;
 use super::error::suggest;
 use super::proposals::{Offers, Proposals};
@@ -233,7 +234,9 @@ fn settle(
         }
     }
     let (name, expr) = (name?, expr?.value);
-    let left_out = defaults::watch(name.clone(), step, detectors, []);
+    // A guest that is not known is one for which a single sample is noise.
+    let guests: Vec<&str> = detectors.iter().map(|name| offers.guests.get(name).map_or("", String::as_str)).collect();
+    let left_out = defaults::watch(name.clone(), step, detectors, guests);
     let watch = Watch {
         mode: settled.mode,
         quorum,
@@ -309,18 +312,12 @@ fn cold_start_bounds(section: &Section<'_>, keys: &Keys) {
 }
 
 fn detectors(section: &Section<'_>, keys: &Keys, offers: &Offers<'_>) -> Vec<String> {
-    let Some(list) = &keys.detectors else {
-        if !section.has("detectors") {
-            let remedy = "name at least one [detector.NAME] here or in [defaults.watch]";
-            section.findings.error(&section.spot, "no detectors", remedy);
-        }
-        return Vec::new();
-    };
-    for name in list.value.iter().filter(|name| !offers.detectors.contains(&name.value)) {
+    let named = or_default(keys.detectors.clone(), section);
+    for name in named.iter().filter(|name| !offers.detectors.contains(&name.value)) {
         let remedy = suggest(&name.value, "detector", offers.detectors.iter().map(String::as_str));
         section.findings.error(&name.spot, format!("there is no detector {:?}", name.value), remedy);
     }
-    list.value.iter().map(|name| name.value.clone()).collect()
+    named.into_iter().map(|name| name.value).collect()
 }
 
 fn quorum(section: &Section<'_>, keys: &Keys, detectors: usize) -> usize {

@@ -84,3 +84,28 @@ fn every_guest_that_cannot_be_had_is_named_with_its_place() {
             name it in a [detector.NAME] or a remediation, or take the table out
         the config was not accepted: 6 errors"#]].assert_eq(&said);
 }
+
+#[test]
+fn a_detector_that_nobody_had_to_name_is_missed_where_it_is_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = |config: &str| {
+        let file = folder.path().join("tidegate.toml");
+        fs::write(&file, config).expect("a file");
+        let config = load(&file).expect("the config itself is sound");
+        let sandbox = Sandbox::new(SandboxOptions::default()).expect("a sandbox");
+        let errors = build_guests(&config, &sandbox).expect_err("there is no guest at all");
+        errors.to_string().replace(&format!("{}/", folder.path().display()), "")
+    };
+    let prometheus = "[prometheus]\nurl = 'http://127.0.0.1:9090'\n";
+    let watches = "[[watch]]\nname = 'one'\nexpr = 'up'\n[[watch]]\nname = 'two'\nexpr = 'up'\nstep = '5m'\n";
+    expect![[r#"
+        error: tidegate.toml:3:1: watch["one"]: there is no guest "tide": guests/tide.wasm does not exist
+            it judges what names no detectors: put tide.wasm there, from a release or from target/guests, where `cargo xtask guests` builds it; or name others, detectors = [...], each of which has a [detector.NAME]
+        the config was not accepted: 1 error"#]]
+    .assert_eq(&said(&format!("{prometheus}{watches}")));
+    let defined = said(&format!("{prometheus}[detector.tide]\nguest = 'tide'\n{watches}"));
+    assert!(defined.starts_with("error: tidegate.toml:4:1: detector.tide.guest: there is no guest"), "{defined}");
+    let asked = "[[alert_route]]\nname = 'all'\nmatch = ['a=\"b\"']\nsecond_opinion = true\n";
+    let asked = said(&format!("{prometheus}{asked}"));
+    assert!(asked.starts_with("error: tidegate.toml:1:1: second_opinion: there is no guest"), "{asked}");
+}
