@@ -6,6 +6,7 @@
 mod budget;
 mod clock;
 mod judgement;
+mod kind;
 mod memory;
 mod note;
 mod season;

@@ -1,10 +1,11 @@
 //! What is remembered of a series: the parts, what they say of the next sample, and how they learn together.
 
-use tidegate_guest::{Step, Timestamp};
+use tidegate_guest::{Step, Timestamp, Verdict};
 
 use crate::clock::Clock;
 use crate::judgement::{Judgement, Measures};
-use crate::note::Said;
+use crate::kind::Kind;
+use crate::note::{Said, Setting};
 use crate::season::Season;
 use crate::tail::Tail;
 use crate::views::change::Change;
@@ -29,6 +30,7 @@ tidegate_guest::state! {
         seen: u64,
         settled: u64,
         window: Window,
+        kind: Kind,
         season: Season,
         change: Change,
         level: Level,
@@ -54,6 +56,7 @@ impl Memory {
             seen: 0,
             settled: 0,
             window: Window::empty(),
+            kind: Kind::starting_at(0.0),
             season: Season::starting_at(0.0),
             change: Change::starting_at(0.0),
             level: Level::starting_at(0.0),
@@ -71,6 +74,7 @@ impl Memory {
         }
         if self.seen == 0 {
             let value = value.clamp(-LARGEST, LARGEST);
+            self.kind = Kind::starting_at(value);
             self.season = Season::starting_at(value);
             self.range = Range::starting_at(value);
             self.settle(value);
@@ -101,7 +105,8 @@ impl Memory {
     /// What the parts say of a sample at that time.
     pub(crate) fn outlook(&self, at: Timestamp) -> Outlook {
         let median = self.level_of_late();
-        let hair = views::hair(&self.window, median);
+        let noise = if self.window.len() > 0 { self.window.noise() } else { 0.0 };
+        let hair = self.kind.hair(median, noise);
         let usual = self.season.usual(at);
         let expected = usual.map_or(median, |usual| usual.mean);
         let around = |measure: Measure| Some(Measure { centre: measure.centre + expected, ..measure });
@@ -135,6 +140,7 @@ impl Memory {
         self.level.learn(residual, settled, weight);
         self.spread.learn(residual.abs(), settled, weight);
         self.range.learn(value);
+        self.kind.learn(value, self.seen as f64);
         let period = self.season.period();
         self.season.learn(at, value, self.level_of_late(), weight);
         self.window.push(value);
@@ -163,20 +169,19 @@ impl Memory {
             View::Recent | View::Season | View::Range => (0.0, 0.0),
         };
         let centre = outlook.measures[view as usize].map_or(outlook.expected, |measure| measure.centre);
-        self.said = Said::by(
-            view,
-            centre,
-            reach,
-            (before, of_late),
-            (self.range.low(), self.range.high()),
-            self.clock.known_ms(),
-        );
+        let range = (self.range.low(), self.range.high());
+        self.said = Said::by(view, (centre, reach), (before, of_late), range, self.clock.known_ms());
     }
 
     /// The sentence about the last anomalous sample.
-    pub(crate) fn sentence(&self, value: f64, verdict: &tidegate_guest::Verdict) -> String {
-        let window_ms = self.window.len() as f64 * self.clock.step_ms();
-        self.said.sentence(value, verdict, self.season.period(), window_ms)
+    pub(crate) fn sentence(&self, value: f64, verdict: &Verdict) -> String {
+        let setting = Setting {
+            period: self.season.period(),
+            window_ms: self.window.len() as f64 * self.clock.step_ms(),
+            whole: self.kind.is_whole(),
+            sparse: self.kind.is_sparse(),
+        };
+        self.said.sentence(value, verdict, &setting)
     }
 
     /// Whether bytes that could be read can be the memory of a series.
@@ -184,6 +189,7 @@ impl Memory {
         self.clock.is_sound()
             && self.window.is_sound()
             && (self.window.len() > 0 || self.seen == 0)
+            && self.kind.is_sound()
             && self.season.is_sound()
             && self.change.is_sound()
             && self.level.is_sound()

@@ -14,7 +14,7 @@ tidegate_guest::state! {
         /// What it expected, and how far from there the sample would have been ordinary.
         centre: f64,
         reach: f64,
-        /// What it compares: of the level and of the spread, before and of late.
+        /// What it compares: of a change the sample before, of level and spread what they were and what they are.
         before: f64,
         of_late: f64,
         /// The smallest and the largest before the sample, and for how many milliseconds.
@@ -24,16 +24,28 @@ tidegate_guest::state! {
     }
 }
 
+/// What the sentence says beside what was kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    /// The profile in use.
+    pub(crate) period: Period,
+    /// How far back the samples of late go, in milliseconds.
+    pub(crate) window_ms: f64,
+    /// Whether the metric holds whole numbers, and whether it is mostly zero.
+    pub(crate) whole: bool,
+    pub(crate) sparse: bool,
+}
+
 impl Said {
     pub(crate) fn nothing() -> Self {
         Said { view: 0, centre: 0.0, reach: 0.0, before: 0.0, of_late: 0.0, low: 0.0, high: 0.0, known_ms: 0 }
     }
 
-    /// `before` and `of_late` of level or spread, `low` and `high` of all that was seen in `known_ms` milliseconds.
+    /// That `view` spoke, which expected `centre` give or take `reach` and compares `before` with `of_late`; `low` and `high`
+    /// are of all that was seen in `known_ms` milliseconds.
     pub(crate) fn by(
         view: View,
-        centre: f64,
-        reach: f64,
+        (centre, reach): (f64, f64),
         (before, of_late): (f64, f64),
         (low, high): (f64, f64),
         known_ms: u64,
@@ -42,43 +54,52 @@ impl Said {
     }
 
     /// The sentence, for example `0.930; at this time of the day 0.412 +/- 0.061; never above 0.710 in 14 days`.
-    pub(crate) fn sentence(&self, value: f64, verdict: &Verdict, period: Period, window_ms: f64) -> String {
-        // Two digits of whichever says most about how far off the value is.
+    pub(crate) fn sentence(&self, value: f64, verdict: &Verdict, setting: &Setting) -> String {
+        // Two digits of whichever says most about how far off the value is; of whole numbers all, and no more.
         let off = (value - verdict.expected).abs();
         let size = if self.reach.is_finite() && self.reach > off * 1e-3 { self.reach } else { off };
+        let size = if setting.whole { size.max(10.0) } else { size };
         let number = |number: f64| text::number(number, size);
         let known = span(self.known_ms as f64);
 
-        let mut said = number(value);
         if self.low == self.high && self.known_ms > 0 {
-            return format!("{said}; it had been {} without a change for {known}", number(self.low));
+            return format!("{}; it had been {} without a change for {known}", number(value), number(self.low));
         }
-        let band = format!("{} +/- {}", number(self.centre), number(self.reach));
-        said += &match View::nth(self.view) {
-            Some(View::Season) => {
-                let of = if period == Period::Week { "week" } else { "day" };
-                format!("; at this time of the {of} {band}")
+        let compared = self.compared(value, verdict, setting, &number);
+        let record = if value > self.high {
+            format!("; never above {} in {known}", number(self.high))
+        } else if value < self.low {
+            format!("; never below {} in {known}", number(self.low))
+        } else {
+            String::new()
+        };
+        format!("{}; {compared}{record}", number(value))
+    }
+
+    /// What the view that spoke compares the value with.
+    fn compared(&self, value: f64, verdict: &Verdict, setting: &Setting, number: &impl Fn(f64) -> String) -> String {
+        let band = || format!("{} +/- {}", number(self.centre), number(self.reach.max(0.0)));
+        match (View::nth(self.view), setting.period) {
+            (Some(View::Season), Period::Week) => format!("at this time of the week {}", band()),
+            (Some(View::Season), _) => format!("at this time of the day {}", band()),
+            (Some(View::Change), _) => {
+                let change = number((value - self.before).abs());
+                format!("{change} away from the sample before, where up to {} is ordinary", number(self.reach.max(0.0)))
             }
-            Some(View::Change) => {
+            (Some(View::Level), _) => {
+                format!("the level has moved from {} to {}", number(self.before), number(self.of_late))
+            }
+            (Some(View::Spread), _) => {
                 format!(
-                    "; {} away from the sample before, where {} is usual",
-                    number((value - self.before).abs()),
-                    number(self.reach)
+                    "of late it is off by {} on average, before that by {}",
+                    number(self.of_late),
+                    number(self.before)
                 )
             }
-            Some(View::Level) => format!("; its level moved from {} to {}", number(self.before), number(self.of_late)),
-            Some(View::Spread) => {
-                format!("; of late it varies by {}, before that by {}", number(self.of_late), number(self.before))
-            }
-            Some(View::Range) => format!("; expected {}", number(verdict.expected)),
-            Some(View::Recent) | None => format!("; in the last {} {band}", span(window_ms)),
-        };
-        if value > self.high {
-            said += &format!("; never above {} in {known}", number(self.high));
-        } else if value < self.low {
-            said += &format!("; never below {} in {known}", number(self.low));
+            (Some(View::Recent | View::Range) | None, _) if setting.sparse => "usually 0".to_owned(),
+            (Some(View::Range), _) => format!("expected {}", number(verdict.expected)),
+            (Some(View::Recent) | None, _) => format!("in the last {} {}", span(setting.window_ms), band()),
         }
-        said
     }
 
     pub(crate) fn is_sound(&self) -> bool {
@@ -88,20 +109,100 @@ impl Said {
 
 /// A span of time in the words that people use for it, to the unit that matters.
 fn span(millis: f64) -> String {
-    const UNITS: [(&str, f64); 5] = [
-        ("week", 7.0 * 86_400_000.0),
-        ("day", 86_400_000.0),
-        ("hour", 3_600_000.0),
-        ("minute", 60_000.0),
-        ("second", 1_000.0),
+    // A unit is used from two on, weeks from eight on: a fortnight is better known as 14 days.
+    const UNITS: [(&str, f64, f64); 5] = [
+        ("weeks", 7.0 * 86_400_000.0, 8.0),
+        ("days", 86_400_000.0, 2.0),
+        ("hours", 3_600_000.0, 2.0),
+        ("minutes", 60_000.0, 2.0),
+        ("seconds", 1_000.0, 2.0),
     ];
-    // Weeks only from eight on: a fortnight is better known as 14 days.
-    for (unit, size) in UNITS {
+    for (unit, size, least) in UNITS {
         let count = (millis / size).round();
-        let least = if unit == "week" { 8.0 } else { 2.0 };
         if count >= least {
-            return format!("{count} {unit}s");
+            return format!("{count} {unit}");
         }
     }
     Duration::from_millis(millis.max(0.0) as u64).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTING: Setting = Setting { period: Period::Day, window_ms: 86_400_000.0, whole: false, sparse: false };
+    const FORTNIGHT: u64 = 14 * 86_400_000;
+
+    #[test]
+    fn the_view_that_spoke_says_what_it_had_expected() {
+        let verdict = Verdict::between(0.93, 0.41, 0.35, 0.47);
+        for (view, sentence) in [
+            (View::Recent, "0.930; in the last 24 hours 0.412 +/- 0.061; never above 0.710 in 14 days"),
+            (View::Season, "0.930; at this time of the day 0.412 +/- 0.061; never above 0.710 in 14 days"),
+            (
+                View::Change,
+                "0.930; 0.430 away from the sample before, where up to 0.061 is ordinary; never above 0.710 in 14 days",
+            ),
+            (View::Level, "0.930; the level has moved from 0.500 to 0.800; never above 0.710 in 14 days"),
+            (View::Range, "0.930; expected 0.410; never above 0.710 in 14 days"),
+            (
+                View::Spread,
+                "0.930; of late it is off by 0.800 on average, before that by 0.500; never above 0.710 in 14 days",
+            ),
+        ] {
+            let said = Said::by(view, (0.412, 0.061), (0.5, 0.8), (0.1, 0.71), FORTNIGHT);
+            assert_eq!(said.sentence(0.93, &verdict, &SETTING), sentence);
+        }
+    }
+
+    #[test]
+    fn kinds_of_metrics_have_words_of_their_own() {
+        let verdict = Verdict::of_band(9.0, 5.0, 0.0);
+        let flat = Said::by(View::Range, (5.0, 0.05), (0.0, 0.0), (5.0, 5.0), FORTNIGHT);
+        assert_eq!(flat.sentence(9.0, &verdict, &SETTING), "9.0; it had been 5.0 without a change for 14 days");
+        let whole = Setting { whole: true, ..SETTING };
+        assert_eq!(flat.sentence(9.0, &verdict, &whole), "9; it had been 5 without a change for 14 days");
+
+        let counts = Said::by(View::Recent, (0.0, 2.5), (0.0, 0.0), (0.0, 4.0), 50 * 3_600_000);
+        let sparse = Setting { whole: true, sparse: true, ..SETTING };
+        assert_eq!(counts.sentence(9.0, &verdict, &sparse), "9; usually 0; never above 4 in 2 days");
+        assert_eq!(counts.sentence(3.0, &verdict, &sparse), "3; usually 0");
+        let week = Setting { period: Period::Week, ..whole };
+        let season = Said::by(View::Season, (40.0, 10.0), (0.0, 0.0), (20.0, 90.0), 20 * 7 * 86_400_000);
+        assert_eq!(
+            season.sentence(9.0, &verdict, &week),
+            "9; at this time of the week 40 +/- 10; never below 20 in 20 weeks"
+        );
+    }
+
+    #[test]
+    fn numbers_of_any_size_make_a_short_sentence() {
+        let wild = [0.0, -1e150, 1e150, 5e-324, f64::INFINITY, f64::NEG_INFINITY];
+        for view in View::ALL {
+            for number in wild {
+                for other in wild {
+                    let said = Said::by(view, (number, other), (other, number), (number, other), u64::MAX);
+                    let verdict = Verdict { score: 2.0, expected: other, lower: other, upper: other };
+                    let sentence = said.sentence(f64::MAX, &verdict, &SETTING);
+                    assert!((1..300).contains(&sentence.len()), "{sentence}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn spans_are_said_as_people_say_them() {
+        for (millis, said) in [
+            (14.0 * 86_400_000.0, "14 days"),
+            (86_400_000.0, "24 hours"),
+            (8.0 * 7.0 * 86_400_000.0, "8 weeks"),
+            (90.0 * 60_000.0, "2 hours"),
+            (80.0 * 60_000.0, "80 minutes"),
+            (30_000.0, "30 seconds"),
+            (7.0, "7ms"),
+            (0.0, "0s"),
+        ] {
+            assert_eq!(span(millis), said);
+        }
+    }
 }

@@ -232,6 +232,5 @@ impl Profile {
             && self.open_mean.is_finite()
             && self.periods.len() == slots
             && self.means.len() == slots
-            && self.means.iter().all(|mean| mean.is_finite())
     }
 }

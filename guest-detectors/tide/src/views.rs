@@ -8,8 +8,6 @@ pub(crate) mod recent;
 pub(crate) mod season;
 pub(crate) mod spread;
 
-use crate::window::Window;
-
 /// How many views there are.
 pub(crate) const COUNT: usize = 6;
 
@@ -63,21 +61,4 @@ impl Measure {
     pub(crate) fn reach(&self, distance: f64) -> f64 {
         (distance - self.offset) * self.scale
     }
-}
-
-/// In a metric that is flat, changes smaller than this share of its level are a hair.
-const HAIR: f64 = 1e-3;
-
-/// Numbers smaller than this are what rounding leaves of zero.
-const ZERO: f64 = 1e-9;
-
-/// How much of a level is lost in the rounding of a few sums.
-const ROUNDING: f64 = 32.0 * f64::EPSILON;
-
-/// The least unit of distance. A metric of which half the samples are equal says nothing of how exactly it is measured; of
-/// another one its own noise says it, however small against the level.
-pub(crate) fn hair(window: &Window, level: f64) -> f64 {
-    let rounding = (ROUNDING * level.abs()).max(f64::MIN_POSITIVE);
-    let noise = if window.len() > 0 { window.quantile(0.75) / 2.0 - window.quantile(0.25) / 2.0 } else { 0.0 };
-    if noise > rounding { rounding.max(HAIR * noise) } else { (HAIR * level.abs()).max(ZERO) }
 }

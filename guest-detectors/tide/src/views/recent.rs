@@ -12,6 +12,5 @@ pub(crate) fn measure(window: &Window, hair: f64) -> Option<Measure> {
         return None;
     }
     let centre = window.median();
-    let half = window.quantile(0.75) / 2.0 - window.quantile(0.25) / 2.0;
-    Some(Measure { centre, scale: half.max(hair), offset: 0.0 })
+    Some(Measure { centre, scale: window.noise().max(hair), offset: 0.0 })
 }

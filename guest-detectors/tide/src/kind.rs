@@ -1,0 +1,103 @@
+//! What kind of metric this is: flat, sparse, of whole numbers. Nobody has to say so, the samples do.
+
+/// How quickly the shares follow: a kind is nothing that changes within a day.
+const FOLLOWS: f32 = 0.002;
+
+/// From this share on, most samples are so.
+const MOST: f32 = 0.5;
+
+/// From this share on, as good as all of them are.
+const ALL: f32 = 0.99;
+
+tidegate_guest::state! {
+    /// The shares of samples that are of a kind.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Kind("kind", 1) {
+        last: f64,
+        /// The same as the sample before, give or take a hair.
+        still: f32,
+        zero: f32,
+        whole: f32,
+    }
+}
+
+/// In a flat metric, changes smaller than this share of the level are a hair.
+const HAIR: f64 = 1e-3;
+
+/// Numbers smaller than this are what rounding leaves of zero.
+const ZERO: f64 = 1e-9;
+
+/// How much of a level is lost in the rounding of a few sums.
+const ROUNDING: f64 = 32.0 * f64::EPSILON;
+
+impl Kind {
+    pub(crate) fn starting_at(value: f64) -> Self {
+        Kind { last: value, still: 1.0, zero: 1.0, whole: 1.0 }
+    }
+
+    /// Takes in the sample after `seen` others.
+    pub(crate) fn learn(&mut self, value: f64, seen: f64) {
+        let follows = FOLLOWS.max(1.0 / (seen as f32 + 1.0));
+        let follow = |share: &mut f32, is: bool| *share += follows * (f32::from(u8::from(is)) - *share);
+        follow(&mut self.still, (value - self.last).abs() <= ROUNDING * value.abs());
+        follow(&mut self.zero, value.abs() <= ZERO);
+        follow(&mut self.whole, value.fract() == 0.0);
+        self.last = value;
+    }
+
+    /// Most samples are the same as the one before.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.still > MOST
+    }
+
+    /// Most samples are zero.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.zero > MOST
+    }
+
+    /// As good as all samples are whole numbers.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole > ALL
+    }
+
+    /// The least unit of distance around a level where half the samples lie within `noise`. A flat metric says nothing of
+    /// how exactly it is measured; of another one its own noise says it, however small against the level.
+    pub(crate) fn hair(&self, level: f64, noise: f64) -> f64 {
+        let rounding = (ROUNDING * level.abs()).max(f64::MIN_POSITIVE);
+        if self.is_flat() || noise <= rounding { (HAIR * level.abs()).max(ZERO) } else { rounding.max(HAIR * noise) }
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        self.last.is_finite() && [self.still, self.zero, self.whole].iter().all(|share| (0.0..=1.0).contains(share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(values: impl Iterator<Item = f64>) -> Kind {
+        let mut values = values.peekable();
+        let mut kind = Kind::starting_at(*values.peek().expect("a value"));
+        values.enumerate().for_each(|(seen, value)| kind.learn(value, seen as f64));
+        assert!(kind.is_sound());
+        kind
+    }
+
+    #[test]
+    fn the_samples_say_what_kind_they_are() {
+        // Flat, sparse, whole.
+        let cases: [(&str, fn(usize) -> f64, [bool; 3]); 6] = [
+            ("constant", |_| 0.7, [true, false, false]),
+            ("constant but for a spike now and then", |at| if at % 100 == 0 { 9.0 } else { 1.5 }, [true, false, false]),
+            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, true]),
+            ("counts", |at| (at * 37 % 11) as f64, [false, false, true]),
+            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false]),
+            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false]),
+        ];
+        for (what, value, wanted) in cases {
+            let kind = after((0..3000).map(value));
+            assert_eq!([kind.is_flat(), kind.is_sparse(), kind.is_whole()], wanted, "{what}");
+        }
+    }
+}
