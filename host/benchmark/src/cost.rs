@@ -68,12 +68,19 @@ impl Cost {
 ///
 /// When the detector fails, or chunks and single samples do not end in the same bits.
 pub fn measure(detector: &Detector, series: &Series) -> anyhow::Result<Cost> {
+    measure_calls(series, |state, timestamps, values| Ok(detector.score(state, timestamps, values)?))
+}
+
+fn measure_calls(
+    series: &Series,
+    score: impl Fn(&[u8], &[i64], &[f64]) -> anyhow::Result<Scored>,
+) -> anyhow::Result<Cost> {
     let (timestamps, values) = in_order(series);
     let began = on_processor()?;
     let (mut state, mut largest) = (Vec::new(), 0);
     let mut single = Vec::with_capacity(values.len());
     for (at, value) in timestamps.iter().zip(&values) {
-        let scored = detector.score(&state, &[*at], &[*value])?;
+        let scored = score(&state, &[*at], &[*value])?;
         single.extend(rows(black_box(&scored)));
         state = scored.state;
         largest = largest.max(state.len());
@@ -83,7 +90,7 @@ pub fn measure(detector: &Detector, series: &Series) -> anyhow::Result<Cost> {
     let began = on_processor()?;
     let (mut learnt, mut chunked) = (Vec::new(), Vec::with_capacity(values.len()));
     for (timestamps, values) in timestamps.chunks(CHUNK).zip(values.chunks(CHUNK)) {
-        let scored = detector.score(&learnt, timestamps, values)?;
+        let scored = score(&learnt, timestamps, values)?;
         chunked.extend(rows(black_box(&scored)));
         learnt = scored.state;
     }
@@ -130,4 +137,67 @@ fn on_processor() -> anyhow::Result<f64> {
     let times = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     let running = times.split_whitespace().next().unwrap_or_default();
     running.parse().with_context(|| format!("{path} begins with {running:?} instead of nanoseconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidegate_sandbox::{Scored, Verdicts};
+
+    use super::{Cost, measure_calls};
+    use crate::data::Series;
+
+    fn series() -> Series {
+        Series {
+            name: "s".to_owned(),
+            timestamps: vec![1, 2, 2, 3, 1, 4],
+            values: vec![1.0, 2.0, 9.0, f64::NAN, 9.0, 4.0],
+            spans: Vec::new(),
+            step: Duration::from_secs(1),
+        }
+    }
+
+    /// Scores by the value; the state is as long as the samples were many.
+    fn honest(state: &[u8], timestamps: &[i64], values: &[f64]) -> anyhow::Result<Scored> {
+        assert!(timestamps.is_sorted_by(|a, b| a < b) && values.iter().all(|value| value.is_finite()));
+        let column = || values.to_vec();
+        let verdicts = Verdicts { scores: column(), expected: column(), lower: column(), upper: column() };
+        Ok(Scored { state: [state, &vec![0; values.len()]].concat(), verdicts, note: None })
+    }
+
+    #[test]
+    fn what_a_host_hands_over_is_counted() {
+        let cost = measure_calls(&series(), honest).expect("pure");
+        assert_eq!((cost.samples, cost.series, cost.state_sum, cost.state_largest), (3, 1, 3, 3));
+        let mut all = Cost::default();
+        all.add(Cost { state_sum: 7, state_largest: 7, one_by_one: 30.0, ..cost });
+        all.add(Cost { one_by_one: 60.0, in_chunks: 6.0, ..cost });
+        assert_eq!((all.state_mean(), all.state_largest), (5.0, 7));
+        assert_eq!((all.ns_one_by_one(), all.ns_in_chunks().floor()), (15.0, (all.in_chunks / 6.0).floor()));
+        assert_eq!((Cost::default().ns_one_by_one(), Cost::default().state_mean()), (0.0, 0.0));
+    }
+
+    #[test]
+    fn looking_ahead_in_a_chunk_is_an_error() {
+        let ahead = |state: &[u8], timestamps: &[i64], values: &[f64]| {
+            let mut scored = honest(state, timestamps, values)?;
+            scored.verdicts.upper.fill(values.last().copied().unwrap_or_default());
+            Ok(scored)
+        };
+        let error = measure_calls(&series(), ahead).expect_err("it looks ahead").to_string();
+        assert!(error.contains("sample 0 of those with a value is judged [1.0, 1.0, 1.0, 1.0]"), "{error}");
+    }
+
+    #[test]
+    fn another_state_after_a_chunk_is_an_error() {
+        let by_calls = |state: &[u8], timestamps: &[i64], values: &[f64]| {
+            let state = [state, &[1]].concat();
+            Ok(Scored { state, ..honest(&[], timestamps, values)? })
+        };
+        let error = measure_calls(&series(), by_calls).expect_err("it counts calls").to_string();
+        assert!(error.contains("its state after single samples"), "{error}");
+        let trapped = |_: &[u8], _: &[i64], _: &[f64]| anyhow::bail!("trapped");
+        assert!(measure_calls(&series(), trapped).is_err());
+    }
 }

@@ -143,7 +143,8 @@ fn read_series(folder: &Path, set: &str, name: String, spans: Vec<Span>) -> Resu
 type Columns = (Vec<i64>, Vec<f64>);
 
 fn parse(text: &[u8]) -> Result<Columns, (u64, String)> {
-    let broken = |error: csv::Error| (error.position().map_or(1, csv::Position::line), error.to_string());
+    let line = |position: Option<&csv::Position>| position.map_or(1, |position| line(text, position.byte()));
+    let broken = |error: csv::Error| (line(error.position()), error.to_string());
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let header = reader.headers().map_err(broken)?;
     let column = |name: &str| {
@@ -154,17 +155,25 @@ fn parse(text: &[u8]) -> Result<Columns, (u64, String)> {
     let (mut timestamps, mut values) = (Vec::new(), Vec::new());
     for row in reader.records() {
         let row = row.map_err(broken)?;
-        let line = row.position().map_or(1, csv::Position::line);
         let (at, read) = (row.get(timestamp).unwrap_or_default(), row.get(value).unwrap_or_default());
         let Some(at) = at.parse().ok().and_then(milliseconds) else {
-            return Err((line, format!("timestamp {at:?} is not a time in Unix seconds")));
+            return Err((line(row.position()), format!("timestamp {at:?} is not a time in Unix seconds")));
         };
         // A missing value is written as nothing or as NaN.
         let read = if read.is_empty() { Ok(f64::NAN) } else { read.parse::<f64>() };
-        values.push(read.map_err(|_| (line, "value is not a number; leave a missing one empty".to_owned()))?);
+        let none = |_| (line(row.position()), "value is not a number; leave a missing one empty".to_owned());
+        values.push(read.map_err(none)?);
         timestamps.push(at);
     }
     Ok((timestamps, values))
+}
+
+/// The line in which a row begins that was found at this byte: empty lines before it are found with it.
+fn line(text: &[u8], byte: u64) -> u64 {
+    let (before, row) = text.split_at(usize::try_from(byte).unwrap_or(usize::MAX).min(text.len()));
+    let empty = row.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let ends = before.iter().chain(empty).filter(|byte| **byte == b'\n');
+    1 + ends.count() as u64
 }
 
 /// The step of a series, as whoever configures a watch on it would know it from its beginning: the median of the distances
@@ -195,7 +204,7 @@ mod tests {
     use super::{parse, read, step};
 
     const LABELS: &str = r#"{"nab": {"a": [[60, 120]], "b": []}, "mine": {"c": [[1, 1000]]}}"#;
-    const SERIES: &str = "timestamp,value\n0,1\n60,2.5\n120,\n180,NaN\n180,4\n60,-inf\n";
+    const SERIES: &str = "timestamp,value\n0,1\n60,2.5\n120,\n180,NaN\n180,4\n30,-inf\n";
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
@@ -215,7 +224,7 @@ mod tests {
         let [set] = &read.sets[..] else { panic!("{read:?}") };
         assert_eq!((set.name.as_str(), set.series.len()), ("nab", 2));
         let series = &set.series[0];
-        assert_eq!(series.timestamps, [0, 60_000, 120_000, 180_000, 180_000, 60_000]);
+        assert_eq!(series.timestamps, [0, 60_000, 120_000, 180_000, 180_000, 30_000]);
         let bits = series.values.iter().map(|value| value.to_string()).collect::<Vec<_>>();
         assert_eq!(bits, ["1", "2.5", "NaN", "NaN", "4", "-inf"]);
         assert_eq!(series.step, Duration::from_secs(60));

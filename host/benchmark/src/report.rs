@@ -200,7 +200,7 @@ mod tests {
         let expected = "\
 | mine     | AUC-PR | events hit |       | false alerts | per 1,000 normal samples |
 |----------|-------:|-----------:|------:|-------------:|-------------------------:|
-| tide     |  0.308 |     1 of 1 | 100 % |            0 |                     0.00 |
+| tide     |  0.325 |     1 of 1 | 100 % |            0 |                     0.00 |
 | seasonal |  0.250 |     0 of 1 |   0 % |            0 |                     0.00 |
 
 | nab      | standard |    best (at) | low FP |  best | low FN |  best | windows hit | false alerts |
