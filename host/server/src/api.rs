@@ -22,6 +22,7 @@ mod reload;
 mod routes;
 mod shapes;
 mod v2;
+mod watches;
 
 type Shared = State<Arc<Host>>;
 

@@ -13,6 +13,7 @@ use crate::{sandboxing, tls};
 
 mod deciding;
 mod endpoints;
+mod watches;
 mod workspace;
 
 /// Why a config did not pass.
@@ -84,17 +85,11 @@ fn what(guest: &Guest) -> String {
 }
 
 fn summary(config: &Config, loaded: &LoadedGuests) -> String {
-    let watches = config.watches.iter().map(|watch| {
-        let detectors = loaded.detectors.get(&watch.name).map(Vec::as_slice).unwrap_or_default();
-        let names = detectors.iter().map(|detector| detector.name.as_str()).collect::<Vec<_>>().join(", ");
-        let policy = loaded.watch_policies.get(&watch.name).map_or("", |policy| policy.guest_name());
-        format!("watch {}: detectors {names}{}\n", watch.name, with_policy(policy))
-    });
     let routes = config.routes.iter().zip(&config.rules.routes).map(|(route, rules)| {
         let policy = loaded.route_policies.get(&route.name).map_or("", |policy| policy.guest_name());
         format!("alert route {}{}{}\n", route.name, with_policy(policy), with_opinion(config, rules))
     });
-    watches.chain(routes).collect()
+    std::iter::once(watches::told(config, loaded)).chain(routes).collect()
 }
 
 fn with_opinion(config: &Config, route: &Route) -> String {

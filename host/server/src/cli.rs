@@ -16,12 +16,14 @@ mod client;
 mod compile;
 mod decide;
 mod exit;
+mod found;
 mod guest;
 mod journal;
 mod log;
 mod show;
 mod silence;
 mod table;
+mod watches;
 mod wire;
 
 use client::Client;
@@ -84,6 +86,9 @@ enum Command {
     /// Look at incidents, and silence them for a while
     #[command(subcommand)]
     Incident(Incident),
+    /// Look at what is watched, and at what judges it
+    #[command(subcommand)]
+    Watch(Watch),
     /// Look at what waits for a decision, and at what was decided
     #[command(subcommand)]
     Approval(Approval),
@@ -173,6 +178,15 @@ enum Incident {
     Unsilence {
         /// The incident, as `incident list` shows it
         id: String,
+        #[command(flatten)]
+        view: View,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Watch {
+    /// Every watch: whether it judges, by which detectors, and which of its series are too young for them
+    List {
         #[command(flatten)]
         view: View,
     },
@@ -288,6 +302,7 @@ fn dispatch(cli: Cli, serve: impl FnOnce(&Path, Config) -> anyhow::Result<()>) -
         Command::Incident(Incident::Unsilence { id, view }) => {
             silence::unsilence(&view.client(file)?, &id, view.output)
         }
+        Command::Watch(Watch::List { view }) => watches::list(&view.client(file)?, view.output),
         Command::Approval(Approval::List { all, status, view }) => {
             show::approvals(&view.client(file)?, all, status, view.output)
         }

@@ -12,6 +12,7 @@ mod chart;
 mod check;
 mod cli;
 mod clock;
+mod cold_start;
 mod config;
 mod consult;
 mod dropping_in;

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidegate_domain::rules::Mode;
+use tidegate_domain::rules::{ColdStart, Mode};
 use tidegate_domain::time::Timestamp;
 use tidegate_pipeline::report::Counts;
 use tidegate_sandbox::{Grants, Guest, GuestKind, GuestStats, Limits};
 
 use crate::clock;
+use crate::cold_start::Young;
 use crate::config::GuestConfig;
 use crate::host::Host;
 use crate::setup::Setup;
@@ -101,8 +102,8 @@ pub(crate) struct WatchOverview {
     pub(crate) interval: Duration,
     /// Its detectors, by their names in the config.
     pub(crate) detectors: Vec<String>,
-    /// How much history of its own a series needs before detectors judge it.
-    pub(crate) history: Duration,
+    /// What judges a series before it has so much history of its own that detectors do.
+    pub(crate) cold_start: ColdStart,
     /// What it saw in its last cycle; none before the first.
     pub(crate) look: Option<Look>,
     /// What keeps it from judging, since when.
@@ -122,8 +123,8 @@ pub(crate) struct Look {
     pub(crate) known: usize,
     /// Series that gave samples.
     pub(crate) series: u64,
-    /// Those of them that are too young for detectors: how many, and the history of the youngest and of the oldest.
-    pub(crate) learning: Option<(u64, Duration, Duration)>,
+    /// Those of them that are too young for detectors.
+    pub(crate) young: Option<Young>,
     /// Series that wait for their history.
     pub(crate) awaiting_history: u64,
     /// Samples that were normal, and those that were not.
@@ -147,14 +148,22 @@ struct Left {
 
 impl Looks {
     /// A watch has judged up to `upto`.
-    pub(crate) fn judged(&self, watch: &str, upto: Timestamp, took: Duration, known: usize, counts: &Counts) {
+    pub(crate) fn judged(
+        &self,
+        watch: &str,
+        upto: Timestamp,
+        took: Duration,
+        known: usize,
+        young: Option<Young>,
+        counts: &Counts,
+    ) {
         let look = Look {
             upto,
             at: clock::now(),
             took,
             known,
             series: counts.series,
-            learning: counts.cold_ages.map(|(youngest, oldest)| (counts.cold, youngest, oldest)),
+            young,
             awaiting_history: counts.awaiting_history,
             normal: counts.normal,
             anomalous: counts.anomalous,
@@ -247,7 +256,8 @@ fn users(setup: &Setup, guest: &str) -> Vec<Use> {
     detectors.chain(policies).chain(routes.map(|route| Use::Route(route.name.clone()))).collect()
 }
 
-fn watches(host: &Host, setup: &Setup) -> Vec<WatchOverview> {
+/// The watches, in the order of the config.
+pub(crate) fn watches(host: &Host, setup: &Setup) -> Vec<WatchOverview> {
     let (config, left) = (&setup.config, host.looks.lock());
     let watches = config.watches.iter().filter_map(|watch| {
         let rules = config.rules.watches.get(&watch.name)?;
@@ -258,7 +268,7 @@ fn watches(host: &Host, setup: &Setup) -> Vec<WatchOverview> {
             mode: rules.mode,
             interval: watch.interval,
             detectors: rules.detectors.clone(),
-            history: rules.cold_start.history,
+            cold_start: rules.cold_start.clone(),
             look: left.and_then(|left| left.look.clone()),
             error: left.and_then(|left| left.error.clone()),
         })
@@ -288,13 +298,14 @@ mod tests {
             cold_ages: Some((hours(2), hours(31))),
             ..Counts::default()
         };
-        looks.judged("queue", Timestamp(60_000), Duration::from_secs(1), 12, &counts);
+        let young = Young::of(&counts, hours(48), Timestamp(60_000));
+        looks.judged("queue", Timestamp(60_000), Duration::from_secs(1), 12, young, &counts);
         let look = left(&looks, "queue").0.expect("a look");
         assert_eq!((look.upto, look.known, look.series, look.normal), (Timestamp(60_000), 12, 11, 7));
-        assert_eq!(look.learning, Some((3, hours(2), hours(31))));
+        assert!(look.young == young && young.is_some());
         assert_eq!(look.unjudged, BTreeMap::from([("guest_failed", 1), ("learning", 3)]));
-        looks.judged("queue", Timestamp(120_000), Duration::from_secs(1), 12, &Counts::default());
-        assert_eq!(left(&looks, "queue").0.expect("a look").learning, None, "what was is not how things are");
+        looks.judged("queue", Timestamp(120_000), Duration::from_secs(1), 12, None, &Counts::default());
+        assert_eq!(left(&looks, "queue").0.expect("a look").young, None, "what was is not how things are");
         looks.forget("queue");
         assert_eq!(left(&looks, "queue"), (None, None));
     }
@@ -308,7 +319,7 @@ mod tests {
         assert_eq!(left(&looks, "queue").1, first, "the same error is no news");
         looks.failed("queue", "a warning");
         assert_eq!(left(&looks, "queue").1.expect("an error").1, "a warning");
-        looks.judged("queue", Timestamp(0), Duration::ZERO, 1, &Counts::default());
+        looks.judged("queue", Timestamp(0), Duration::ZERO, 1, None, &Counts::default());
         assert!(left(&looks, "queue").1.is_some(), "a chunk of a stretch is not all of it");
         looks.recovered("queue");
         looks.recovered("another");

@@ -135,15 +135,16 @@ pub(crate) fn escaped(text: String) -> String {
 pub(crate) fn tell(book: &Book, fact: &Fact) -> String {
     match fact {
         Fact::HostStarted { version } => format!("tidegate {version} started"),
-        Fact::IncidentOpened { incident, origin, labels, severity, since, .. } => format!(
-            "incident {incident} opened: {} on {} {labels}, severity {}, since {}",
+        Fact::IncidentOpened { incident, origin, labels, severity, since, evidence, .. } => format!(
+            "incident {incident} opened: {} on {} {labels}, severity {}, since {}{}",
             origin.kind(),
             if origin.name().is_empty() { "no route" } else { origin.name() },
             severity.name(),
             clock::rfc3339(*since),
+            evidence.as_ref().map(|evidence| format!(": {}", evidence.finding())).unwrap_or_default(),
         ),
         Fact::MemberJoined { incident, evidence, .. } => {
-            format!("incident {incident}: {} is anomalous as well", evidence.series)
+            format!("incident {incident}: {} is anomalous as well: {}", evidence.series, evidence.finding())
         }
         Fact::MemberEnded { incident, series, how } => format!(
             "incident {incident}: {series} {}",

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::clock;
+use crate::cold_start::{self, Young};
 use crate::host::Host;
 use crate::prometheus::{QueryError, plan_chunks};
 use crate::series_store::SeriesStore;
@@ -47,6 +48,8 @@ pub(crate) struct Watching {
     told: Option<String>,
     /// The detectors that failed in the last cycle, and how: told once as well.
     failing: BTreeSet<(String, &'static str)>,
+    /// What was told of series that are too young for the detectors.
+    young: cold_start::Told,
     /// Keeps what charts of incidents are drawn from.
     tracer: Tracer,
 }
@@ -71,6 +74,7 @@ impl Watching {
             backfilled: None,
             told: None,
             failing: BTreeSet::new(),
+            young: cold_start::Told::default(),
             tracer: Tracer::default(),
         }
     }
@@ -107,6 +111,7 @@ impl Watching {
     /// Puts new rules and detectors in the place of those so far.
     async fn retool(&mut self) {
         let started = Instant::now();
+        self.young.forget();
         let tools = self.tools.clone();
         let Some(retooled) = self.compute(move |fold| fold.retool(tools.rules.clone(), tools.scorers())).await else {
             return;
@@ -262,7 +267,11 @@ impl Watching {
         let began = Instant::now();
         self.host.metrics.cycle(watch, started.elapsed().as_secs_f64(), &report.counts);
         let known = self.fold.as_ref().map_or(0, WatchFold::len);
-        self.host.looks.judged(watch, end, started.elapsed(), known, &report.counts);
+        let cold_start = &self.tools.rules.cold_start;
+        let young = Young::of(&report.counts, cold_start.history, end);
+        self.young.tell(watch, cold_start, report.counts.switched, young, end);
+        self.host.metrics.cold_start(watch, young);
+        self.host.looks.judged(watch, end, started.elapsed(), known, young, &report.counts);
         self.host.pulse.watched(watch, end, report.newest);
         // Where nothing was asked, nothing can be said of who answers.
         if report.counts.calls > 0 {

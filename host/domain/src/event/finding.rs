@@ -41,17 +41,15 @@ impl Evidence {
             Some(BeyondBound::Below(bound)) => format!("below {}", short(bound)),
             None => {
                 let band = format!("({} to {})", short(self.lower.0), short(self.upper.0));
-                let expected = short(self.expected.0);
-                return format!(
-                    "value {}, expected {expected} {band}, score {}",
-                    short(self.value.0),
-                    short(self.score.0)
-                );
+                let (value, expected, score) = (short(self.value.0), short(self.expected.0), short(self.score.0));
+                let during = self.during.as_ref().map(|event| format!(", during {event}")).unwrap_or_default();
+                return format!("value {value}, expected {expected} {band}, score {score}{during}");
             }
         };
-        let why = match self.learning {
-            Some(learning) => format!("static bound until {}; {}", learning.ends(), learning.so_far(self.at)),
-            None => "static bound; the detectors do not judge it yet".to_owned(),
+        let why = match (self.learning, &self.during) {
+            (Some(learning), _) => format!("static bound until {}; {}", learning.ends(), learning.so_far(self.at)),
+            (None, Some(event)) => format!("static bound; what {event} looks like is still being learnt"),
+            (None, None) => "static bound; the detectors do not judge it yet".to_owned(),
         };
         format!("value {}, {beyond} ({why})", short(self.value.0))
     }
@@ -122,6 +120,7 @@ mod tests {
             score: Number::NAN,
             cold_start: true,
             learning,
+            during: None,
             opinions: Vec::new(),
             window: Vec::new(),
         }
@@ -156,6 +155,11 @@ mod tests {
             Evidence { cold_start: false, expected: Number(0.4123), score: Number(3.0), ..seen(2.4, (0.3, 0.5), None) };
         assert_eq!(seen.beyond(), None);
         assert_eq!(seen.finding(), "value 2.4, expected 0.4123 (0.3 to 0.5), score 3");
+        let seen = Evidence { during: Some("nightly-batch".to_owned()), ..seen };
+        assert_eq!(seen.finding(), "value 2.4, expected 0.4123 (0.3 to 0.5), score 3, during nightly-batch");
+        let seen = Evidence { cold_start: true, lower: Number(f64::NEG_INFINITY), upper: Number(2.0), ..seen };
+        let text = "value 2.4, above 2 (static bound; what nightly-batch looks like is still being learnt)";
+        assert_eq!(seen.finding(), text);
     }
 
     #[test]

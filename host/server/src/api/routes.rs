@@ -13,7 +13,7 @@ use tidegate_domain::people::Role;
 
 use super::access::{Access, let_in};
 use super::v2::{alerts, groups, silences, status};
-use super::{Problem, approvals, incidents, metrics, openapi, pauses, ready, receiver, reload};
+use super::{Problem, approvals, incidents, metrics, openapi, pauses, ready, receiver, reload, watches};
 use crate::host::Host;
 
 /// Longest body of a webhook delivery that is read: 4 MiB are some ten thousand alerts.
@@ -48,6 +48,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::get(VIEW, "/api/v1/approvals/{id}", approvals::show),
         Route::post(APPROVE, "/api/v1/approvals/{id}/approve", approvals::approve),
         Route::post(APPROVE, "/api/v1/approvals/{id}/deny", approvals::deny),
+        Route::get(VIEW, "/api/v1/watches", watches::list),
         Route::get(VIEW, "/api/v1/status", pauses::status),
         Route::post(APPROVE, "/api/v1/pause", pauses::pause),
         Route::post(ADMIN, "/api/v1/resume", pauses::resume),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate_domain::book::{Book, Incident, Silencing};
-use tidegate_domain::event::{Evidence, Fact, OpinionVerdict, Question, Reply, Sample, SecondOpinion};
+use tidegate_domain::event::{BeyondBound, Evidence, Fact, OpinionVerdict, Question, Reply, Sample, SecondOpinion};
 use tidegate_domain::number::Number;
 use tidegate_domain::time::Timestamp;
 
@@ -11,8 +11,10 @@ use crate::journal::Stored;
 use crate::story;
 
 mod request;
+mod watch;
 
 pub(super) use request::request;
+pub(super) use watch::watch;
 
 /// One incident, without its timeline.
 pub(super) fn incident(book: &Book, incident: &Incident) -> Value {
@@ -32,6 +34,10 @@ pub(super) fn incident(book: &Book, incident: &Incident) -> Value {
         "lower": number(|evidence| evidence.lower),
         "upper": number(|evidence| evidence.upper),
         "score": number(|evidence| evidence.score),
+        "finding": worst.map(Evidence::finding),
+        "cold_start": worst.filter(|worst| worst.cold_start).map(cold_start),
+        "detectors": worst.map_or_else(Vec::new, detectors),
+        "during": worst.and_then(|worst| worst.during.as_ref()),
         "series": incident.members.keys().collect::<Vec<_>>(),
         "alerts": incident.alerts.values().map(alert).collect::<Vec<_>>(),
         "caused_by": incident.caused_by,
@@ -79,7 +85,36 @@ fn second_opinion(at: Timestamp, opinion: &SecondOpinion) -> Value {
         "lower": number(|evidence| evidence.lower),
         "upper": number(|evidence| evidence.upper),
         "score": number(|evidence| evidence.score),
+        "detectors": opinion.evidence.as_deref().map_or_else(Vec::new, detectors),
     })
+}
+
+/// The static bound by which it counts, and how far its series has come towards the detectors.
+fn cold_start(evidence: &Evidence) -> Value {
+    let (above, below) = match evidence.beyond() {
+        Some(BeyondBound::Above(bound)) => (Some(Number(bound)), None),
+        Some(BeyondBound::Below(bound)) => (None, Some(Number(bound))),
+        None => (None, None),
+    };
+    json!({
+        "above": above,
+        "below": below,
+        "since": evidence.learning.map(|learning| rfc3339(learning.since)),
+        "until": evidence.learning.map(|learning| rfc3339(learning.until)),
+    })
+}
+
+/// What each detector said, whether it counted or not.
+fn detectors(evidence: &Evidence) -> Vec<Value> {
+    let said = evidence.opinions.iter().map(|opinion| {
+        json!({
+            "name": opinion.detector,
+            "score": opinion.score,
+            "note": opinion.note,
+            "digest": opinion.digest,
+        })
+    });
+    said.collect()
 }
 
 fn alert(alert: &tidegate_domain::event::Alert) -> Value {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Most;
-use tidegate_domain::time::Timestamp;
+use tidegate_domain::time::{Timestamp, format_duration};
 
 use super::{CheckError, say, workspace};
 use crate::alertmanager::{AlertmanagerError, Fleet};
-use crate::clock;
 use crate::config::{Config, Findings, Spot, WatchConfig};
 use crate::http_client::{HttpClient, HttpClientOptions};
 use crate::prometheus::{Client, InstantAnswer, InstantValue, QueryError, QueryLimits};
+use crate::{clock, cold_start};
 
 /// How far back labels are compared: long enough for a rollout to happen now and then, short enough to have data.
 const CHURN_WINDOW: Duration = Duration::from_secs(60 * 60);
@@ -80,6 +80,7 @@ async fn ask_prometheus(config: &Config, prometheus: &Client, findings: &Finding
                 // What is not there to compare with is no reason to fail.
                 let earlier = series(prometheus, watch, now.minus(CHURN_WINDOW)).await.unwrap_or_default();
                 warn_of_churn(config, watch, &earlier, &current, findings);
+                tell_of_youth(config, prometheus, watch, &current, now).await;
             }
             Err(error) if is_about_the_query(&error) => findings.error(&spot, error.to_string(), "correct the PromQL"),
             Err(error) => return Err(error.to_string()),
@@ -136,6 +137,24 @@ async fn series(prometheus: &Client, watch: &WatchConfig, now: Timestamp) -> Res
         eprintln!("warning: watch {}: Prometheus says: {warning}", watch.name);
     }
     Ok(answer.frame.series.into_iter().map(|series| series.labels).collect())
+}
+
+/// Which series would begin with static bounds, or unjudged, because Prometheus has too little of them.
+async fn tell_of_youth(config: &Config, prometheus: &Client, watch: &WatchConfig, current: &[Labels], now: Timestamp) {
+    let Some(rules) = config.rules.watches.get(&watch.name) else { return };
+    let history = rules.cold_start.history;
+    // What Prometheus cannot say is found out while the host runs.
+    let Ok(then) = series(prometheus, watch, now.minus(history)).await else { return };
+    let then: BTreeSet<Labels> = then.iter().map(|labels| rules.identity_of(labels)).collect();
+    let young = current.iter().filter(|labels| !then.contains(&rules.identity_of(labels))).count();
+    if young > 0 {
+        let (of, length) = (current.len(), format_duration(history));
+        let judged = match cold_start::bounds(&rules.cold_start) {
+            Some(bounds) => format!("for the rest of that, {bounds} is anomalous"),
+            None => "for the rest of that nothing judges them".to_owned(),
+        };
+        say(&format!("watch {}: {young} of {of} series have less than {length} of history; {judged}\n", watch.name));
+    }
 }
 
 fn warn_of_churn(config: &Config, watch: &WatchConfig, earlier: &[Labels], current: &[Labels], findings: &Findings) {

@@ -6,16 +6,13 @@ use std::io::Write as _;
 use clap::ValueEnum as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tidegate_domain::number::Number;
 use tidegate_domain::terms::more;
-use tidegate_workbench::text::short;
 
 use super::client::Client;
 use super::exit::Failure;
+use super::found::{found, opinion, said};
 use super::table::{columns, fields, plain_json};
-use super::wire::{
-    Alert, Approval, Approvals, Decided, Incident, Incidents, Moment, Request, Sample, SecondOpinion, Silencing,
-};
+use super::wire::{Alert, Approval, Approvals, Decided, Incident, Incidents, Moment, Request, Sample, Silencing};
 use super::{ApprovalStatus, IncidentStatus, Output};
 use crate::clock::{self, rfc3339};
 
@@ -150,7 +147,12 @@ fn clipped(cell: String, most: usize) -> String {
 /// The status, and why nobody may be asked about it.
 fn stands(incident: &Incident) -> String {
     let usual = incident.second_opinion.as_ref().is_some_and(|opinion| opinion.verdict == "usual");
-    let notes = [(incident.held.is_some(), "held back"), (incident.handling.is_some(), "in hand"), (usual, "usual")];
+    let notes = [
+        (incident.cold_start.is_some(), "by a static bound"),
+        (incident.held.is_some(), "held back"),
+        (incident.handling.is_some(), "in hand"),
+        (usual, "usual"),
+    ];
     let notes = notes.iter().filter(|(holds, _)| *holds && incident.status == "open").map(|(_, note)| *note);
     std::iter::once(incident.status.as_str()).chain(notes).collect::<Vec<_>>().join(", ")
 }
@@ -174,7 +176,11 @@ pub(super) fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn print<T: DeserializeOwned>(answer: Value, output: Output, text: impl Fn(T) -> String) -> Result<(), Failure> {
+pub(super) fn print<T: DeserializeOwned>(
+    answer: Value,
+    output: Output,
+    text: impl Fn(T) -> String,
+) -> Result<(), Failure> {
     match output {
         Output::Json => say(&as_json(&answer)),
         Output::Text => say(&text(understood(answer)?)),
@@ -204,8 +210,8 @@ pub(super) fn describe_incident(incident: &Incident) -> String {
         ("labels", selector(&incident.labels)),
         ("since", incident.since.clone()),
         ("opened", incident.opened_at.clone()),
-        ("value", number(incident.value)),
-        ("expected", expected(incident.expected, incident.lower, incident.upper)),
+        ("found", found(incident)),
+        ("detectors", said(&incident.detectors)),
         ("alerts", alerts(&incident.alerts)),
         ("opinion", incident.second_opinion.as_ref().map(opinion).unwrap_or_default()),
         ("held back", held(incident)),
@@ -222,18 +228,6 @@ pub(super) fn describe_incident(incident: &Incident) -> String {
     text
 }
 
-/// What was expected, and the band around it. Nothing where nothing was.
-fn expected(expected: Option<Number>, lower: Option<Number>, upper: Option<Number>) -> String {
-    let band = match (number(lower), number(upper)) {
-        (lower, upper) if lower.is_empty() && upper.is_empty() => String::new(),
-        (lower, upper) if lower.is_empty() => format!(" (up to {upper})"),
-        (lower, upper) if upper.is_empty() => format!(" (from {lower})"),
-        (lower, upper) => format!(" ({lower} to {upper})"),
-    };
-    let expected = number(expected);
-    if expected.is_empty() { expected } else { expected + &band }
-}
-
 fn alerts(alerts: &[Alert]) -> String {
     let firing = alerts.iter().filter(|alert| alert.firing).count();
     match (firing, alerts.len() - firing) {
@@ -241,22 +235,6 @@ fn alerts(alerts: &[Alert]) -> String {
         (firing, 0) => format!("{firing} firing"),
         (firing, resolved) => format!("{firing} firing, {resolved} resolved"),
     }
-}
-
-/// What the detectors say of its alerts.
-fn opinion(opinion: &SecondOpinion) -> String {
-    let seen = match (number(opinion.value), expected(opinion.expected, opinion.lower, opinion.upper)) {
-        (value, _) if value.is_empty() => String::new(),
-        (value, expected) if expected.is_empty() => format!(", value {value}"),
-        (value, expected) => format!(", value {value}, expected {expected}"),
-    };
-    let verdict = match (opinion.verdict.as_str(), &opinion.why) {
-        ("usual" | "unusual", None) => format!("{} for this time", opinion.verdict),
-        (verdict, Some(why)) => format!("{verdict}: {why}"),
-        (verdict, None) => verdict.to_owned(),
-    };
-    let expr = if opinion.expr.is_empty() { String::new() } else { format!("\n{}", opinion.expr) };
-    format!("{verdict}{seen}{expr}")
 }
 
 fn held(incident: &Incident) -> String {
@@ -379,12 +357,4 @@ fn with_reason(what: &str, reason: Option<&str>) -> String {
 fn selector(labels: &BTreeMap<String, String>) -> String {
     let pairs = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>();
     format!("{{{}}}", pairs.join(", "))
-}
-
-/// Nothing where nothing was measured.
-fn number(value: Option<Number>) -> String {
-    match value {
-        Some(Number(value)) if !value.is_nan() => short(value),
-        _ => String::new(),
-    }
 }

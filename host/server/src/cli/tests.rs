@@ -208,6 +208,11 @@ fn an_incident_reads_well_with_whole_requests_or_their_ids() {
         "id": "i-1", "status": "open", "source": "anomaly", "watch": "queue", "labels": {"service": "checkout"},
         "severity": "high", "since": "2026-01-01T00:00:00Z", "opened_at": "2026-01-01T00:02:00Z",
         "value": 400.5, "expected": 12, "lower": "NaN", "upper": 30.0,
+        "finding": "value 400.5, expected 12 (unknown to 30), score 3.1",
+        "detectors": [
+            {"name": "tide", "score": 3.1, "note": "never above 31\n\u{1b}[2J in 14 days", "digest": "00"},
+            {"name": "spike", "score": "NaN", "note": null, "digest": "00"},
+        ],
         "requests": ["r-0", approval("denied")], "closed": null,
         "timeline": [{"seq": 1, "at": "2026-01-01T00:02:00Z", "kind": "opened", "text": "queue is 400.5"}],
     });
@@ -221,8 +226,9 @@ fn an_incident_reads_well_with_whole_requests_or_their_ids() {
         labels:     {service="checkout"}
         since:      2026-01-01T00:00:00Z
         opened:     2026-01-01T00:02:00Z
-        value:      400.5
-        expected:   12 (up to 30)
+        found:      value 400.5, expected 12 (unknown to 30), score 3.1
+        detectors:  tide scores 3.1: never above 31 [2J in 14 days
+                    spike has not judged it
         approvals:  r-0
                     r-1 (denied): Restart checkout
 
@@ -230,6 +236,56 @@ fn an_incident_reads_well_with_whole_requests_or_their_ids() {
         2026-01-01T00:02:00Z  opened  queue is 400.5
     "#]]
     .assert_eq(&describe_incident(&incident));
+}
+
+#[test]
+fn an_incident_by_a_static_bound_says_so_in_the_list_and_alone() {
+    let mut incident = json!({
+        "id": "i1", "status": "open", "source": "anomaly", "watch": "queue", "labels": {}, "severity": "medium",
+        "since": "2026-01-01T00:00:00Z", "opened_at": "2026-01-01T00:02:00Z", "value": 2.4, "expected": "NaN",
+        "lower": "-Inf", "upper": 2.0, "closed": null,
+        "finding": "value 2.4, above 2 (static bound until 2026-01-02 17:00 UTC; 7 h of 48 h of history)",
+        "cold_start": {"above": 2.0, "below": null, "since": "2025-12-31T17:00:00Z", "until": "2026-01-02T17:00:00Z"},
+    });
+    let list = json!({ "incidents": [incident.clone()] });
+    expect![[r#"
+        ID  STATUS                   SEVERITY  WATCH  SINCE                 LABELS
+        i1  open, by a static bound  medium    queue  2026-01-01T00:00:00Z  {}
+    "#]]
+    .assert_eq(&show::listed_incidents(&understood(list).unwrap_or_else(|failure| panic!("{failure}"))));
+    let shown: Incident = understood(incident.take()).unwrap_or_else(|failure| panic!("{failure}"));
+    let text = describe_incident(&shown);
+    assert!(text.contains("found:     value 2.4, above 2 (static bound until 2026-01-02 17:00 UTC; 7 h"), "{text}");
+}
+
+#[test]
+fn watches_say_what_judges_them() {
+    let young = json!({"series": 3, "since": "x", "first_until": "x", "until": "2026-01-02T17:00:00Z", "so_far": "7 h of 48 h of history"});
+    let watch = |name: &str, above: serde_json::Value, error: serde_json::Value, cycle: serde_json::Value| {
+        json!({
+            "name": name, "expr": "up", "mode": "ask", "interval": "1m", "detectors": ["tide"],
+            "cold_start": {"history": "2d", "above": above, "below": null}, "error": error, "last_cycle": cycle,
+        })
+    };
+    let cycle =
+        |young: &serde_json::Value| json!({"series": 12, "young": young, "anomalous": 0, "awaiting_history": 0});
+    let none = json!(null);
+    let watches = json!({ "watches": [
+        watch("old", none.clone(), none.clone(), cycle(&none)),
+        watch("bounded", json!(2.0), none.clone(), cycle(&young)),
+        watch("young\u{1b}[2J", none.clone(), none.clone(), cycle(&young)),
+        watch("broken", none.clone(), json!({"since": "2026-01-01T00:00:00Z", "why": "no answer"}), cycle(&none)),
+        watch("new", none.clone(), none.clone(), none.clone()),
+    ] });
+    expect![[r#"
+        WATCH      STATUS                                             MODE  SERIES  DETECTORS  COLD START
+        old        judging                                            ask   12      tide
+        bounded    judging                                            ask   12      tide       static bound above 2 judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
+        young?[2J  judging                                            ask   12      tide       nothing judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
+        broken     not judging since 2026-01-01T00:00:00Z: no answer  ask   12      tide
+        new        starting                                           ask           tide
+    "#]]
+    .assert_eq(&super::watches::listed(&understood(watches).unwrap_or_else(|failure| panic!("{failure}"))));
 }
 
 #[test]

@@ -41,6 +41,13 @@ pub(super) struct Incident {
     /// The request that is being carried out or verified.
     pub(super) handling: Option<String>,
     pub(super) second_opinion: Option<SecondOpinion>,
+    /// What was found wrong, in words.
+    pub(super) finding: Option<String>,
+    /// There where it counts by a static bound.
+    pub(super) cold_start: Option<ByStaticBound>,
+    /// What each detector said of it.
+    #[serde(default)]
+    pub(super) detectors: Vec<DetectorSaid>,
     #[serde(default)]
     pub(super) timeline: Vec<Moment>,
 }
@@ -49,6 +56,62 @@ pub(super) struct Incident {
 pub(super) struct Alert {
     #[serde(default)]
     pub(super) firing: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ByStaticBound {}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DetectorSaid {
+    pub(super) name: String,
+    pub(super) score: Number,
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Watches {
+    pub(super) watches: Vec<Watch>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Watch {
+    pub(super) name: String,
+    pub(super) mode: String,
+    pub(super) detectors: Vec<String>,
+    pub(super) cold_start: Bounds,
+    pub(super) error: Option<Failing>,
+    /// Not there before the first.
+    pub(super) last_cycle: Option<Cycle>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Bounds {
+    pub(super) above: Option<Number>,
+    pub(super) below: Option<Number>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Failing {
+    pub(super) since: String,
+    pub(super) why: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Cycle {
+    pub(super) series: u64,
+    #[serde(default)]
+    pub(super) anomalous: u64,
+    pub(super) young: Option<Young>,
+    #[serde(default)]
+    pub(super) awaiting_history: u64,
+}
+
+/// Series that are too young for the detectors.
+#[derive(Debug, Deserialize)]
+pub(super) struct Young {
+    pub(super) series: u64,
+    pub(super) until: String,
+    pub(super) so_far: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +140,8 @@ pub(super) struct SecondOpinion {
     pub(super) expected: Option<Number>,
     pub(super) lower: Option<Number>,
     pub(super) upper: Option<Number>,
+    #[serde(default)]
+    pub(super) detectors: Vec<DetectorSaid>,
 }
 
 /// A list of incidents names its requests, a single incident holds them.

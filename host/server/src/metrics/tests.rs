@@ -37,6 +37,7 @@ fn busy() -> Metrics {
     counts.unjudged.insert(Unjudged::Learning, 1);
     counts.failed.insert(("daily".to_owned(), "trapped"), 1);
     metrics.cycle("checkout", 0.04, &counts);
+    metrics.cold_start("checkout", None);
 
     metrics.guests.runs_as("seasonal", "00ff", "detector", "1.0.0");
     metrics.guests.loaded("seasonal");

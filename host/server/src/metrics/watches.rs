@@ -1,5 +1,6 @@
 //! What is shown of watches: their queries, what became of the samples, and how long it took. By watch, never by series.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -11,6 +12,7 @@ use prometheus_client::registry::Registry;
 use tidegate_pipeline::report::Counts;
 
 use super::{Metrics, seconds};
+use crate::cold_start::Young;
 
 labels! {
     ByWatch { watch }
@@ -35,6 +37,7 @@ pub(super) struct WatchMetrics {
     detector_failures: Family<DetectorKind, Counter>,
     series: Family<WatchStanding, Gauge>,
     absent: Family<ByWatch, Gauge>,
+    cold_until: Family<ByWatch, Gauge<f64, AtomicU64>>,
 }
 
 impl Default for WatchMetrics {
@@ -52,6 +55,7 @@ impl Default for WatchMetrics {
             detector_failures: Family::default(),
             series: Family::default(),
             absent: Family::default(),
+            cold_until: Family::default(),
         }
     }
 }
@@ -73,6 +77,11 @@ impl WatchMetrics {
         r.register("detector_failures", "Detector calls without an answer", self.detector_failures.clone());
         r.register("series", "Series of the last cycle, by stage", self.series.clone());
         r.register("absent_groups", "Groups that stopped coming", self.absent.clone());
+        r.register(
+            "cold_start_end_timestamp_seconds",
+            "When the detectors judge the last series that is too young now; 0 where none is",
+            self.cold_until.clone(),
+        );
         r.register("swap_duration_seconds", "Giving a watch other detectors or rules", self.swap_seconds.clone());
     }
 }
@@ -89,6 +98,13 @@ impl Metrics {
             self.watches.series.remove(&standing(watch, stage));
         }
         self.watches.absent.remove(&by(watch));
+        self.watches.cold_until.remove(&by(watch));
+    }
+
+    /// Which series are too young for the detectors, as of the last cycle.
+    pub(crate) fn cold_start(&self, watch: &str, young: Option<Young>) {
+        let until = young.map_or(0.0, |young| young.youngest.until.0 as f64 / 1000.0);
+        self.watches.cold_until.get_or_create(&by(watch)).set(until);
     }
 
     /// A query came back, or did not.

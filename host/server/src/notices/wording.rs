@@ -6,11 +6,16 @@ use tidegate_domain::book::Incident;
 use tidegate_domain::event::Origin;
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Severity;
+use tidegate_domain::text::one_line;
 use tidegate_domain::time::Timestamp;
 
 use crate::alertmanager::OutgoingAlert;
 use crate::clock;
 use crate::config::Config;
+
+/// Notes of so many detectors, and so many characters of each: whoever is paged reads no more.
+const MOST_NOTES: usize = 5;
+const MOST_OF_NOTE: usize = 600;
 
 /// What stands before the name of a label of the group that the host has one of its own for, as in Prometheus.
 const EXPORTED: &str = "exported_";
@@ -56,10 +61,11 @@ pub(super) fn alert_of(own_alertname: &str, config: &Config, incident: &Incident
     let watch = incident.origin.name();
     let mut description = format!("incident {} since {}", incident.id, clock::rfc3339(incident.since));
     if let Some(worst) = incident.worst() {
-        description.push_str(&format!(
-            "; value {}, expected {} ({} to {})",
-            worst.value.0, worst.expected.0, worst.lower.0, worst.upper.0
-        ));
+        description.push_str(&format!("; {}", worst.finding()));
+        for opinion in worst.opinions.iter().take(MOST_NOTES) {
+            let note = opinion.note.as_deref().map(|note| one_line(note, MOST_OF_NOTE)).filter(|note| !note.is_empty());
+            description.extend(note.map(|note| format!("; {}: {note}", opinion.detector)));
+        }
     }
     let mut annotations = vec![
         ("summary", format!("{watch} {what}: {}", incident.labels)),

@@ -107,6 +107,7 @@ fn rules(side: Direction) -> Watch {
         absent_after: Duration::MAX,
         on_absent: OnAbsent::Show,
         accept_after: Duration::MAX,
+        known_events: Vec::new(),
         identity: None,
         group_by: None,
         severity: SeverityScores::default(),
@@ -124,7 +125,8 @@ fn reason(why: Unjudged, judges: &Judges, samples: &Samples, sounding: &Sounding
                 sounding.failed.iter().map(|(detector, error)| format!("{detector} could not be asked: {error}"));
             failed.collect::<Vec<_>>().join("; ")
         }
-        Unjudged::Learning => {
+        // Nothing that is known to happen is held against a second opinion; it is judged as any other time.
+        Unjudged::Learning | Unjudged::KnownEvent => {
             let abstained = judges.detectors.iter().filter(|detector| sounding.abstained.contains(&detector.name));
             abstained.map(|detector| too_young(detector, &samples.before)).collect::<Vec<_>>().join("; ")
         }
@@ -169,6 +171,7 @@ fn evidence(samples: &Samples, sounding: Sounding) -> Evidence {
         score: Number(verdict.score),
         cold_start: false,
         learning: None,
+        during: None,
         opinions: sounding.opinions,
         window: finite[finite.len().saturating_sub(RECENT_SAMPLES)..].to_vec(),
     }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use tidegate_domain::book::{Incident, Member};
-use tidegate_domain::event::{Alert, Evidence, Fact, MemberEnd, Question, Reply};
+use tidegate_domain::event::{Alert, BeyondBound, Evidence, Fact, MemberEnd, Question, Reply};
 use tidegate_domain::time::Timestamp;
 
 use super::said::{self, said};
@@ -50,8 +50,8 @@ fn series(member: &Member, now: Timestamp) -> Markup {
             h3 { (said::labels(&seen.series)) }
             ul.marks {
                 li { "Value " b { (said::number(seen.value.0)) } }
-                li { "Expected " (said::number(seen.expected.0)) ", normal " (said::band(seen)) }
-                li { "Score " b { (said::number(seen.score.0)) } @if seen.cold_start { ", by static bounds: still being learnt" } }
+                (judged_by(seen, now))
+                @if let Some(event) = &seen.during { li { "During the known event " b { (said(event)) } } }
                 li { "Anomalous since " (when::moment(seen.since, now)) }
                 @if let Some((at, how)) = member.ended {
                     li {
@@ -69,10 +69,34 @@ fn series(member: &Member, now: Timestamp) -> Markup {
     }
 }
 
+/// By what it counts: the detectors' band, or a static bound, and until when that judges.
+fn judged_by(seen: &Evidence, now: Timestamp) -> Markup {
+    let (side, bound) = match seen.beyond() {
+        Some(BeyondBound::Above(bound)) => ("Above", bound),
+        Some(BeyondBound::Below(bound)) => ("Below", bound),
+        None => {
+            return html! {
+                li { "Expected " (said::number(seen.expected.0)) ", normal " (said::band(seen)) }
+                li { "Score " b { (said::number(seen.score.0)) } }
+            };
+        }
+    };
+    html! {
+        li { (side) " the static bound " b { (said::number(bound)) } ": the detectors do not judge it yet" }
+        @if let Some(learning) = &seen.learning {
+            li {
+                "It is known since " (when::moment(learning.since, now)) " and had " (learning.so_far(seen.at))
+                ": static bounds judge it until " (when::moment(learning.until, now))
+            }
+        }
+    }
+}
+
 /// What each detector said, where any did.
 pub(super) fn detectors(seen: &Evidence) -> Markup {
     html! {
         @if !seen.opinions.is_empty() {
+            @if seen.cold_start { p.quiet { "What the detectors say of it does not count yet:" } }
             div.scroll tabindex="0" role="region" aria-label="What each detector said" {
                 table {
                     thead { tr { th scope="col" { "Detector" } th.num scope="col" { "Score" } th scope="col" { "It says" } th scope="col" { "Component" } } }

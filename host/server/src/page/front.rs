@@ -14,10 +14,12 @@ use super::card::{self, Card};
 use super::frame::Frame;
 use super::incident;
 use super::paths::Place;
-use super::said::said;
+use super::said::{self, said};
 use super::viewer::Viewer;
 use super::{opinion, standing, when};
+use crate::cold_start;
 use crate::host::Host;
+use crate::overview::{self, WatchOverview};
 
 /// Incidents on one page of the history.
 const PAGE: usize = 20;
@@ -80,6 +82,7 @@ pub(super) async fn show(viewer: Viewer, State(host): State<Arc<Host>>, Query(as
             h2 #open-heading { "Open incidents" }
             (rows(&frame, &book, &standing::open(&book), "No incident is open."))
         }
+        (young(&frame, &overview::watches(&host, &host.setup())))
         (history(&frame, &book, before.as_ref()))
     };
     frame.page(&book, "Now", &main)
@@ -116,6 +119,7 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
                     " "
                     span.how {
                         (standing::held(incident))
+                        (standing::static_bound(incident))
                         @if incident.is_open() { (opinion::finding(incident)) }
                         @if let Some(request) = last {
                             span.quiet { (said(&request.proposal.action.name)) } " "
@@ -135,6 +139,41 @@ fn rows(frame: &Frame, book: &Book, incidents: &[&Incident], none: &str) -> Mark
             }
         }
         (left_out(incidents.len(), MOST_ROWS, "incident"))
+    }
+}
+
+/// The watches of which not all series are judged by their detectors: whoever sees no incident must not take that for health.
+fn young(frame: &Frame, watches: &[WatchOverview]) -> Markup {
+    let young: Vec<_> = watches
+        .iter()
+        .filter_map(|watch| {
+            let look = watch.look.as_ref()?;
+            Some((watch, look, look.young?))
+        })
+        .collect();
+    html! {
+        @if !young.is_empty() {
+            section #young aria-labelledby="young-heading" {
+                h2 #young-heading { "Not judged by detectors yet" }
+                ul.rows {
+                    @for (watch, look, young) in young.iter().take(MOST_ROWS) {
+                        li.row id={ "young-" (said::plain(&watch.name)) } {
+                            span.what { a href={ "/guests#watch-" (said::plain(&watch.name)) } { (said(&watch.name)) } } " "
+                            span.how {
+                                @match cold_start::bounds(&watch.cold_start) {
+                                    Some(bounds) => (standing::chip(standing::Tone::Goes, &format!("static bounds: {bounds}"))),
+                                    None => (standing::chip(standing::Tone::Waits, "not judged")),
+                                }
+                                " " span.quiet {
+                                    (young.series) " of " (look.series) " series, " (young.so_far(look.upto)) ", until "
+                                    (when::moment(young.youngest.until, frame.now))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::said::{self, said};
 use super::standing::{Tone, chip};
 use super::viewer::Viewer;
 use super::when;
+use crate::cold_start::{self, Young};
 use crate::host::Host;
 use crate::overview::{self, GuestOverview, Look, Use, WatchOverview};
 
@@ -130,6 +131,7 @@ fn watched(watch: &WatchOverview, now: Timestamp) -> Markup {
         Mode::Ask => "ask",
         Mode::Auto => "auto",
     };
+    let bounds = cold_start::bounds(&watch.cold_start);
     html! {
         article.card.watch id={ "watch-" (said::plain(&watch.name)) } {
             header {
@@ -138,7 +140,9 @@ fn watched(watch: &WatchOverview, now: Timestamp) -> Markup {
                     (Some(_), _) => (chip(Tone::Bad, "not judging")),
                     (None, None) => (chip(Tone::Still, "starting")),
                     (None, Some(look)) if look.anomalous > 0 => (chip(Tone::Waits, "anomalous")),
-                    (None, Some(look)) if look.learning.is_some() || look.awaiting_history > 0 => (chip(Tone::Goes, "learning")),
+                    (None, Some(look)) if look.young.is_some() && bounds.is_none() => (chip(Tone::Waits, "learning, not judged")),
+                    (None, Some(look)) if look.young.is_some() => (chip(Tone::Goes, "by static bounds")),
+                    (None, Some(look)) if look.awaiting_history > 0 => (chip(Tone::Goes, "learning")),
                     (None, Some(_)) => (chip(Tone::Good, "judging")),
                 }
             }
@@ -166,21 +170,30 @@ fn seen(watch: &WatchOverview, look: &Look, now: Timestamp) -> Markup {
             @for (why, samples) in &look.unjudged { ", " (grouped(*samples)) " not judged (" (why.replace('_', " ")) ")" }
         }
         @if look.awaiting_history > 0 { dt { "Waiting" } dd { (count(look.awaiting_history, "series")) " for their history" } }
-        @if let Some((learning, youngest, oldest)) = look.learning {
-            dt { "Learning" } dd {
-                (grouped(learning)) " of " (grouped(look.series)) " series are too young: "
-                (when::exact(whole_minutes(youngest))) " to " (when::exact(whole_minutes(oldest))) " of " (when::exact(watch.history)) " of history "
-                progress max=(watch.history.as_secs().max(1)) value=(youngest.as_secs().min(watch.history.as_secs()))
-                    aria-label="History of the youngest series" {}
-            }
+        @if let Some(young) = look.young {
+            dt { "Cold start" } dd { (cold_start(watch, look, &young, now)) }
         }
     }
 }
 
-/// Nobody reads the seconds of two days; of less than two minutes they do.
-fn whole_minutes(length: Duration) -> Duration {
-    let seconds = length.as_secs();
-    Duration::from_secs(if seconds < 120 { seconds } else { seconds - seconds % 60 })
+/// Who judges the series that are too young for the detectors, since when, and until when.
+fn cold_start(watch: &WatchOverview, look: &Look, young: &Young, now: Timestamp) -> Markup {
+    let (wanted, had) = (young.youngest.wanted().as_secs(), look.upto.since(young.youngest.since).as_secs());
+    html! {
+        @match cold_start::bounds(&watch.cold_start) {
+            Some(bounds) => { "Static bounds judge " (of_all(young, look)) ": " b { (bounds) " is anomalous" } },
+            None => { b { "Nothing judges " (of_all(young, look)) } ": this watch has no static bounds" },
+        }
+        ", since " (when::moment(young.oldest.since, now)) ". They have " (young.so_far(look.upto)) "; the detectors judge "
+        @if young.oldest == young.youngest { "from " (when::moment(young.youngest.until, now)) " on " } @else {
+            "the first from " (when::moment(young.oldest.until, now)) ", the last from " (when::moment(young.youngest.until, now)) " on "
+        }
+        progress max=(wanted.max(1)) value=(had.min(wanted)) aria-label="History of the youngest series" {}
+    }
+}
+
+fn of_all(young: &Young, look: &Look) -> String {
+    format!("{} of {} series, which are too young for the detectors", grouped(young.series), grouped(look.series))
 }
 
 #[cfg(test)]

@@ -110,6 +110,9 @@ fn head(frame: &Frame, book: &Book, incident: &Incident) -> Markup {
                     li { (standing::chip(standing::Tone::Goes, "in hand")) " by request " a href={ "/requests/" (request.id) } { (request.id) } }
                 }
                 @if let Some(second) = incident.second_opinion() { li { "Second opinion " (opinion::word(second)) } }
+                @if incident.worst().is_some_and(|worst| worst.cold_start) {
+                    li { (standing::static_bound(incident)) "the detectors do not judge it yet" }
+                }
                 li { "Mode " (standing::mode(incident)) }
                 @if incident.dry_run { li { (standing::chip(standing::Tone::Still, "dry run")) " nothing is carried out" } }
                 @if !incident.caused_by.is_empty() {

@@ -148,6 +148,12 @@ pub(super) fn held(incident: &Incident) -> Markup {
     }
 }
 
+/// That no detector has judged it, where it is so.
+pub(super) fn static_bound(incident: &Incident) -> Markup {
+    let by_bound = incident.worst().is_some_and(|worst| worst.cold_start);
+    html! { @if by_bound { (chip(Tone::Still, "by a static bound")) " " } }
+}
+
 /// What an incident is: `checkout-latency: anomaly`.
 pub(super) fn kind(incident: &Incident) -> Markup {
     let name = if incident.origin.name().is_empty() { "no route" } else { incident.origin.name() };

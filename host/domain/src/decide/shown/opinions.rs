@@ -1,5 +1,6 @@
 //! The card's lines about the second opinion: is the value unusual for this time?
 
+use super::shortened;
 use crate::book::Incident;
 use crate::event::{Evidence, OpinionVerdict, SecondOpinion};
 use crate::number::short;
@@ -29,7 +30,18 @@ pub(super) fn lines(incident: &Incident) -> Vec<String> {
             format!("second opinion: not known, because {not_asked} of {firing} alerts were not looked at")
         }
     };
-    vec![line]
+    let told = incident.second_opinion().and_then(|opinion| opinion.evidence.as_deref());
+    std::iter::once(line).chain(told.into_iter().flat_map(notes)).collect()
+}
+
+/// What the detectors say of it in words.
+fn notes(evidence: &Evidence) -> Vec<String> {
+    let noted: Vec<(&str, &str)> = evidence
+        .opinions
+        .iter()
+        .filter_map(|opinion| Some((opinion.detector.as_str(), opinion.note.as_deref()?)))
+        .collect();
+    shortened(&noted, |(detector, note)| format!("{detector} says: {note}"), "detectors")
 }
 
 fn seen(opinion: &SecondOpinion) -> String {
