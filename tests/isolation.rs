@@ -41,6 +41,7 @@ fn watch(name: &str, detectors: &[&str]) -> Watch {
         recover_after: 2,
         recover_below: 0.8,
         cold_start: ColdStart { history: Duration::ZERO, above: None, below: None },
+        known_events: Vec::new(),
         absent_after: 5 * STEP,
         on_absent: OnAbsent::Show,
         accept_after: 600 * STEP,

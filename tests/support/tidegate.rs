@@ -9,11 +9,11 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http::{Answer, Client};
+use super::http::{Answer, Client, raw};
 use super::program::Program;
 use super::{eventually, free_address, guest};
 
-const GUESTS: [&str; 6] = ["zscore", "seasonal", "runbook", "hostile", "hostile-policy", "nosy-policy"];
+const GUESTS: [&str; 7] = ["tide", "zscore", "seasonal", "runbook", "hostile", "hostile-policy", "nosy-policy"];
 /// The user's cache, as the tests have it.
 const CACHE: &str = env!("CARGO_TARGET_TMPDIR");
 /// The token of alice, an admin and the only person.
@@ -249,6 +249,44 @@ impl Tidegate {
             let event = events.iter().find(|event| event["kind"] == kind)?;
             Some(event["text"].as_str()?.to_owned())
         })
+    }
+
+    /// What stands on one of its pages for alice, without markup: one line, words with one space between them.
+    pub(crate) fn page(&self, path: &str) -> String {
+        let address = self.address;
+        let body = format!("token={TOKEN}");
+        let answer = raw(
+            address,
+            format!(
+                "POST /login HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nConnection: close\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .as_bytes(),
+        );
+        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next());
+        let cookie = cookie.unwrap_or_else(|| panic!("no cookie in {answer}"));
+        let page = raw(
+            address,
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n")
+                .as_bytes(),
+        );
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        let (_, page) = page.split_once("<main").unwrap_or_else(|| panic!("no page in {page}"));
+        let text: String = page.split('<').map(|part| part.split_once('>').map_or("", |(_, text)| text)).collect();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What one run of the command line writes, which must end well.
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let output = self.cli(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// The lines of the log of the current run that hold this.
+    pub(crate) fn logged(&self, words: &str) -> Vec<String> {
+        self.log().lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
     }
 
     /// The value of one of its own metrics; 0 where it is not there. Labels as `watch="a",result="b"`, in their order.

@@ -67,6 +67,8 @@ pub enum Mode {
     GiantNote,
     /// A note of control characters and terminal escapes.
     RudeNote,
+    /// Anomalous, with a long note in which every surface finds something that it must not obey.
+    OddNote,
     /// 100,000 messages to the log.
     LogFlood,
     /// One message of 16 MB to the log.
@@ -102,6 +104,8 @@ pub enum Mode {
 }
 
 const MEGABYTE: usize = 1 << 20;
+/// Plain words first, so that a reader can be looked for who shows them.
+const ODD_NOTE: &str = "p99 0.93 s; größer als 0.71 \u{b1} 0.06 <b>&amp; `x` *y* <!channel> \u{202e}\u{1b}[2J\r\n{{.}} ";
 const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
 /// The exported component.
@@ -213,6 +217,10 @@ impl Model {
             Mode::Abort => std::process::abort(),
             Mode::GiantNote => scored.note = Some("n".repeat(16 * MEGABYTE)),
             Mode::RudeNote => scored.note = Some("\u{1b}[2J\u{1b}]0;gone\u{7}\0\r\n<script>\u{202e}".to_owned()),
+            Mode::OddNote => {
+                scored.verdicts = verdicts(len, 2.0, 1.0, 0.0, 2.0);
+                scored.note = Some(ODD_NOTE.repeat(40));
+            }
             Mode::LogFlood => (0..100_000).for_each(|i| log::warn(&format!("flood {i}"))),
             Mode::GiantLog => log::error(&"l".repeat(16 * MEGABYTE)),
             Mode::Impure => scored.verdicts = verdicts(len, self.calls.get() as f64, 1.0, 0.0, 2.0),
