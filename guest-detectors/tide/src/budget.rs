@@ -17,8 +17,8 @@ const NAMED: [(&str, u64); 5] = [
     ("year", 365 * 86_400_000),
 ];
 
-/// The same grammar for a JSON Schema. It cannot refuse a count or a span of zero.
-const PATTERN: &str = "^[0-9]+(\\.[0-9]+)? per (hour|day|week|month|year|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$";
+/// The same grammar for a JSON Schema, in a line that people can read; it takes units in any order, and zeros.
+const PATTERN: &str = "^[0-9]+(\\.[0-9]+)? per (hour|day|week|month|year|([0-9]+(y|w|d|h|m|s|ms))+)$";
 
 /// However generous the budget, a sample is called anomalous only where fewer than one in twenty is as unusual: a series
 /// with a sample a day would otherwise spend a budget of one a week on every seventh.

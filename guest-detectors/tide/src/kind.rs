@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn the_samples_say_what_kind_they_are() {
         // Flat, sparse, whole.
-        let cases: [(&str, fn(usize) -> f64, [bool; 3]); 6] = [
+        type Value = fn(usize) -> f64;
+        let cases: [(&str, Value, [bool; 3]); 6] = [
             ("constant", |_| 0.7, [true, false, false]),
             ("constant but for a spike now and then", |at| if at % 100 == 0 { 9.0 } else { 1.5 }, [true, false, false]),
             ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, true]),

@@ -57,12 +57,13 @@ impl Said {
     pub(crate) fn sentence(&self, value: f64, verdict: &Verdict, setting: &Setting) -> String {
         // Two digits of whichever says most about how far off the value is; of whole numbers all, and no more.
         let off = (value - verdict.expected).abs();
-        let size = if self.reach.is_finite() && self.reach > off * 1e-3 { self.reach } else { off };
+        let flat = self.low == self.high && self.known_ms > 0;
+        let size = if !flat && self.reach.is_finite() && self.reach > off * 1e-3 { self.reach } else { off };
         let size = if setting.whole { size.max(10.0) } else { size };
         let number = |number: f64| text::number(number, size);
         let known = span(self.known_ms as f64);
 
-        if self.low == self.high && self.known_ms > 0 {
+        if flat {
             return format!("{}; it had been {} without a change for {known}", number(value), number(self.low));
         }
         let compared = self.compared(value, verdict, setting, &number);

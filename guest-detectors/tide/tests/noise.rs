@@ -10,8 +10,11 @@ const WEEK: usize = 7 * DAY;
 /// The first weeks, in which tails and season are learnt as from history.
 const LEARNT: usize = 2 * WEEK;
 
+/// Makes up the next sample.
+type Draw = fn(&mut Dice) -> f64;
+
 /// Noise as metrics have it.
-const NOISE: [(&str, fn(&mut Dice) -> f64); 7] = [
+const NOISE: [(&str, Draw); 7] = [
     ("normal", |dice| 100.0 + 5.0 * dice.normal()),
     ("uniform", |dice| 100.0 + 5.0 * dice.uniform()),
     ("exponential", |dice| 20.0 * dice.exponential()),
