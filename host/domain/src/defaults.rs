@@ -48,6 +48,7 @@ pub fn watch<'a>(
         absent_after: absent_after(step),
         on_absent: OnAbsent::Show,
         accept_after: Duration::from_secs(24 * 60 * 60),
+        known_events: Vec::new(),
         identity: None,
         group_by: None,
         severity: SeverityScores::default(),

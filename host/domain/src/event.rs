@@ -161,6 +161,9 @@ pub struct Evidence {
     /// How far it had come towards them, in that case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning: Option<Learning>,
+    /// The known event by whose states it was judged, which the others do not see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub during: Option<String>,
     /// Each detector's own view.
     pub opinions: Vec<Opinion>,
     /// Recent samples, oldest first.

@@ -1,12 +1,13 @@
 //! What the config means, once it has been read and found valid. Every value here exists and is in range.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::ArgumentBounds;
-use crate::calendar::Maintenance;
+use crate::calendar::{KnownEvent, Maintenance};
 use crate::labels::{Labels, Matcher};
 use crate::people::People;
 use crate::terms::Terms;
@@ -234,6 +235,9 @@ pub struct Watch {
     pub on_absent: OnAbsent,
     /// A level that has lasted this long is accepted as the new normal.
     pub accept_after: Duration,
+    /// What is expected at times: while such an event lasts, series are judged and learnt apart. Where several do, the
+    /// first one counts.
+    pub known_events: Vec<Arc<KnownEvent>>,
     /// Labels that stay when a series returns under new churning ones. None: all labels.
     pub identity: Option<Vec<String>>,
     /// Labels that make one incident. None: every series is its own group.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_domain::calendar::{Occurrence, Timetable};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::rules::Watch;
 use tidegate_domain::series::{self, Answer, Change, Judgement, Phase, Standing, Track, Unjudged, Verdict};
@@ -43,6 +44,10 @@ pub(crate) struct Entry {
 pub(crate) struct Fold<'a> {
     pub(crate) watch: &'a Watch,
     pub(crate) detectors: &'a [Box<dyn Scorer>],
+    /// The time from the first sample to the last, for which the timetable holds; None where there is nothing to look up.
+    pub(crate) span: Option<(Timestamp, Timestamp)>,
+    /// When known events last in that time.
+    pub(crate) timetable: Timetable,
 }
 
 /// What came out of a part of the series.
@@ -53,6 +58,17 @@ pub(crate) struct Part {
     pub(crate) looks: Vec<Look>,
     /// What each sample was taken for, oldest first; only where somebody asks.
     pub(crate) judged: Option<Vec<Judgement>>,
+}
+
+/// One sample of a series.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample<'a> {
+    /// The labels that the series has now.
+    pub(crate) series: &'a Labels,
+    pub(crate) at: Timestamp,
+    pub(crate) value: f64,
+    /// The known event to which it belongs, by its place among those of the watch.
+    pub(crate) event: Option<usize>,
 }
 
 /// What the book says of one series.
@@ -126,7 +142,7 @@ impl Entry {
         let mut healthy = Vec::new();
         for (at, value) in timestamps.iter().zip(values) {
             let at = Timestamp(*at);
-            let judgement = self.sample(fold, &mut known, &known_as, at, *value, part);
+            let judgement = self.sample(fold, &mut known, &known_as, (&series.labels, at, *value), part);
             if verifying {
                 healthy.push((at, judgement.healthy));
             }
@@ -142,6 +158,10 @@ impl Entry {
         } else if was_cold {
             part.report.counts.switched += 1;
         }
+        if let Some((event, _)) = fold.event(&series.labels, newest) {
+            let judged = !self.track.is_cold(fold.watch, newest) && self.knows(event);
+            part.report.counts.add_in_event(&fold.watch.known_events[event].name, judged);
+        }
         if known.open.is_some() {
             part.looks.push(Look { group: self.group.labels.clone(), series: known_as, newest, healthy });
         }
@@ -153,8 +173,7 @@ impl Entry {
         fold: &Fold<'_>,
         known: &mut Known<'_>,
         known_as: &Labels,
-        at: Timestamp,
-        value: f64,
+        (series, at, value): (&Labels, Timestamp, f64),
         part: &mut Part,
     ) -> Judgement {
         let report = &mut part.report;
@@ -163,15 +182,16 @@ impl Entry {
         if disowned && self.in_incident() {
             self.track.phase = Phase::Normal;
         }
-        let cold = self.track.is_cold(fold.watch, at);
-        let scored = if value.is_finite() { self.score(fold, at, value, report) } else { Vec::new() };
+        let lasting = fold.event(series, at);
+        let sample = Sample { series, at, value, event: lasting.map(|(event, _)| event) };
+        let unfit = self.unfit(fold, at, lasting);
+        let scored = if value.is_finite() { self.score(fold, sample, report) } else { Vec::new() };
         for (which, answer) in scored.iter().enumerate() {
             if matches!(answer, Err(error) if error.unreadable_state) {
                 self.lose(which);
             }
         }
         let answers: Vec<Answer> = scored.iter().map(answer).collect();
-        let unfit = cold.then_some(Unjudged::Learning);
         let judgement = series::judge(fold.watch, value, unfit, &answers);
         count(&judgement, report);
         part.judged.iter_mut().for_each(|judged| judged.push(judgement));
@@ -186,11 +206,22 @@ impl Entry {
             && !known.is_past(change, since, at)
         {
             known.opened |= matches!(change, Change::Opened { .. });
-            let change = watch_change(fold, self, known_as, (at, value), &judgement, &scored, change);
+            let change = watch_change(fold, self, known_as, sample, &judgement, &scored, change);
             part.told.push(Told { at, series: known_as.clone(), change });
         }
-        self.learn_as_told(fold, learn, scored, (at, value), &mut part.report);
+        self.learn_as_told(fold, learn, scored, sample, &mut part.report);
         judgement
+    }
+
+    /// Why the detectors cannot judge a sample, if they cannot. Takes note of the event that lasts.
+    fn unfit(&mut self, fold: &Fold<'_>, at: Timestamp, lasting: Option<(usize, Occurrence)>) -> Option<Unjudged> {
+        let there = self.track.history_from.is_some();
+        let known = lasting.is_none_or(|(event, occurrence)| self.enter(fold, event, occurrence, there));
+        if self.track.is_cold(fold.watch, at) {
+            Some(Unjudged::Learning)
+        } else {
+            (!known).then_some(Unjudged::KnownEvent)
+        }
     }
 
     pub(crate) fn trouble_since(&self) -> Option<Timestamp> {
@@ -200,15 +231,15 @@ impl Entry {
         }
     }
 
-    fn score(&self, fold: &Fold<'_>, at: Timestamp, value: f64, report: &mut Report) -> Answers {
+    fn score(&self, fold: &Fold<'_>, sample: Sample<'_>, report: &mut Report) -> Answers {
         let mut answers = Vec::with_capacity(fold.detectors.len());
-        for (which, (detector, state)) in fold.detectors.iter().zip(&self.track.states).enumerate() {
+        for (which, (detector, state)) in fold.detectors.iter().zip(self.states(sample.event)).enumerate() {
             if self.is_missing(which) {
                 answers.push(Ok(abstention()));
                 continue;
             }
             report.counts.calls += 1;
-            let answer = ask(&**detector, &state.0, &[at.0], &[value]);
+            let answer = ask(&**detector, &state.0, &[sample.at.0], &[sample.value]);
             if let Err(error) = &answer {
                 report.failed(detector.name(), error);
             }

@@ -48,8 +48,8 @@ impl WatchFold {
     #[must_use]
     pub fn new(watch: Watch, detectors: Vec<Box<dyn Scorer>>, threads: NonZero<usize>) -> WatchFold {
         WatchFold {
+            marks: Mark::all(&watch, &detectors),
             watch,
-            marks: detectors.iter().map(|detector| Mark::of(&**detector)).collect(),
             detectors,
             shards: vec![HashMap::new(); threads.get()],
             hasher: RandomState::new(),
@@ -182,7 +182,7 @@ impl WatchFold {
         for series in &frame.series {
             work[self.shard_of(&series.labels)].push(series);
         }
-        let fold = Fold { watch: &self.watch, detectors: &self.detectors };
+        let fold = Fold::of(&self.watch, &self.detectors, frame);
         let run = |shard: &mut HashMap<Labels, Entry>, work: Vec<&FrameSeries>| {
             let mut part = Part::default();
             for series in work {

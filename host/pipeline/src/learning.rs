@@ -1,10 +1,11 @@
 //! What a series learns: history that is not judged, and of what was judged as much as the domain says.
 
-use tidegate_domain::number::{Bytes, Number};
+use tidegate_domain::number::Bytes;
 use tidegate_domain::series::{Answer, Learn, Phase};
 use tidegate_domain::time::Timestamp;
 
-use crate::entry::{Answers, Entry, Fold, answer};
+use crate::entry::{Answers, Entry, Fold, Sample, answer};
+use crate::events::{Columns, Divided};
 use crate::frame::FrameSeries;
 use crate::report::Report;
 use crate::scorer::ask;
@@ -20,22 +21,16 @@ impl Entry {
         if timestamps.is_empty() {
             return;
         }
+        let from = self.track.history_from.unwrap_or(Timestamp(timestamps[0]));
         let sound = match self.track.phase {
             Phase::Incident { since, .. } => timestamps.partition_point(|at| Timestamp(*at) < since),
             _ => timestamps.len(),
         };
-        let finite = |(_, value): &(&i64, &f64)| value.is_finite();
-        let (learnt, of): (Vec<i64>, Vec<f64>) =
-            timestamps[..sound].iter().zip(&values[..sound]).filter(finite).unzip();
-        if let Some(newest) = of.last() {
-            let answers = self.feed(fold, |_| true, &learnt, &of, report);
-            self.accept(fold, &learnt, &of, report);
-            if let Some(accepted) = &mut self.track.accepted {
-                for (which, answer) in answers.into_iter().enumerate() {
-                    accepted.note(fold.watch, which, *newest, answer);
-                }
-            }
-        }
+        let samples = timestamps[..sound].iter().copied().zip(values[..sound].iter().copied());
+        let finite = samples.filter(|(_, value)| value.is_finite());
+        let divided = self.divide(fold, &series.labels, finite, from);
+        let answers = self.feed(fold, |_| true, &divided, Twice::Not, report);
+        self.accept(fold, &divided.ordinary, answers, report);
         for (at, value) in timestamps.iter().zip(values) {
             self.track.see(Timestamp(*at), *value);
         }
@@ -61,12 +56,12 @@ impl Entry {
         fold: &Fold<'_>,
         learn: Learn,
         scored: Answers,
-        (at, value): (Timestamp, f64),
+        sample: Sample<'_>,
         report: &mut Report,
     ) {
         match learn {
             Learn::Keep => {
-                for (state, scored) in self.track.states.iter_mut().zip(scored) {
+                for (state, scored) in self.states_with(sample.event, sample.at).iter_mut().zip(scored) {
                     if let Ok(scored) = scored {
                         *state = Bytes(scored.state);
                     }
@@ -74,11 +69,11 @@ impl Entry {
             }
             Learn::Discard => {}
             Learn::Refold(pending) => {
-                let whole = pending.into_iter().chain([(at, Number(value))]);
-                let (timestamps, values): (Vec<i64>, Vec<f64>) = whole.map(|(at, value)| (at.0, value.0)).unzip();
+                let whole = pending.into_iter().map(|(at, value)| (at.0, value.0)).chain([(sample.at.0, sample.value)]);
+                let divided = self.divide(fold, sample.series, whole, Timestamp::MIN);
                 let missing = self.missing.clone();
                 let there = |which: usize| missing.as_ref().is_none_or(|missing| !missing.has(which));
-                self.feed(fold, there, &timestamps, &values, report);
+                self.feed(fold, there, &divided, Twice::Not, report);
             }
             Learn::Relearn(_) => {
                 self.filled = false;
@@ -89,25 +84,47 @@ impl Entry {
         }
     }
 
-    /// Folds samples into the states of some detectors, whatever they say of them; what each said of the last one. One that
-    /// fails goes without what is left.
+    /// Folds samples into the states of some detectors, whatever they say of them; what each said of the last ordinary one.
+    /// One that fails goes without what is left.
     pub(crate) fn feed(
         &mut self,
         fold: &Fold<'_>,
         wanted: impl Fn(usize) -> bool,
-        timestamps: &[i64],
-        values: &[f64],
+        divided: &Divided,
+        twice: Twice,
         report: &mut Report,
     ) -> Vec<Answer> {
+        for (event, columns) in &divided.apart {
+            let known = self.track.apart.as_ref().and_then(|apart| apart.get(*event)).map(|set| set.newest);
+            let (timestamps, values) = columns.after(known.filter(|_| twice == Twice::Not).unwrap_or(Timestamp::MIN));
+            if let Some(newest) = timestamps.last() {
+                let states = self.states_with(Some(*event), Timestamp(*newest));
+                feed(fold, states, &wanted, timestamps, values, report);
+            }
+        }
+        let Columns { timestamps, values } = &divided.ordinary;
         feed(fold, &mut self.track.states, wanted, timestamps, values, report)
     }
 
-    /// Folds samples of a level that is being accepted into the new states.
-    fn accept(&mut self, fold: &Fold<'_>, timestamps: &[i64], values: &[f64], report: &mut Report) {
-        if let Some(accepted) = &mut self.track.accepted {
-            feed(fold, &mut accepted.anew, |_| true, timestamps, values, report);
+    /// Folds samples of a level that is being accepted into the new states, and notes what the ones from before say of it.
+    fn accept(&mut self, fold: &Fold<'_>, samples: &Columns, answers: Vec<Answer>, report: &mut Report) {
+        if let (Some(accepted), Some(newest)) = (&mut self.track.accepted, samples.values.last()) {
+            feed(fold, &mut accepted.anew, |_| true, &samples.timestamps, &samples.values, report);
+            for (which, answer) in answers.into_iter().enumerate() {
+                accepted.note(fold.watch, which, *newest, answer);
+            }
         }
     }
+}
+
+/// Whether samples of known events are folded in that states have seen already. They are learnt during incidents as well,
+/// so a stretch that is learnt later may have some of them in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twice {
+    /// No detector is told anything twice.
+    Not,
+    /// The states are new: what others have seen does not count.
+    ForNew,
 }
 
 fn feed(

@@ -6,6 +6,7 @@
 
 mod bands;
 mod entry;
+mod events;
 pub mod fold;
 pub mod frame;
 mod group;

@@ -103,7 +103,16 @@ impl WatchFold {
         entry.seen = evidence.at;
         let detectors = self.detectors.iter().map(|detector| (detector.name(), detector.digest()));
         let by = evidence.opinions.iter().map(|opinion| (opinion.detector.as_str(), opinion.digest.as_str()));
-        if by.eq(detectors) {
+        if let (true, Some(during)) = (by.clone().eq(detectors.clone()), &evidence.during) {
+            // These are the states of the event; the ordinary ones are learnt from history.
+            let event = self.watch.known_events.iter().position(|event| event.name == *during);
+            if let Some(event) = event {
+                let states = evidence.opinions.iter().map(|opinion| opinion.state.clone()).collect();
+                let before = Timestamp(evidence.since.0.saturating_sub(1));
+                let apart = entry.track.apart.get_or_insert_default();
+                apart.of(event, self.detectors.len()).recall(states, before, !evidence.cold_start);
+            }
+        } else if by.eq(detectors) {
             entry.filled = true;
             entry.track.states = evidence.opinions.iter().map(|opinion| opinion.state.clone()).collect();
             entry.track.cursor = evidence.at;

@@ -7,6 +7,7 @@ use tidegate_sandbox::{Scored, Verdicts};
 
 use crate::entry::{Entry, Fold};
 use crate::frame::FrameSeries;
+use crate::learning::Twice;
 use crate::report::Report;
 
 /// Which states of a series are to be learnt again.
@@ -53,7 +54,8 @@ impl Entry {
         }
         // Those of which a part has been learnt again begin anew with it: one pass over history serves all.
         missing.upto = Timestamp::MIN;
-        for (state, missing) in states.iter_mut().zip(&missing.which) {
+        let apart = self.track.apart.iter_mut().flat_map(|apart| apart.sets()).flat_map(|set| &mut set.states);
+        for (state, missing) in states.iter_mut().chain(apart).zip(missing.which.iter().cycle()) {
             if *missing {
                 *state = Bytes::default();
             }
@@ -76,13 +78,16 @@ impl Entry {
     pub(crate) fn catch_up(&mut self, fold: &Fold<'_>, series: &FrameSeries, report: &mut Report) {
         let Some(missing) = self.missing.clone() else { return };
         let sound = |at: Timestamp| at <= self.track.cursor && self.trouble_since().is_none_or(|since| at < since);
-        let pairs = series.timestamps.iter().zip(&series.values);
-        let wanted = pairs.filter(|(at, _)| Timestamp(**at) > missing.upto && sound(Timestamp(**at)));
-        let (timestamps, values): (Vec<i64>, Vec<f64>) = wanted.filter(|(_, value)| value.is_finite()).unzip();
-        let Some(newest) = timestamps.last().map(|at| Timestamp(*at)) else { return };
-        self.feed(fold, |which| missing.has(which), &timestamps, &values, report);
-        self.missing = Some(Box::new(Missing { upto: newest, ..*missing }));
-        report.counts.learnt += timestamps.len() as u64;
+        let pairs = series.timestamps.iter().copied().zip(series.values.iter().copied());
+        let wanted = pairs.filter(|(at, _)| Timestamp(*at) > missing.upto && sound(Timestamp(*at)));
+        let samples: Vec<(i64, f64)> = wanted.filter(|(_, value)| value.is_finite()).collect();
+        let (Some((oldest, _)), Some((newest, _))) = (samples.first(), samples.last()) else { return };
+        // What the series was like before the first piece of history nobody knows.
+        let from = if missing.upto > Timestamp::MIN { Timestamp::MIN } else { Timestamp(*oldest) };
+        let divided = self.divide(fold, &series.labels, samples.iter().copied(), from);
+        self.feed(fold, |which| missing.has(which), &divided, Twice::ForNew, report);
+        self.missing = Some(Box::new(Missing { upto: Timestamp(*newest), ..*missing }));
+        report.counts.learnt += samples.len() as u64;
         self.dirty = true;
     }
 }

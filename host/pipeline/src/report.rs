@@ -21,6 +21,15 @@ pub struct Report {
     pub failures: BTreeMap<(String, &'static str), String>,
 }
 
+/// Series for which a known event lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InEvent {
+    /// Judged by what they were like while it lasted before.
+    pub known: u64,
+    /// It has not been seen often enough for that.
+    pub learning: u64,
+}
+
 /// Counts of one cycle. Samples unless said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -44,6 +53,8 @@ pub struct Counts {
     pub cold_ages: Option<(Duration, Duration)>,
     /// Series that were too young before this cycle: from now on the detectors judge them.
     pub switched: u64,
+    /// Series for which a known event lasted at their newest sample, by its name.
+    pub events: BTreeMap<String, InEvent>,
     /// Series that wait for their history.
     pub awaiting_history: u64,
     /// Groups absent now.
@@ -68,6 +79,11 @@ impl Report {
         mine.widen_cold(counts.cold_ages);
         mine.awaiting_history += counts.awaiting_history;
         mine.absent_groups += counts.absent_groups;
+        for (event, InEvent { known, learning }) in counts.events {
+            let mine = mine.events.entry(event).or_default();
+            mine.known += known;
+            mine.learning += learning;
+        }
         for (why, count) in counts.unjudged {
             *mine.unjudged.entry(why).or_default() += count;
         }
@@ -88,6 +104,18 @@ impl Counts {
     pub(crate) fn add_cold(&mut self, age: Duration) {
         self.cold += 1;
         self.widen_cold(Some((age, age)));
+    }
+
+    /// One more series for which a known event lasts.
+    pub(crate) fn add_in_event(&mut self, event: &str, known: bool) {
+        // Not the entry of a map: that takes an owned name for each of many series.
+        if !self.events.contains_key(event) {
+            self.events.insert(event.to_owned(), InEvent::default());
+        }
+        if let Some(count) = self.events.get_mut(event) {
+            count.known += u64::from(known);
+            count.learning += u64::from(!known);
+        }
     }
 
     fn widen_cold(&mut self, ages: Option<(Duration, Duration)>) {

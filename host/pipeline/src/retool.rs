@@ -22,15 +22,22 @@ use crate::scorer::{Scorer, ask};
 /// Whose a state is. Digests, because it stands in every row of the series table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mark {
-    /// The detector's name and model.
+    /// The detector's name and model, and the known events of the watch.
     pub(crate) model: u64,
     /// The version of the guest.
     pub(crate) guest: u64,
 }
 
 impl Mark {
-    pub(crate) fn of(detector: &dyn Scorer) -> Mark {
-        Mark { model: short([detector.name(), detector.model()]), guest: short([detector.digest()]) }
+    /// Of the detectors of a watch. What its known events are learnt apart by is part of what states mean: a baseline with a
+    /// batch job in it is another one.
+    pub(crate) fn all(watch: &Watch, detectors: &[Box<dyn Scorer>]) -> Vec<Mark> {
+        let events: String = watch.known_events.iter().map(|event| event.definition() + "\n").collect();
+        let of = |detector: &dyn Scorer| Mark {
+            model: short([detector.name(), detector.model(), &events]),
+            guest: short([detector.digest()]),
+        };
+        detectors.iter().map(|detector| of(&**detector)).collect()
     }
 }
 
@@ -63,7 +70,7 @@ impl WatchFold {
     /// The name and the query of the watch must be the same: other series are another watch.
     pub fn retool(&mut self, watch: Watch, detectors: Vec<Box<dyn Scorer>>) -> Retooled {
         let before = std::mem::replace(&mut self.watch, watch);
-        let marks: Vec<Mark> = detectors.iter().map(|detector| Mark::of(&**detector)).collect();
+        let marks = Mark::all(&self.watch, &detectors);
         let old = std::mem::replace(&mut self.marks, marks);
         self.detectors = detectors;
         if old != self.marks {
@@ -140,6 +147,11 @@ impl Entry {
                     lost.push(which);
                 }
             }
+        }
+        match &mut self.track.apart {
+            // Where nothing goes on, what was counted of events begins anew as well.
+            apart if places.iter().all(Option::is_none) => *apart = None,
+            apart => apart.iter_mut().for_each(|apart| apart.sort(&places)),
         }
         if let Some(accepted) = self.track.accepted.take() {
             self.track.accepted = Some(Box::new(accepted.sorted(&places)));

@@ -12,7 +12,7 @@ use crate::fold::WatchFold;
 use crate::retool::Mark;
 
 /// The first byte of a row: how the rest is laid out. To be raised with every change to what is written.
-const LAYOUT: u8 = 5;
+const LAYOUT: u8 = 6;
 
 /// Rows that changed since the last snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,12 +133,13 @@ impl WatchFold {
 fn read(blob: &[u8]) -> Option<Row<Track>> {
     let (&LAYOUT, rest) = blob.split_first()? else { return None };
     let (row, rest) = postcard::take_from_bytes::<Row<Track>>(rest).ok()?;
-    let Track { cursor, history_from, states, recent, accepted, .. } = &row.track;
+    let Track { cursor, history_from, states, recent, accepted, apart, .. } = &row.track;
     let sound = rest.is_empty()
         && states.len() == row.marks.len()
         && *cursor > Timestamp::MIN
         && history_from.is_none_or(|from| from <= *cursor)
         && accepted.as_ref().is_none_or(|accepted| accepted.fits(states.len()))
+        && apart.as_ref().is_none_or(|apart| apart.fits(states.len()))
         && recent.len() <= RECENT_SAMPLES
         && recent.iter().is_sorted_by_key(|(at, _)| *at)
         && recent.back().is_none_or(|(at, _)| at <= cursor);

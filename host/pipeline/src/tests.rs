@@ -2,6 +2,7 @@
 
 mod crash;
 mod data;
+mod events;
 mod groups;
 mod history;
 mod host;

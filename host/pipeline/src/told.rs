@@ -8,7 +8,7 @@ use tidegate_domain::series::{Change, Judgement};
 use tidegate_domain::time::Timestamp;
 use tidegate_sandbox::Scored;
 
-use crate::entry::{Entry, Fold};
+use crate::entry::{Entry, Fold, Sample};
 use crate::scorer::ScoreError;
 
 /// A change, with what puts it in order: however the series are spread over threads, the order is the same.
@@ -24,11 +24,12 @@ pub(crate) fn watch_change(
     fold: &Fold<'_>,
     entry: &Entry,
     known_as: &Labels,
-    (at, value): (Timestamp, f64),
+    sample: Sample<'_>,
     judgement: &Judgement,
     scored: &[Result<Scored, ScoreError>],
     change: Change,
 ) -> WatchChange {
+    let Sample { at, value, event, .. } = sample;
     let (group, series) = (entry.group.labels.clone(), known_as.clone());
     match change {
         Change::Opened { since } => WatchChange::Opened {
@@ -45,7 +46,8 @@ pub(crate) fn watch_change(
                 score: Number(judgement.verdict.score),
                 cold_start: judgement.cold_start,
                 learning: learning(fold, entry, at),
-                opinions: opinions(fold, entry, scored),
+                during: event.map(|event| fold.watch.known_events[event].name.clone()),
+                opinions: opinions(fold, entry, event, scored),
                 window: entry.track.recent.iter().copied().collect(),
             }),
         },
@@ -61,10 +63,15 @@ fn learning(fold: &Fold<'_>, entry: &Entry, at: Timestamp) -> Option<Learning> {
     Some(Learning { since, until: since.plus(fold.watch.cold_start.history) })
 }
 
-/// Each detector's view, with its state from before the streak.
-fn opinions(fold: &Fold<'_>, entry: &Entry, scored: &[Result<Scored, ScoreError>]) -> Vec<Opinion> {
+/// Each detector's view, with the state that judged: the one from before the streak.
+fn opinions(
+    fold: &Fold<'_>,
+    entry: &Entry,
+    event: Option<usize>,
+    scored: &[Result<Scored, ScoreError>],
+) -> Vec<Opinion> {
     let answers = scored.iter().map(|answer| answer.as_ref().ok());
-    let views = fold.detectors.iter().zip(&entry.track.states).zip(answers);
+    let views = fold.detectors.iter().zip(entry.states(event)).zip(answers);
     views
         .map(|((detector, state), scored)| Opinion {
             detector: detector.name().to_owned(),

@@ -59,6 +59,15 @@ impl Apart {
         self.0.iter_mut()
     }
 
+    /// Puts the states of every set in another order: each is the one that was at this place, or empty.
+    pub fn sort(&mut self, places: &[Option<usize>]) {
+        for set in &mut self.0 {
+            let state =
+                |place: &Option<usize>| place.and_then(|place| set.states.get(place).cloned()).unwrap_or_default();
+            set.states = places.iter().map(state).collect();
+        }
+    }
+
     /// True where each set has as many states as there are detectors.
     #[must_use]
     pub fn fits(&self, detectors: usize) -> bool {

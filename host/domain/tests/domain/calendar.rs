@@ -10,22 +10,22 @@ use tidegate_domain::calendar::{
 use tidegate_domain::labels::{Labels, Matcher};
 use tidegate_domain::time::Timestamp;
 
-fn zone(name: &str) -> TimeZone {
+pub(crate) fn zone(name: &str) -> TimeZone {
     parse_zone(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A time as RFC 3339 has it.
-fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     let time: jiff::Timestamp = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
     Timestamp(time.as_millisecond())
 }
 
-fn shown(at: Timestamp) -> String {
+pub(crate) fn shown(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).expect("in range").to_string()
 }
 
 /// One interval from `field=range,range` words, in a time zone.
-fn interval(zone_name: &str, fields: &str) -> TimeInterval {
+pub(crate) fn interval(zone_name: &str, fields: &str) -> TimeInterval {
     let mut interval = TimeInterval {
         times: Vec::new(),
         weekdays: Vec::new(),

@@ -14,6 +14,7 @@ mod held;
 mod history;
 mod journal;
 mod judge;
+mod known_events;
 mod limits;
 mod looks;
 mod maintenance;

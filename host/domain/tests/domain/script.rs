@@ -414,6 +414,7 @@ pub(crate) fn evidence(series: Labels, since: Timestamp, at: Timestamp) -> Evide
         score: Number(2.5),
         cold_start: false,
         learning: None,
+        during: None,
         opinions: vec![Opinion {
             detector: "spike".to_owned(),
             digest: "5f2c".to_owned(),

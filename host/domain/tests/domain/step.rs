@@ -341,6 +341,7 @@ fn evidence(
         score: Number(2.0),
         cold_start: false,
         learning: None,
+        during: None,
         opinions: vec![opinion],
         window: Vec::new(),
     }

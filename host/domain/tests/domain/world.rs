@@ -200,6 +200,7 @@ pub(crate) fn watch(name: &str, actions: Vec<String>) -> Watch {
         absent_after: minutes(5),
         on_absent: OnAbsent::Incident,
         accept_after: minutes(24 * 60),
+        known_events: Vec::new(),
         identity: None,
         group_by: Some(vec!["service".to_owned()]),
         severity: SeverityScores::default(),

@@ -43,6 +43,7 @@ pub(crate) fn watch() -> Watch {
         absent_after: minutes(5),
         on_absent: OnAbsent::Incident,
         accept_after: minutes(24 * 60),
+        known_events: Vec::new(),
         identity: None,
         group_by: None,
         severity: SeverityScores::default(),

@@ -9,6 +9,7 @@ use tidegate_domain::rules::Watch;
 use tidegate_domain::series::Phase;
 
 use crate::tests::data::{Data, at, pod};
+use crate::tests::events::batch;
 use crate::tests::host::{Host, watch};
 use crate::tests::scripted::ZScore;
 
@@ -60,9 +61,10 @@ fn many() -> impl Strategy<Value = Data> {
     })
 }
 
-fn host(data: &Data, grouped: bool) -> Host {
+fn host(data: &Data, grouped: bool, events: bool) -> Host {
     let group_by = grouped.then(|| vec!["app".to_owned()]);
-    let mut host = Host::new(Watch { group_by, ..watch() }, Box::new(|| vec![Box::new(ZScore::new(40))]));
+    let known_events = if events { vec![batch("of web", &["app=\"web\""]), batch("of all", &[])] } else { Vec::new() };
+    let mut host = Host::new(Watch { group_by, known_events, ..watch() }, Box::new(|| vec![Box::new(ZScore::new(40))]));
     host.data = data.clone();
     host
 }
@@ -75,13 +77,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn it_does_not_matter_where_a_series_is_folded(data in many(), grouped: bool, turn in 0..4usize) {
-        let mut one = host(&data, grouped);
+    fn it_does_not_matter_where_a_series_is_folded(data in many(), grouped: bool, events: bool, turn in 0..4usize) {
+        let mut one = host(&data, grouped, events);
         one.threads = 1;
         one.crash();
         one.repairing = true;
         one.live(LIVE_FROM, LENGTH - 1);
-        let mut four = host(&data, grouped);
+        let mut four = host(&data, grouped, events);
         four.threads = 4;
         four.crash();
         four.repairing = true;
@@ -96,11 +98,12 @@ proptest! {
     fn it_does_not_matter_how_many_samples_come_at_once(
         data in many(),
         grouped: bool,
+        events: bool,
         cycles in prop::collection::vec(1..20u64, 200),
     ) {
-        let mut each = host(&data, grouped);
+        let mut each = host(&data, grouped, events);
         each.live(LIVE_FROM, LENGTH - 1);
-        let mut some = host(&data, grouped);
+        let mut some = host(&data, grouped, events);
         let mut until = LIVE_FROM;
         for length in cycles {
             some.cycle(until);
@@ -114,12 +117,13 @@ proptest! {
     fn it_does_not_matter_where_it_crashes(
         data in many(),
         grouped: bool,
+        events: bool,
         crashes in prop::collection::btree_map(LIVE_FROM..LENGTH, 0..40u64, 1..4),
         torn in 0..5usize,
     ) {
-        let mut lucky = host(&data, grouped);
+        let mut lucky = host(&data, grouped, events);
         lucky.live(LIVE_FROM, LENGTH - 1);
-        let mut unlucky = host(&data, grouped);
+        let mut unlucky = host(&data, grouped, events);
         // Else the series are learnt anew, from history that has the anomalies in it.
         unlucky.live(LIVE_FROM, LIVE_FROM).save(usize::MAX);
         let mut saved = LIVE_FROM;
@@ -143,8 +147,8 @@ proptest! {
     }
 
     #[test]
-    fn a_gap_opens_and_closes_nothing(data in many()) {
-        let mut host = host(&data, false);
+    fn a_gap_opens_and_closes_nothing(data in many(), events: bool) {
+        let mut host = host(&data, false, events);
         host.live(LIVE_FROM, LENGTH - 1);
         for (minute, change) in &host.changes {
             let series = match change {

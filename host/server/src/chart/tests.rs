@@ -47,6 +47,7 @@ fn evidence(series: &Labels, minute: i64, score: f64) -> Evidence {
         score: Number(score),
         cold_start: false,
         learning: None,
+        during: None,
         opinions: Vec::new(),
         window: (minute - 9..=minute)
             .map(|at_minute| (at(at_minute), Number(if at_minute > minute - 3 { 400.0 } else { 41.0 })))

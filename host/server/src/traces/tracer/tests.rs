@@ -100,6 +100,7 @@ fn evidence(name: &str, score: f64) -> Box<Evidence> {
         score: Number(score),
         cold_start: false,
         learning: None,
+        during: None,
         opinions: Vec::new(),
         window: Vec::new(),
     })
