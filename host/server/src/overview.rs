@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tidegate_domain::rules::{ColdStart, Mode};
 use tidegate_domain::time::Timestamp;
-use tidegate_pipeline::report::Counts;
+use tidegate_pipeline::report::{Counts, InEvent};
 use tidegate_sandbox::{Grants, Guest, GuestKind, GuestStats, Limits};
 
 use crate::clock;
@@ -104,6 +104,8 @@ pub(crate) struct WatchOverview {
     pub(crate) detectors: Vec<String>,
     /// What judges a series before it has so much history of its own that detectors do.
     pub(crate) cold_start: ColdStart,
+    /// The names of its known events.
+    pub(crate) known_events: Vec<String>,
     /// What it saw in its last cycle; none before the first.
     pub(crate) look: Option<Look>,
     /// What keeps it from judging, since when.
@@ -134,6 +136,8 @@ pub(crate) struct Look {
     pub(crate) unjudged: BTreeMap<&'static str, u64>,
     /// Groups that have stopped coming.
     pub(crate) absent_groups: u64,
+    /// The known events that last now, and how their series are judged.
+    pub(crate) events: BTreeMap<String, InEvent>,
 }
 
 /// The looks that the watches leave behind.
@@ -169,6 +173,7 @@ impl Looks {
             anomalous: counts.anomalous,
             unjudged: counts.unjudged.iter().map(|(why, samples)| (why.name(), *samples)).collect(),
             absent_groups: counts.absent_groups,
+            events: counts.events.clone(),
         };
         self.lock().entry(watch.to_owned()).or_default().look = Some(look);
     }
@@ -269,6 +274,7 @@ pub(crate) fn watches(host: &Host, setup: &Setup) -> Vec<WatchOverview> {
             interval: watch.interval,
             detectors: rules.detectors.clone(),
             cold_start: rules.cold_start.clone(),
+            known_events: rules.known_events.iter().map(|event| event.name.clone()).collect(),
             look: left.and_then(|left| left.look.clone()),
             error: left.and_then(|left| left.error.clone()),
         })

@@ -2,14 +2,20 @@
 //! the config leaves out is told as well.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value;
+use tidegate_domain::calendar::KnownEvent;
 use tidegate_domain::rules::{Direction, Mode, OnAbsent, Watch};
-use tidegate_domain::time::format_duration;
+use tidegate_domain::time::{Timestamp, format_duration};
 use tidegate_workbench::text::short;
 
+use crate::clock;
 use crate::config::{Config, DetectorConfig, WatchConfig};
 use crate::guest_folder::LoadedGuests;
+
+/// For so many days an event is looked for: most come soon, and to look far is to count what comes often.
+const LOOKED_AHEAD: [u64; 3] = [2, 32, 366];
 
 /// One line for each detector that the config has, and a few for each watch.
 pub(super) fn told(config: &Config, loaded: &LoadedGuests) -> String {
@@ -20,7 +26,7 @@ pub(super) fn told(config: &Config, loaded: &LoadedGuests) -> String {
     let watches = config.watches.iter().filter_map(|watch| {
         let rules = config.rules.watches.get(&watch.name)?;
         let policy = loaded.watch_policies.get(&watch.name).map(|policy| policy.guest_name());
-        Some(of_watch(watch, rules, policy))
+        Some(of_watch(watch, rules, policy, clock::now()))
     });
     detectors.chain(watches).collect()
 }
@@ -40,12 +46,15 @@ fn of_detector(detector: &DetectorConfig, schema: Option<&Value>) -> String {
     line
 }
 
-fn of_watch(watch: &WatchConfig, rules: &Watch, policy: Option<&str>) -> String {
+fn of_watch(watch: &WatchConfig, rules: &Watch, policy: Option<&str>, now: Timestamp) -> String {
     let mut text = format!("watch {}: every {}, {}\n", watch.name, format_duration(watch.interval), judged_by(rules));
     let mut tell = |line: String| text.push_str(&format!("    {line}\n"));
     tell(opens(rules));
     tell(format!("over: after {}, scores below {}", healthy(rules.recover_after), short(rules.recover_below)));
     tell(cold_start(rules));
+    for event in &rules.known_events {
+        tell(known_event(event, now));
+    }
     if rules.on_absent == OnAbsent::Incident {
         tell(format!("absence: a group without samples for {} is an incident", format_duration(rules.absent_after)));
     }
@@ -112,6 +121,26 @@ fn cold_start(rules: &Watch) -> String {
     }
 }
 
+/// When it lasts the next time, so that a slip of the calendar shows.
+fn known_event(event: &KnownEvent, now: Timestamp) -> String {
+    let next = LOOKED_AHEAD.iter().find_map(|days| {
+        let ahead = now.plus(Duration::from_secs(days * 24 * 3600));
+        event.occurrences(now, ahead).into_iter().next()
+    });
+    let when = next.map_or_else(
+        || "does not come within a year and a day".to_owned(),
+        |next| format!("from {} to {}", minute(next.from.max(now)), minute(next.until)),
+    );
+    let of = event.matchers.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+    let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(", ")) };
+    format!("known event {}: {when}{of}; judged apart", event.name)
+}
+
+fn minute(at: Timestamp) -> String {
+    let utc = jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned(jiff::tz::TimeZone::UTC));
+    utc.map_or_else(|_| at.0.to_string(), |utc| utc.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
 /// The static bounds in words, such as `above 2 or below 0.1`.
 fn bounds(rules: &Watch) -> Option<String> {
     crate::cold_start::bounds(&rules.cold_start)
@@ -119,14 +148,16 @@ fn bounds(rules: &Watch) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use expect_test::expect;
     use serde_json::json;
+    use tidegate_domain::calendar::{Cron, When};
     use tidegate_domain::defaults;
     use tidegate_domain::rules::ColdStart;
 
     use super::*;
+
+    /// 2026-11-23T08:00:00Z.
+    const NOW: Timestamp = Timestamp(1_795_420_800_000);
 
     fn watch() -> WatchConfig {
         WatchConfig {
@@ -153,7 +184,7 @@ mod tests {
                 over: after 3 healthy samples in a row, scores below 0.8
                 cold start: while a series has less than 2d of history, nothing judges it; cold_start.above or .below would
         "#]]
-        .assert_eq(&of_watch(&watch(), &rules(&["tide"]), None));
+        .assert_eq(&of_watch(&watch(), &rules(&["tide"]), None, NOW));
     }
 
     #[test]
@@ -180,12 +211,39 @@ mod tests {
                 absence: a group without samples for 5m is an incident
                 policy runbook: may propose restart, scale; mode ask: a person decides
         "#]]
-        .assert_eq(&of_watch(&watch(), &rules, Some("runbook")));
+        .assert_eq(&of_watch(&watch(), &rules, Some("runbook"), NOW));
         let rules = Watch { quorum: 3, ..rules };
-        assert!(of_watch(&watch(), &rules, None).contains("judged by all of daily, spike, tide"));
+        assert!(of_watch(&watch(), &rules, None, NOW).contains("judged by all of daily, spike, tide"));
         let rules = Watch { quorum: 1, cold_start: ColdStart::default(), ..rules };
-        let text = of_watch(&watch(), &rules, None);
+        let text = of_watch(&watch(), &rules, None, NOW);
         assert!(text.contains("any of daily, spike, tide") && text.contains("cold start: none"), "{text}");
+    }
+
+    #[test]
+    fn known_events_are_told_with_the_next_time_that_they_come() {
+        let berlin = jiff::tz::TimeZone::get("Europe/Berlin").expect("a time zone");
+        let event = |cron: &str| KnownEvent {
+            name: "nightly-batch".to_owned(),
+            matchers: None,
+            when: When::Begins {
+                cron: Cron::parse(cron, berlin.clone()).expect("a cron"),
+                lasts: Duration::from_secs(5400),
+            },
+        };
+        for (cron, line) in [
+            ("0 2 * * *", "known event nightly-batch: from 2026-11-24 01:00 UTC to 2026-11-24 02:30 UTC; judged apart"),
+            (
+                "30 8 * * *",
+                "known event nightly-batch: from 2026-11-23 08:00 UTC to 2026-11-23 09:00 UTC; judged apart",
+            ),
+            (
+                "0 0 24 12 *",
+                "known event nightly-batch: from 2026-12-23 23:00 UTC to 2026-12-24 00:30 UTC; judged apart",
+            ),
+            ("0 0 29 2 *", "known event nightly-batch: does not come within a year and a day; judged apart"),
+        ] {
+            assert_eq!(known_event(&event(cron), NOW), line);
+        }
     }
 
     #[test]

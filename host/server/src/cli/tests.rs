@@ -276,14 +276,16 @@ fn watches_say_what_judges_them() {
         watch("young\u{1b}[2J", none.clone(), none.clone(), cycle(&young)),
         watch("broken", none.clone(), json!({"since": "2026-01-01T00:00:00Z", "why": "no answer"}), cycle(&none)),
         watch("new", none.clone(), none.clone(), none.clone()),
+        watch("batch", none.clone(), none.clone(), json!({"series": 4, "young": null, "events": {"nightly": {"judged": 3, "learning": 1}}})),
     ] });
     expect![[r#"
-        WATCH      STATUS                                             MODE  SERIES  DETECTORS  COLD START
-        old        judging                                            ask   12      tide
-        bounded    judging                                            ask   12      tide       static bound above 2 judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
-        young?[2J  judging                                            ask   12      tide       nothing judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
-        broken     not judging since 2026-01-01T00:00:00Z: no answer  ask   12      tide
-        new        starting                                           ask           tide
+        WATCH      STATUS       MODE  SERIES  DETECTORS  REMARK
+        old        judging      ask   12      tide
+        bounded    judging      ask   12      tide       static bound above 2 judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
+        young?[2J  judging      ask   12      tide       nothing judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
+        broken     not judging  ask   12      tide       since 2026-01-01T00:00:00Z: no answer
+        new        starting     ask           tide
+        batch      judging      ask   4       tide       nightly lasts: 3 series judged by the last times, 1 still being learnt
     "#]]
     .assert_eq(&super::watches::listed(&understood(watches).unwrap_or_else(|failure| panic!("{failure}"))));
 }

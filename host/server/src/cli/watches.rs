@@ -6,7 +6,7 @@ use super::exit::Failure;
 use super::found::number;
 use super::show::print;
 use super::table::columns;
-use super::wire::{Bounds, Watch, Watches, Young};
+use super::wire::{Bounds, InEvent, Watch, Watches, Young};
 
 pub(super) fn list(client: &Client, output: Output) -> Result<(), Failure> {
     print(client.get("/api/v1/watches")?, output, |watches| listed(&watches))
@@ -31,14 +31,21 @@ fn stands(watch: &Watch) -> String {
     }
 }
 
-/// Why it does not judge; or which series the detectors do not judge yet, and what does.
+/// Why it does not judge; or which series are not judged as the others are, and what judges them.
 fn remark(watch: &Watch) -> String {
     if let Some(error) = &watch.error {
         return format!("since {}: {}", error.since, error.why);
     }
-    let young = watch.last_cycle.as_ref().and_then(|cycle| cycle.young.as_ref());
-    let Some(Young { series, until, so_far }) = young else { return String::new() };
-    let by = bounds(&watch.cold_start).map_or_else(|| "nothing judges".to_owned(), |bounds| format!("{bounds} judges"));
+    let Some(cycle) = &watch.last_cycle else { return String::new() };
+    let young = cycle.young.as_ref().map(|young| cold_start(&watch.cold_start, young));
+    let events = cycle.events.iter().map(|(event, InEvent { judged, learning })| {
+        format!("{event} lasts: {judged} series judged by the last times, {learning} still being learnt")
+    });
+    young.into_iter().chain(events).collect::<Vec<_>>().join("; ")
+}
+
+fn cold_start(rules: &Bounds, Young { series, until, so_far }: &Young) -> String {
+    let by = bounds(rules).map_or_else(|| "nothing judges".to_owned(), |bounds| format!("{bounds} judges"));
     format!("{by} {series} series until {until} ({so_far})")
 }
 

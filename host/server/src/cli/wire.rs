@@ -104,6 +104,16 @@ pub(super) struct Cycle {
     pub(super) young: Option<Young>,
     #[serde(default)]
     pub(super) awaiting_history: u64,
+    /// The known events that last now.
+    #[serde(default)]
+    pub(super) events: BTreeMap<String, InEvent>,
+}
+
+/// Series for which a known event lasts.
+#[derive(Debug, Deserialize)]
+pub(super) struct InEvent {
+    pub(super) judged: u64,
+    pub(super) learning: u64,
 }
 
 /// Series that are too young for the detectors.

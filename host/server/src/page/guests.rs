@@ -150,6 +150,7 @@ fn watched(watch: &WatchOverview, now: Timestamp) -> Markup {
             @if let Some((since, why)) = &watch.error { p.barred { (said(why)) ", since " (when::moment(*since, now)) } }
             dl.facts {
                 dt { "Every" } dd { (when::exact(watch.interval)) ", judged by " (said(&watch.detectors.join(", "))) }
+                @if !watch.known_events.is_empty() { dt { "Judged apart" } dd { "during " (said(&watch.known_events.join(", "))) } }
                 @if let Some(look) = &watch.look { (seen(watch, look, now)) }
             }
         }
@@ -168,6 +169,12 @@ fn seen(watch: &WatchOverview, look: &Look, now: Timestamp) -> Markup {
         dt { "Found" } dd {
             (grouped(look.normal)) " normal, " (grouped(look.anomalous)) " anomalous"
             @for (why, samples) in &look.unjudged { ", " (grouped(*samples)) " not judged (" (why.replace('_', " ")) ")" }
+        }
+        @for (event, series) in &look.events {
+            dt { "Known event" } dd {
+                b { (said(event)) } " lasts: " (count(series.known, "series")) " judged by what it was like the last times"
+                @if series.learning > 0 { ", " (grouped(series.learning)) " of which that is still being learnt" }
+            }
         }
         @if look.awaiting_history > 0 { dt { "Waiting" } dd { (count(look.awaiting_history, "series")) " for their history" } }
         @if let Some(young) = look.young {

@@ -1,6 +1,6 @@
 //! A watch as the API shows it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tidegate_domain::number::Number;
 use tidegate_domain::rules::Mode;
 use tidegate_domain::time::format_duration;
@@ -27,6 +27,7 @@ pub(in crate::api) fn watch(watch: &WatchOverview) -> Value {
             "above": cold.above.map(Number),
             "below": cold.below.map(Number),
         },
+        "known_events": watch.known_events,
         "error": watch.error.as_ref().map(|(since, why)| json!({ "since": rfc3339(*since), "why": why })),
         "last_cycle": watch.look.as_ref().map(look),
     })
@@ -42,6 +43,10 @@ fn look(look: &Look) -> Value {
             "so_far": young.so_far(look.upto),
         })
     });
+    let events = look
+        .events
+        .iter()
+        .map(|(event, series)| (event.clone(), json!({ "judged": series.known, "learning": series.learning })));
     json!({
         "at": rfc3339(look.at),
         "upto": rfc3339(look.upto),
@@ -53,5 +58,6 @@ fn look(look: &Look) -> Value {
         "normal": look.normal,
         "anomalous": look.anomalous,
         "unjudged": look.unjudged,
+        "events": events.collect::<Map<_, _>>(),
     })
 }
