@@ -32,8 +32,9 @@ fn the_state_stays_small_whatever_comes() {
     let mut model = model();
     let mut dice = Dice::new(3);
     let wild = [0.0, 1e300, -1e300, 5e-324, f64::MAX, f64::NAN];
-    let kinds: [(&str, Box<dyn FnMut(usize) -> f64>); 4] = [
-        ("noise", Box::new(|_| dice.normal())),
+    type Value = Box<dyn FnMut(usize) -> f64>;
+    let kinds: [(&str, Value); 4] = [
+        ("noise", Box::new(move |_| dice.normal())),
         ("constant", Box::new(|_| 5.0)),
         ("a ramp", Box::new(|at| at as f64)),
         ("wild", Box::new(move |at| wild[at % wild.len()])),

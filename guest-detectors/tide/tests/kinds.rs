@@ -41,9 +41,7 @@ fn a_flat_metric_that_moves_by_a_hair_is_no_incident() {
         for at in (WEEK / 2..WEEK).step_by(7) {
             values[at] = level * (1.0 + 1e-6);
         }
-        for at in WEEK - DAY..WEEK {
-            values[at] = level * (1.0 - 2e-6);
-        }
+        values[WEEK - DAY..].fill(level * (1.0 - 2e-6));
         assert_eq!(watch(&values).incidents, [], "around {level}");
     }
 }

@@ -131,31 +131,31 @@ mod tests {
         }
     }
 
-    fn incidents(vigil: Vigil, values: &[f64]) -> Vec<Range<usize>> {
+    fn incidents(vigil: Vigil, values: &[f64]) -> Vec<(usize, usize)> {
         let run = samples(0, 60_000, values.iter().copied());
         let watched = vigil.watch(&mut Largest, &run).expect("verdicts");
         assert_eq!(watched.verdicts.len(), values.len());
         assert_eq!(watched.notes.len(), watched.incidents.len());
-        watched.incidents
+        watched.incidents.into_iter().map(|incident| (incident.start, incident.end)).collect()
     }
 
     #[test]
     fn what_is_anomalous_is_not_learnt_while_it_lasts() {
         let vigil = Vigil::default();
         let [calm, wild] = [0.0, 9.0];
-        assert_eq!(incidents(vigil, &[wild; 50]), [0..50]);
-        assert_eq!(incidents(vigil, &[[calm; 3], [wild; 3], [calm; 3]].concat()), [3..6]);
+        assert_eq!(incidents(vigil, &[wild; 50]), [(0, 50)]);
+        assert_eq!(incidents(vigil, &[[calm; 3], [wild; 3], [calm; 3]].concat()), [(3, 6)]);
         // Once it is over, that it happens is known.
-        assert_eq!(incidents(vigil, &[wild, calm, calm, calm, wild, wild]), [0..1]);
-        assert_eq!(incidents(vigil, &[wild, calm, calm, wild, calm, calm, calm]), [0..4]);
+        assert_eq!(incidents(vigil, &[wild, calm, calm, calm, wild, wild]), [(0, 1)]);
+        assert_eq!(incidents(vigil, &[wild, calm, calm, wild, calm, calm, calm]), [(0, 4)]);
     }
 
     #[test]
     fn short_streaks_are_learnt_and_long_troubles_accepted() {
         let patient = Vigil { consecutive: 3, ..Vigil::default() };
         assert_eq!(incidents(patient, &[9.0, 9.0, 0.0, 9.0, 9.0, 9.0, 9.0]), []);
-        assert_eq!(incidents(patient, &[9.0; 5]), [0..5]);
+        assert_eq!(incidents(patient, &[9.0; 5]), [(0, 5)]);
         let quick = Vigil { accept_after: 5, ..Vigil::default() };
-        assert_eq!(incidents(quick, &[9.0; 20]), [0..6]);
+        assert_eq!(incidents(quick, &[9.0; 20]), [(0, 6)]);
     }
 }
