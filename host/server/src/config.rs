@@ -29,6 +29,7 @@ mod guards;
 mod guest;
 mod host;
 mod include;
+mod known_event;
 mod locate;
 mod maintenance;
 mod matchers;

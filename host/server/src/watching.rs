@@ -90,6 +90,7 @@ impl Watching {
                     let wanted = self.wanted.borrow_and_update().clone();
                     let (Ok(()), Wanted::Watch(tools)) = (changed, wanted) else { break };
                     let before = std::mem::replace(&mut self.tools, tools);
+                    self.host.metrics.forget_events(&before.rules);
                     self.retool().await;
                     // Only where they differ: a tick that is due must not be put off.
                     if before.config.interval != self.tools.config.interval {
@@ -104,6 +105,7 @@ impl Watching {
             }
         }
         let host = self.host.clone();
+        host.metrics.forget_events(&self.tools.rules);
         self.tracer.end(&host).await;
         self.snapshot().await;
     }
@@ -271,6 +273,7 @@ impl Watching {
         let young = Young::of(&report.counts, cold_start.history, end);
         self.young.tell(watch, cold_start, report.counts.switched, young, end);
         self.host.metrics.cold_start(watch, young);
+        self.host.metrics.known_events(&self.tools.rules, &report.counts.events);
         self.host.looks.judged(watch, end, started.elapsed(), known, young, &report.counts);
         self.host.pulse.watched(watch, end, report.newest);
         // Where nothing was asked, nothing can be said of who answers.

@@ -8,7 +8,7 @@ use super::error::{Findings, Spot};
 use super::locate::{self, Node, Place, Table, Value, join};
 
 /// Lists that every file adds to.
-const LISTS: [&str; 6] = ["approver", "sender", "group", "maintenance", "watch", "alert_route"];
+const LISTS: [&str; 7] = ["approver", "sender", "group", "maintenance", "known_event", "watch", "alert_route"];
 /// Tables of names that every file adds to.
 const NAMED: [&str; 3] = ["detector", "action", "guest"];
 

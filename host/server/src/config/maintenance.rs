@@ -31,7 +31,8 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Maintenance> {
         .collect()
 }
 
-fn calendar(section: &Section<'_>) -> Option<Calendar> {
+/// Reads `from`, `until`, `location` and `time_intervals`.
+pub(super) fn calendar(section: &Section<'_>) -> Option<Calendar> {
     let given = |key| section.has(key);
     if !["from", "until", "time_intervals"].into_iter().any(given) {
         section.error(
@@ -134,7 +135,8 @@ fn ranges<T>(section: &Section<'_>, key: &str, parse: fn(&str) -> Result<T, Cale
     all(list.value.iter().map(|text| parse(&text.value).map_err(|error| object(section, &text.spot, &error)).ok()))
 }
 
-fn zone(section: &Section<'_>) -> Option<TimeZone> {
+/// Reads `location`; UTC where it is left out.
+pub(super) fn zone(section: &Section<'_>) -> Option<TimeZone> {
     if !section.has("location") {
         return Some(TimeZone::UTC);
     }
@@ -143,7 +145,7 @@ fn zone(section: &Section<'_>) -> Option<TimeZone> {
 }
 
 /// What the calendar says is fault and remedy in one.
-fn object(section: &Section<'_>, spot: &Spot, error: &CalendarError) {
+pub(super) fn object(section: &Section<'_>, spot: &Spot, error: &CalendarError) {
     let said = error.to_string();
     let (what, remedy) = said.rsplit_once(": ").unwrap_or((&said, "write it as Alertmanager's time_intervals do"));
     let remedy =

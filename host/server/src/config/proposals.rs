@@ -7,6 +7,7 @@ use tidegate_domain::rules::{Action, Mode};
 use super::Remediation;
 use super::error::{Findings, Spot, suggest};
 use super::guest::guest_and_settings;
+use super::known_event::KnownEvents;
 use super::section::{At, Section};
 
 /// Keys of `remediation`.
@@ -24,6 +25,8 @@ pub(super) struct Offers<'a> {
     pub(super) action_names: Vec<String>,
     /// The sound ones.
     pub(super) actions: &'a BTreeMap<String, Action>,
+    /// What is expected at times.
+    pub(super) known_events: &'a KnownEvents,
     /// True where somebody may decide.
     pub(super) has_deciders: bool,
 }

@@ -7,13 +7,14 @@ use tidegate_domain::rules::Rules;
 
 use super::action::GateTerms;
 use super::error::Findings;
+use super::known_event::KnownEvents;
 use super::locate::{Locator, Node};
 use super::people::Everybody;
 use super::proposals::Offers;
 use super::section::Section;
 use super::{
-    Config, action, alert_route, default_detector, endpoints, gate, guest, host, maintenance, opinion, people, slack,
-    watch,
+    Config, action, alert_route, default_detector, endpoints, gate, guest, host, known_event, maintenance, opinion,
+    people, slack, watch,
 };
 
 /// Tables and keys at the top.
@@ -30,6 +31,7 @@ pub(super) const KEYS: &[&str] = &[
     "sender",
     "group",
     "maintenance",
+    "known_event",
     "defaults",
     "guest",
     "detector",
@@ -51,6 +53,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     let storm = gate::storm(&section);
     let severity_labels = endpoints::severity_labels(&section);
     let maintenance = maintenance::read(&section);
+    let known_events = known_event::read(&section);
     let guests = guest::guests(&section);
     let mut detectors = guest::detectors(&section);
     let terms = GateTerms { keys: &gate_keys, settled: &gate.terms, named: &everybody.named };
@@ -61,6 +64,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
         guests: guests_of,
         action_names: names(&section, "action"),
         actions: &actions,
+        known_events: &known_events,
         has_deciders: everybody.named.has_deciders,
     };
     let (watches, watch_configs): (Vec<_>, Vec<_>) = watch::read(&section, &offers, &gate).into_iter().unzip();
@@ -85,6 +89,7 @@ pub(super) fn resolve(main: &Path, root: Node, findings: &Findings) -> Option<Co
     let second_opinion = opinion::wanted(&section, offered, &rules.routes);
     default_detector::imply(&section, &mut detectors, rules.watches.values(), second_opinion.as_ref());
     warn_of_unused(&section, &rules, second_opinion.as_ref(), findings);
+    warn_of_unused_events(&section, &rules, &known_events, findings);
     warn_of_nobody(&section, &rules, &everybody, findings);
     slack::warn_of_halves(&section, slack.as_ref(), &everybody);
     Some(Config {
@@ -131,6 +136,19 @@ fn warn_of_unused(
     let of_routes = rules.routes.iter().flat_map(|route| &route.actions);
     let actions = watches.flat_map(|watch| &watch.actions).chain(of_routes);
     unused(root, "action", "a watch or in an [[alert_route]]", actions, findings);
+}
+
+fn warn_of_unused_events(root: &Section<'_>, rules: &Rules, events: &KnownEvents, findings: &Findings) {
+    let used =
+        |name: &str| rules.watches.values().any(|watch| watch.known_events.iter().any(|event| event.name == name));
+    for name in events.names().filter(|name| !used(name)) {
+        let what = format!("no watch has known_events = [{name:?}]");
+        findings.warning(
+            &root.spot_of("known_event"),
+            what,
+            "name it in a watch or in [defaults.watch], or take it out",
+        );
+    }
 }
 
 /// Who is missing, of those who are needed for what is there. Nobody at all is a choice: then nothing is ever asked.

@@ -271,8 +271,8 @@ fn bytes_that_are_no_text_are_refused() {
 #[test]
 fn every_key_is_documented() {
     use super::{
-        action, alert_route, alertmanagers, endpoints, gate, guards, guest, host, maintenance, opinion, people,
-        proposals,
+        action, alert_route, alertmanagers, endpoints, gate, guards, guest, host, known_event, maintenance, opinion,
+        people, proposals,
     };
     use super::{resolve, slack, terms, watch};
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md"));
@@ -293,6 +293,7 @@ fn every_key_is_documented() {
         terms::ESCALATE_KEYS,
         terms::AUTONOMY_KEYS,
         maintenance::KEYS,
+        known_event::KEYS,
         maintenance::INTERVAL_KEYS,
         maintenance::TIMES_KEYS,
         guards::BLAST_RADIUS_KEYS,

@@ -32,6 +32,7 @@ pub(super) const SHARED_KEYS: &[&str] = &[
     "absent_after",
     "on_absent",
     "accept_after",
+    "known_events",
     "identity",
     "group_by",
     "severity",
@@ -84,6 +85,7 @@ struct Keys {
     absent_after: Option<At<Duration>>,
     on_absent: Option<At<OnAbsent>>,
     accept_after: Option<At<Duration>>,
+    known_events: Names,
     identity: Names,
     group_by: Names,
     medium: Option<At<f64>>,
@@ -123,6 +125,8 @@ impl Keys {
             absent_after: section.positive_duration("absent_after"),
             on_absent: section.choice("on_absent", &ON_ABSENT),
             accept_after: section.positive_duration("accept_after"),
+            // An empty list is none, and not those of the defaults.
+            known_events: section.texts("known_events"),
             identity: labels("identity"),
             group_by: labels("group_by"),
             medium: score(&severity, "medium"),
@@ -153,6 +157,7 @@ impl Keys {
             absent_after: self.absent_after.or_else(|| defaults.absent_after.clone()),
             on_absent: self.on_absent.or_else(|| defaults.on_absent.clone()),
             accept_after: self.accept_after.or_else(|| defaults.accept_after.clone()),
+            known_events: self.known_events.or_else(|| defaults.known_events.clone()),
             identity: self.identity.or_else(|| defaults.identity.clone()),
             group_by: self.group_by.or_else(|| defaults.group_by.clone()),
             medium: self.medium.or_else(|| defaults.medium.clone()),
@@ -218,6 +223,7 @@ fn settle(
     cold_start_bounds(section, &keys);
     let detectors = detectors(section, &keys, offers);
     let quorum = quorum(section, &keys, detectors.len());
+    let known_events = offers.known_events.named(section, keys.known_events.as_ref());
     let names = |list: &Names| list.as_ref().map(|list| list.value.iter().map(|name| name.value.clone()).collect());
     let (identity, group_by) = (names(&keys.identity), names(&keys.group_by));
     let settled = keys.proposals.settle(&section.spot, offers, section.findings);
@@ -254,6 +260,7 @@ fn settle(
         absent_after,
         on_absent: value(&keys.on_absent, left_out.on_absent),
         accept_after: value(&keys.accept_after, left_out.accept_after),
+        known_events,
         identity,
         group_by,
         severity,

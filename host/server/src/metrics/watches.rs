@@ -1,5 +1,6 @@
 //! What is shown of watches: their queries, what became of the samples, and how long it took. By watch, never by series.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use tidegate_pipeline::report::Counts;
+use tidegate_domain::rules::Watch;
+use tidegate_pipeline::report::{Counts, InEvent};
 
 use super::{Metrics, seconds};
 use crate::cold_start::Young;
@@ -20,6 +22,7 @@ labels! {
     WatchStanding { watch, standing }
     WatchReason { watch, reason }
     WatchStage { watch, stage }
+    EventStanding { watch, event, standing }
     DetectorKind { watch, detector, kind }
 }
 
@@ -38,6 +41,7 @@ pub(super) struct WatchMetrics {
     series: Family<WatchStanding, Gauge>,
     absent: Family<ByWatch, Gauge>,
     cold_until: Family<ByWatch, Gauge<f64, AtomicU64>>,
+    in_event: Family<EventStanding, Gauge>,
 }
 
 impl Default for WatchMetrics {
@@ -56,6 +60,7 @@ impl Default for WatchMetrics {
             series: Family::default(),
             absent: Family::default(),
             cold_until: Family::default(),
+            in_event: Family::default(),
         }
     }
 }
@@ -82,6 +87,11 @@ impl WatchMetrics {
             "When the detectors judge the last series that is too young now; 0 where none is",
             self.cold_until.clone(),
         );
+        r.register(
+            "known_event_series",
+            "Series for which a known event lasts, judged by earlier ones or still learning; 0 while it does not last",
+            self.in_event.clone(),
+        );
         r.register("swap_duration_seconds", "Giving a watch other detectors or rules", self.swap_seconds.clone());
     }
 }
@@ -99,6 +109,26 @@ impl Metrics {
         }
         self.watches.absent.remove(&by(watch));
         self.watches.cold_until.remove(&by(watch));
+    }
+
+    /// For which series the known events of a watch last, as of the last cycle.
+    pub(crate) fn known_events(&self, watch: &Watch, lasting: &BTreeMap<String, InEvent>) {
+        for event in &watch.known_events {
+            let InEvent { known, learning } = lasting.get(&event.name).copied().unwrap_or_default();
+            for (standing, series) in [("judged", known), ("learning", learning)] {
+                let gauge = self.watches.in_event.get_or_create(&in_event(&watch.name, &event.name, standing));
+                gauge.set(i64::try_from(series).unwrap_or(i64::MAX));
+            }
+        }
+    }
+
+    /// A watch is ended, or has other known events from now on.
+    pub(crate) fn forget_events(&self, watch: &Watch) {
+        for event in &watch.known_events {
+            for standing in ["judged", "learning"] {
+                self.watches.in_event.remove(&in_event(&watch.name, &event.name, standing));
+            }
+        }
     }
 
     /// Which series are too young for the detectors, as of the last cycle.
@@ -166,6 +196,10 @@ impl Metrics {
         let absent = i64::try_from(counts.absent_groups).unwrap_or(i64::MAX);
         self.watches.absent.get_or_create(&by(watch)).set(absent);
     }
+}
+
+fn in_event(watch: &str, event: &str, standing: &str) -> EventStanding {
+    EventStanding { watch: watch.to_owned(), event: event.to_owned(), standing: standing.to_owned() }
 }
 
 fn by(watch: &str) -> ByWatch {
