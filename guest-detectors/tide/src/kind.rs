@@ -1,4 +1,7 @@
-//! What kind of metric this is: flat, sparse, of whole numbers. Nobody has to say so, the samples do.
+//! What kind of metric this is: flat, sparse, of whole numbers, a counter. Nobody has to say so, the samples do.
+//!
+//! A counter is recognised and not taken apart: while an incident lasts nothing is learnt, so its rise would be counted from
+//! before the incident on and never look healthy again. `rate()` in the query knows better.
 
 /// How quickly the shares follow: a kind is nothing that changes within a day.
 const FOLLOWS: f32 = 0.002;
@@ -6,8 +9,12 @@ const FOLLOWS: f32 = 0.002;
 /// From this share on, most samples are so.
 const MOST: f32 = 0.5;
 
-/// From this share on, as good as all of them are.
+/// From this share on, as good as all of them are; below the other one, as good as none.
 const ALL: f32 = 0.99;
+const NONE: f32 = 0.01;
+
+/// Before so many samples, a series that happens to begin with a rise is no counter.
+const LEAST: u64 = 300;
 
 tidegate_guest::state! {
     /// The shares of samples that are of a kind.
@@ -18,6 +25,9 @@ tidegate_guest::state! {
         still: f32,
         zero: f32,
         whole: f32,
+        /// Above and below the sample before.
+        rise: f32,
+        fall: f32,
     }
 }
 
@@ -32,14 +42,17 @@ const ROUNDING: f64 = 32.0 * f64::EPSILON;
 
 impl Kind {
     pub(crate) fn starting_at(value: f64) -> Self {
-        Kind { last: value, still: 1.0, zero: 1.0, whole: 1.0 }
+        Kind { last: value, still: 1.0, zero: 1.0, whole: 1.0, rise: 0.0, fall: 0.0 }
     }
 
     /// Takes in the sample after `seen` others.
     pub(crate) fn learn(&mut self, value: f64, seen: f64) {
         let follows = FOLLOWS.max(1.0 / (seen as f32 + 1.0));
         let follow = |share: &mut f32, is: bool| *share += follows * (f32::from(u8::from(is)) - *share);
-        follow(&mut self.still, (value - self.last).abs() <= ROUNDING * value.abs());
+        let still = (value - self.last).abs() <= ROUNDING * value.abs();
+        follow(&mut self.still, still);
+        follow(&mut self.rise, !still && value > self.last);
+        follow(&mut self.fall, !still && value < self.last);
         follow(&mut self.zero, value.abs() <= ZERO);
         follow(&mut self.whole, value.fract() == 0.0);
         self.last = value;
@@ -60,6 +73,12 @@ impl Kind {
         self.whole > ALL
     }
 
+    /// Of a series of `seen` samples, most rise, as good as none fall, and it holds no negative number: a counter, or a gauge
+    /// that fills up.
+    pub(crate) fn is_counter(&self, seen: u64) -> bool {
+        seen >= LEAST && self.rise > MOST && self.fall < NONE && self.last >= 0.0
+    }
+
     /// The least unit of distance around a level where half the samples lie within `noise`. A flat metric says nothing of
     /// how exactly it is measured; of another one its own noise says it, however small against the level.
     pub(crate) fn hair(&self, level: f64, noise: f64) -> f64 {
@@ -68,7 +87,8 @@ impl Kind {
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        self.last.is_finite() && [self.still, self.zero, self.whole].iter().all(|share| (0.0..=1.0).contains(share))
+        self.last.is_finite()
+            && [self.still, self.zero, self.whole, self.rise, self.fall].iter().all(|share| (0.0..=1.0).contains(share))
     }
 }
 
@@ -86,19 +106,25 @@ mod tests {
 
     #[test]
     fn the_samples_say_what_kind_they_are() {
-        // Flat, sparse, whole.
+        // Flat, sparse, whole, a counter.
         type Value = fn(usize) -> f64;
-        let cases: [(&str, Value, [bool; 3]); 6] = [
-            ("constant", |_| 0.7, [true, false, false]),
-            ("constant but for a spike now and then", |at| if at % 100 == 0 { 9.0 } else { 1.5 }, [true, false, false]),
-            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, true]),
-            ("counts", |at| (at * 37 % 11) as f64, [false, false, true]),
-            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false]),
-            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false]),
+        let cases: [(&str, Value, [bool; 4]); 7] = [
+            ("constant", |_| 0.7, [true, false, false, false]),
+            (
+                "constant but for a spike now and then",
+                |at| if at % 100 == 0 { 9.0 } else { 1.5 },
+                [true, false, false, false],
+            ),
+            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, true, false]),
+            ("counts", |at| (at * 37 % 11) as f64, [false, false, true, false]),
+            ("requests since the start", |at| 1e6 + (at * 7 + at % 5) as f64, [false, false, true, true]),
+            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false, false]),
+            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false, false]),
         ];
         for (what, value, wanted) in cases {
             let kind = after((0..3000).map(value));
-            assert_eq!([kind.is_flat(), kind.is_sparse(), kind.is_whole()], wanted, "{what}");
+            let is = [kind.is_flat(), kind.is_sparse(), kind.is_whole(), kind.is_counter(3000)];
+            assert_eq!(is, wanted, "{what}");
         }
     }
 }

@@ -180,6 +180,7 @@ impl Memory {
             window_ms: self.window.len() as f64 * self.clock.step_ms(),
             whole: self.kind.is_whole(),
             sparse: self.kind.is_sparse(),
+            counter: self.kind.is_counter(self.seen),
         };
         self.said.sentence(value, verdict, &setting)
     }

@@ -31,9 +31,10 @@ pub(crate) struct Setting {
     pub(crate) period: Period,
     /// How far back the samples of late go, in milliseconds.
     pub(crate) window_ms: f64,
-    /// Whether the metric holds whole numbers, and whether it is mostly zero.
+    /// Whether the metric holds whole numbers, is mostly zero, or never falls.
     pub(crate) whole: bool,
     pub(crate) sparse: bool,
+    pub(crate) counter: bool,
 }
 
 impl Said {
@@ -74,7 +75,9 @@ impl Said {
         } else {
             String::new()
         };
-        format!("{}; {compared}{record}", number(value))
+        let advice =
+            if setting.counter { "; it looks like a counter, which is better watched through rate()" } else { "" };
+        format!("{}; {compared}{record}{advice}", number(value))
     }
 
     /// What the view that spoke compares the value with.
@@ -131,7 +134,8 @@ fn span(millis: f64) -> String {
 mod tests {
     use super::*;
 
-    const SETTING: Setting = Setting { period: Period::Day, window_ms: 86_400_000.0, whole: false, sparse: false };
+    const SETTING: Setting =
+        Setting { period: Period::Day, window_ms: 86_400_000.0, whole: false, sparse: false, counter: false };
     const FORTNIGHT: u64 = 14 * 86_400_000;
 
     #[test]
@@ -168,6 +172,12 @@ mod tests {
         let sparse = Setting { whole: true, sparse: true, ..SETTING };
         assert_eq!(counts.sentence(9.0, &verdict, &sparse), "9; usually 0; never above 4 in 2 days");
         assert_eq!(counts.sentence(3.0, &verdict, &sparse), "3; usually 0");
+        let counter = Setting { counter: true, ..whole };
+        assert_eq!(
+            counts.sentence(9.0, &verdict, &counter),
+            "9; in the last 24 hours 0 +/- 2; never above 4 in 2 days; it looks like a counter, which is better watched through \
+             rate()"
+        );
         let week = Setting { period: Period::Week, ..whole };
         let season = Said::by(View::Season, (40.0, 10.0), (0.0, 0.0), (20.0, 90.0), 20 * 7 * 86_400_000);
         assert_eq!(

@@ -33,6 +33,11 @@ fn seasonal() {
 }
 
 #[test]
+fn tide() {
+    passes("tide", "guest-detectors");
+}
+
+#[test]
 fn runbook() {
     passes("runbook", "guest-remediations");
 }
