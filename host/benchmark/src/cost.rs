@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use tidegate_sandbox::{Detector, Scored, Verdicts};
@@ -133,6 +134,8 @@ fn in_order(series: &Series) -> (Vec<i64>, Vec<f64>) {
 
 /// How long this thread has run so far, in nanoseconds: time in which others had the processor does not count.
 fn on_processor() -> anyhow::Result<f64> {
+    // The kernel counts when it switches or ticks; without this it would be right to some milliseconds only.
+    thread::yield_now();
     let path = "/proc/thread-self/schedstat";
     let times = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     let running = times.split_whitespace().next().unwrap_or_default();

@@ -68,7 +68,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     for candidate in &candidates {
         rows.push(run::detector(candidate, &folder.sets, options.results.as_deref())?);
     }
-    println!("{}", report::tables(&rows));
+    print!("\n{}", report::tables(&rows));
     if let Some(path) = &options.json {
         let text = format!("{:#}\n", report::json(&rows));
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;

@@ -41,7 +41,9 @@ impl Figures {
 #[must_use]
 pub fn tables(rows: &[Row]) -> String {
     let sets = rows.first().map_or(&[][..], |row| &row.sets);
-    let mut text = String::new();
+    let mut text = String::from(
+        "As shipped; `best` is with the one threshold that would have been best afterwards, and says what a ranking is worth.\n\n",
+    );
     for (which, (set, figures)) in sets.iter().enumerate() {
         let head: &[&str] = match figures {
             Figures::Nab(_) => {
@@ -198,6 +200,8 @@ mod tests {
     #[test]
     fn tables_for_a_page() {
         let expected = "\
+As shipped; `best` is with the one threshold that would have been best afterwards, and says what a ranking is worth.
+
 | mine     | AUC-PR | events hit |       | false alerts | per 1,000 normal samples |
 |----------|-------:|-----------:|------:|-------------:|-------------------------:|
 | tide     |  0.325 |     1 of 1 | 100 % |            0 |                     0.00 |
@@ -237,6 +241,6 @@ seasonal could not be used on 3 of 4 series.
 
     #[test]
     fn nothing_at_all() {
-        assert!(tables(&[]).starts_with("| cost"));
+        assert!(tables(&[]).contains("\n\n| cost"));
     }
 }
