@@ -114,6 +114,9 @@ fn evidence(worst: &Evidence, series: usize) -> Vec<String> {
         &worst.opinions,
         |opinion| {
             let note = opinion.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+            if opinion.score.0.is_nan() {
+                return format!("{} has not judged it{note}", opinion.detector);
+            }
             format!("{} scores {}{counts}{note}", opinion.detector, short(opinion.score.0))
         },
         "detectors",

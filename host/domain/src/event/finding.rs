@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 const DAYS_FROM: Duration = Duration::from_secs(4 * 24 * 3600);
 /// And from here on in hours, and times without their seconds.
 const HOURS_FROM: Duration = Duration::from_secs(2 * 3600);
+/// And from here on in minutes.
+const MINUTES_FROM: Duration = Duration::from_secs(2 * 60);
 
 /// A static bound, and that a value is beyond it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,16 +75,18 @@ impl Learning {
     #[must_use]
     pub fn so_far(&self, now: Timestamp) -> String {
         let wanted = self.wanted();
-        let had = now.since(self.since).min(wanted);
-        let (unit, seconds) = match wanted {
-            length if length >= DAYS_FROM => ("d", 24 * 3600),
-            length if length >= HOURS_FROM => ("h", 3600),
-            length if length >= Duration::from_secs(2 * 60) => ("min", 60),
-            _ => ("s", 1),
-        };
-        // What is not whole is not there yet; of what is wanted nothing is left out.
-        let wanted = wanted.as_secs().div_ceil(seconds);
-        format!("{} {unit} of {wanted} {unit} of history", had.as_secs() / seconds)
+        format!("{} of {} of history", spoken(now.since(self.since).min(wanted)), spoken(wanted))
+    }
+}
+
+/// A length in one unit, of which there are enough to tell much from little. What is not whole is not there yet.
+fn spoken(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match length {
+        length if length >= DAYS_FROM => format!("{} d", seconds / (24 * 3600)),
+        length if length >= HOURS_FROM => format!("{} h", seconds / 3600),
+        length if length >= MINUTES_FROM => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
     }
 }
 
@@ -140,7 +144,7 @@ mod tests {
                 0.25,
                 below,
                 Some(learning(hours(24 * 14))),
-                "value 0.25, below 0.5 (static bound until 2026-12-07 08:00 UTC; 1 d of 14 d of history)",
+                "value 0.25, below 0.5 (static bound until 2026-12-07 08:00 UTC; 31 h of 14 d of history)",
             ),
             (2.4, above, None, "value 2.4, above 2 (static bound; the detectors do not judge it yet)"),
             (1.5, above, None, "value 1.5, expected unknown (-Inf to 2), score unknown"),
@@ -163,13 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn lengths_have_the_unit_of_what_is_wanted() {
+    fn lengths_have_the_unit_that_tells_most() {
         let seconds = Duration::from_secs;
         for (wanted, had, text) in [
             (seconds(20), seconds(7), "7 s of 20 s of history"),
             (seconds(1800), seconds(1799), "29 min of 30 min of history"),
-            (hours(48), seconds(59), "0 h of 48 h of history"),
-            (hours(49) + seconds(1), hours(1), "1 h of 50 h of history"),
+            (hours(48), seconds(59), "59 s of 48 h of history"),
+            (hours(48), seconds(7199), "119 min of 48 h of history"),
+            (hours(24 * 14), hours(95), "95 h of 14 d of history"),
+            (hours(24 * 14), hours(96), "4 d of 14 d of history"),
             (hours(48), hours(99), "48 h of 48 h of history"),
             (Duration::ZERO, hours(1), "0 s of 0 s of history"),
         ] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
-use tidegate_domain::event::{Alert, Opinion, Proposal};
+use tidegate_domain::event::{Alert, Learning, Opinion, Proposal};
 use tidegate_domain::input::{Input, WatchChange};
 use tidegate_domain::labels::Labels;
 use tidegate_domain::number::Number;
@@ -56,9 +56,33 @@ fn a_first_request_says_what_would_run_and_why() {
             why: watch web, {service="shop"}
             since: 2023-11-14T22:13:20Z, severity medium
             value 9.5, expected 2 (-Inf to 3.25), score 2.5
-            spike scores unknown: high
+            spike has not judged it: high
             series: {pod="a", service="shop"}
             untouched: no incident here has ended yet without a repair"#]],
+    );
+}
+
+#[test]
+fn an_incident_by_a_static_bound_says_which_and_until_when() {
+    let mut world = World::new(rules());
+    let since = world.now.minus(std::time::Duration::from_secs(31 * 3600));
+    let mut seen = evidence(series("shop", "a"), world.now, world.now);
+    seen.cold_start = true;
+    seen.learning = Some(Learning { since, until: since.plus(std::time::Duration::from_secs(48 * 3600)) });
+    let daily = Opinion { detector: "daily".to_owned(), score: Number(0.4), note: None, ..seen.opinions[0].clone() };
+    seen.opinions.push(daily);
+    let change = WatchChange::Opened { group: group("shop"), severity: Severity::Medium, evidence: Box::new(seen) };
+    world.give(&Input::Watched { watch: "web".to_owned(), change });
+    more_steps(&mut world, "1 propose i1 restart");
+    let shown = latest(&world).shown;
+    let found = shown.iter().position(|line| line.starts_with("value")).expect("what was found");
+    assert_eq!(
+        shown[found..found + 3],
+        [
+            "value 9.5, above 3.25 (static bound until 2023-11-15 15:13 UTC; 31 h of 48 h of history)",
+            "spike has not judged it: high",
+            "daily scores 0.4, which does not count yet",
+        ]
     );
 }
 
@@ -92,7 +116,7 @@ fn a_request_by_http_says_what_is_sent_where() {
             why: watch web, {service="shop"}
             since: 2023-11-14T22:13:20Z, severity medium
             value 9.5, expected 2 (-Inf to 3.25), score 2.5
-            spike scores unknown: high
+            spike has not judged it: high
             series: {pod="a", service="shop"}
             untouched: no incident here has ended yet without a repair"#]],
     );
@@ -142,7 +166,7 @@ fn what_happened_the_last_times_is_told_with_the_reasons() {
             why: watch web, {service="shop"}
             since: 2023-11-15T04:53:20Z, severity medium
             value 9.5, expected 2 (-Inf to 3.25), score 2.5
-            spike scores unknown: high
+            spike has not judged it: high
             series: {pod="a", service="shop"}
             before: restart here 4 times: 2 approved, 1 denied, 1 expired, 1 fixed, 1 ineffective
             before: restart at 2023-11-14T23:53:20Z: fixed (3 healthy observations in a row)
@@ -292,7 +316,9 @@ fn second(steps: &str) -> String {
     rules.routes[0].second_opinion = true;
     let world = steps_of(rules, &format!("1 alerts g1 Slow!0 Down!0\n {steps}\n 2 propose i1 restart"));
     let lines = latest(&world).shown.into_iter();
-    let of_opinion = |line: &String| line.contains("usual for this time") || line.starts_with("second opinion");
+    let of_opinion = |line: &String| {
+        line.contains("usual for this time") || line.starts_with("second opinion") || line.contains(" says: ")
+    };
     lines.filter(of_opinion).collect::<Vec<_>>().join("\n")
 }
 
@@ -301,11 +327,11 @@ fn a_second_opinion_is_understood_in_the_middle_of_the_night() {
     for (steps, line) in [
         (
             "1 judged i1 Slow=usual Down=usual",
-            "usual for this time: 9.5, expected 2 (-Inf to 3.25), by daily, 2 of 2 alerts",
+            "usual for this time: 9.5, expected 2 (-Inf to 3.25), by daily, 2 of 2 alerts\nspike says: high\ndaily says: high",
         ),
         (
             "1 judged i1 Slow=usual Down=unusual",
-            "unusual for this time: 9.5, expected 2 (-Inf to 3.25), by daily, 1 of 2 alerts",
+            "unusual for this time: 9.5, expected 2 (-Inf to 3.25), by daily, 1 of 2 alerts\nspike says: high\ndaily says: high",
         ),
         ("1 judged i1 Slow=usual Down=no-rule\n 1.5 alerts g1 Slow-0", "second opinion: not known, because no-rule"),
         ("1 judged i1 Slow=usual Down=no-rule", "second opinion: not known, 1 of 2 alerts, because no-rule"),
