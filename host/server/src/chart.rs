@@ -102,9 +102,11 @@ impl Traced {
         let mut series: Vec<(Labels, Vec<TracePoint>)> =
             points.into_iter().map(|(series, points)| (series.clone(), points.into_values().collect())).collect();
         series.sort_by_key(|(series, _)| Some(series) != worst.as_ref());
+        let by_bound = incident.worst().is_some_and(|worst| worst.cold_start);
+        let by = if by_bound { ", by a static bound" } else { "" };
         Traced {
             name: incident.origin.name().to_owned(),
-            summary: format!("incident {}, severity {}", incident.id, incident.severity.name()),
+            summary: format!("incident {}, severity {}{by}", incident.id, incident.severity.name()),
             series,
             moments: moments::of(timeline),
         }

@@ -50,7 +50,7 @@ fn of_watch(watch: &WatchConfig, rules: &Watch, policy: Option<&str>, now: Times
     let mut text = format!("watch {}: every {}, {}\n", watch.name, format_duration(watch.interval), judged_by(rules));
     let mut tell = |line: String| text.push_str(&format!("    {line}\n"));
     tell(opens(rules));
-    tell(format!("over: after {}, scores below {}", healthy(rules.recover_after), short(rules.recover_below)));
+    tell(format!("over: after {} (score below {})", healthy(rules.recover_after), short(rules.recover_below)));
     tell(cold_start(rules));
     for event in &rules.known_events {
         tell(known_event(event, now));
@@ -181,7 +181,7 @@ mod tests {
         expect![[r#"
             watch latency: every 1m, judged by tide
                 incident: 1 anomalous sample; one for each series
-                over: after 3 healthy samples in a row, scores below 0.8
+                over: after 3 healthy samples in a row (score below 0.8)
                 cold start: while a series has less than 2d of history, nothing judges it; cold_start.above or .below would
         "#]]
         .assert_eq(&of_watch(&watch(), &rules(&["tide"]), None, NOW));
@@ -206,7 +206,7 @@ mod tests {
         expect![[r#"
             watch latency: every 1m, judged by 2 of daily, spike, tide
                 incident: 3 anomalous samples in a row above the expected value, off by at least 0.05 and 0.1 of it; one for each service
-                over: after 1 healthy sample, scores below 0.8
+                over: after 1 healthy sample (score below 0.8)
                 cold start: while a series has less than 1h of history, above 2 or below 0.1 is anomalous
                 absence: a group without samples for 5m is an incident
                 policy runbook: may propose restart, scale; mode ask: a person decides

@@ -26,6 +26,10 @@ fn stands(watch: &Watch) -> String {
         (Some(_), _) => "not judging".to_owned(),
         (None, None) => "starting".to_owned(),
         (None, Some(cycle)) if cycle.anomalous > 0 => "anomalous".to_owned(),
+        (None, Some(cycle)) if cycle.young.is_some() && bounds(&watch.cold_start).is_none() => {
+            "not judged yet".to_owned()
+        }
+        (None, Some(cycle)) if cycle.young.is_some() => "by static bounds".to_owned(),
         (None, Some(cycle)) if cycle.awaiting_history > 0 => "learning".to_owned(),
         (None, Some(_)) => "judging".to_owned(),
     }

@@ -188,19 +188,19 @@ fn cold_start(watch: &WatchOverview, look: &Look, young: &Young, now: Timestamp)
     let (wanted, had) = (young.youngest.wanted().as_secs(), look.upto.since(young.youngest.since).as_secs());
     html! {
         @match cold_start::bounds(&watch.cold_start) {
-            Some(bounds) => { "Static bounds judge " (of_all(young, look)) ": " b { (bounds) " is anomalous" } },
-            None => { b { "Nothing judges " (of_all(young, look)) } ": this watch has no static bounds" },
+            Some(bounds) => { "Static bounds judge " (of_all(young, look)) ", too young for the detectors: " b { (bounds) " is anomalous" } },
+            None => { b { "Nothing judges " (of_all(young, look)) } ": too young for the detectors, and the watch has no static bounds" },
         }
-        ", since " (when::moment(young.oldest.since, now)) ". They have " (young.so_far(look.upto)) "; the detectors judge "
-        @if young.oldest == young.youngest { "from " (when::moment(young.youngest.until, now)) " on " } @else {
-            "the first from " (when::moment(young.oldest.until, now)) ", the last from " (when::moment(young.youngest.until, now)) " on "
+        ". Known since " (when::moment(young.oldest.since, now)) ", with " (young.so_far(look.upto)) "; the detectors judge "
+        @if young.oldest == young.youngest { "from " (when::moment(young.youngest.until, now)) " on" } @else {
+            "the first from " (when::moment(young.oldest.until, now)) ", the last from " (when::moment(young.youngest.until, now)) " on"
         }
         progress max=(wanted.max(1)) value=(had.min(wanted)) aria-label="History of the youngest series" {}
     }
 }
 
 fn of_all(young: &Young, look: &Look) -> String {
-    format!("{} of {} series, which are too young for the detectors", grouped(young.series), grouped(look.series))
+    format!("{} of {} series", grouped(young.series), grouped(look.series))
 }
 
 #[cfg(test)]
