@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::alertmanager::{Alertmanager, Config};
 use crate::support::fake_prometheus::FakePrometheus;
+use crate::support::listener::Reply;
 use crate::support::target::Target;
 use crate::support::tidegate::{TOKEN, Tidegate};
-use crate::support::{delivery, root};
+use crate::support::{delivery, eventually, root};
 
 const BOB: &str = "a-token-that-only-bob-knows";
 
@@ -101,18 +102,68 @@ fn closed(schema: &mut Value) {
     }
 }
 
-#[test]
-fn answers_are_what_the_document_says_field_by_field() {
-    let lived = lived();
-    let mut schemas = lived.document["components"].clone();
+/// Holds answers against the document, field by field.
+fn against(document: &Value) -> impl Fn(&Value, &str) + use<> {
+    let mut schemas = document["components"].clone();
     closed(&mut schemas);
-    let fits = |answer: &Value, schema: &str| {
+    move |answer, schema| {
         let whole = json!({ "$ref": format!("#/components/schemas/{schema}"), "components": schemas });
         let validator = jsonschema::validator_for(&whole).expect("a schema");
         let faults: Vec<String> =
             validator.iter_errors(answer).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
         assert!(faults.is_empty(), "{schema}: {faults:#?}\n{answer:#}");
-    };
+    }
+}
+
+#[test]
+fn watches_and_what_was_found_are_what_the_document_says() {
+    let prometheus = FakePrometheus::start();
+    let watches = r#"
+[prometheus]
+url = "http://prometheus"
+
+[defaults.watch]
+interval = "1s"
+query_offset = "1s"
+
+[[watch]]
+name = "bounded"
+expr = "bounded"
+cold_start = { above = 100.0, below = -5.0 }
+
+[[watch]]
+name = "unbounded"
+expr = "unbounded"
+
+[[watch]]
+name = "broken"
+expr = "broken"
+"#;
+    for (expr, value) in [("bounded", 400.0), ("unbounded", 40.0)] {
+        prometheus.play(expr, value);
+    }
+    prometheus.answer("broken", Reply::text(500, "broken"));
+    let tidegate = Tidegate::start(watches, &[("prometheus", prometheus.address())]);
+    let fits = against(&tidegate.get("/api/v1/openapi.json").good());
+    let starting = tidegate.get("/api/v1/watches").good();
+    let incident = tidegate.opened("bounded");
+    assert_eq!(incident["cold_start"]["above"], 100.0, "{incident}");
+    eventually("all watches have done what they do", || {
+        let watches = tidegate.get("/api/v1/watches").good();
+        let broken = &watches["watches"][2];
+        (broken["error"].is_object() && !watches["watches"][1]["last_cycle"].is_null()).then_some(())
+    });
+    for watches in [starting, tidegate.get("/api/v1/watches").good()] {
+        fits(&watches, "WatchList");
+    }
+    fits(&tidegate.get("/api/v1/incidents").good(), "IncidentPage");
+    fits(&tidegate.incident(&incident), "WholeIncident");
+}
+
+#[test]
+fn answers_are_what_the_document_says_field_by_field() {
+    let lived = lived();
+    let fits = against(&lived.document);
     let tidegate = &lived.tidegate;
     fits(&tidegate.get("/api/v1/incidents").good(), "IncidentPage");
     fits(&tidegate.get("/api/v1/approvals").good(), "ApprovalPage");
@@ -279,8 +330,11 @@ fn schemathesis_finds_no_answer_of_alertmanagers_api_that_is_not_documented() {
 #[test]
 fn schemathesis_comes_in_nowhere_with_no_token_or_a_wrong_one() {
     // It shows a wrong token for every operation, and so many from one address are not listened to: some at a time.
-    let parts =
-        ["^/api/v1/(approvals|incidents)", "^/(-|webhook)/?|^/api/v1/(status|pause|resume|openapi)", "^/api/v2/"];
+    let parts = [
+        "^/api/v1/(approvals|incidents)",
+        "^/(-|webhook)/?|^/api/v1/(status|pause|resume|openapi|watches)",
+        "^/api/v2/",
+    ];
     for part in parts {
         let lived = lived();
         let options = ["--phases", "examples,coverage", "--checks", "ignored_auth", "--include-path-regex", part];
