@@ -153,7 +153,8 @@ fn young(frame: &Frame, watches: &[WatchOverview]) -> Markup {
         .collect();
     html! {
         @if !young.is_empty() {
-            section #young aria-labelledby="young-heading" {
+            // The switch is no event of the journal: the script asks again by itself.
+            section #young aria-labelledby="young-heading" data-every="60" {
                 h2 #young-heading { "Not judged by detectors yet" }
                 ul.rows {
                     @for (watch, look, young) in young.iter().take(MOST_ROWS) {
