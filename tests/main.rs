@@ -25,6 +25,7 @@ mod guest_test_cli;
 mod handling;
 mod hostile_guests;
 mod isolation;
+mod known_events;
 mod main_job;
 mod metrics;
 mod notes;
