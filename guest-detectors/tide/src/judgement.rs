@@ -19,18 +19,57 @@ pub(crate) struct Judgement {
     pub(crate) spoke: Option<(View, f64)>,
 }
 
-/// Judges a value of which `allowed` is the probability to be called anomalous by chance.
-///
+impl Judgement {
+    /// No judgement: too little was seen.
+    pub(crate) fn none() -> Self {
+        Judgement { verdict: Verdict::not_judged(), spoke: None }
+    }
+}
+
+/// What the budget leaves for one sample.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// The probability to be called anomalous by chance.
+    probability: f64,
+    log: f64,
+    /// What that is for one of so many views, from one on; worked out ahead where the step is known, since it costs a power.
+    limits: [Option<Rarity>; COUNT],
+}
+
+impl Allowance {
+    pub(crate) fn of(probability: f64) -> Self {
+        Allowance { probability, log: probability.ln(), limits: [None; COUNT] }
+    }
+
+    pub(crate) fn worked_out(self) -> Self {
+        Allowance { limits: std::array::from_fn(|place| Some(self.limit(place + 1))), ..self }
+    }
+
+    fn limit(&self, views: usize) -> Rarity {
+        self.limits[views - 1].unwrap_or_else(|| Rarity::of(self.probability / correction(views)))
+    }
+}
+
 /// The smallest of several probabilities is small more often than each of them. They hang together, so the square root of
 /// their number makes up for it, where the whole number (C. E. Bonferroni 1936) would be too careful.
-pub(crate) fn judge(measures: &Measures, tails: &[Tail; COUNT], allowed: f64, expected: f64, value: f64) -> Judgement {
+fn correction(views: usize) -> f64 {
+    (views as f64).sqrt()
+}
+
+/// Judges a value.
+pub(crate) fn judge(
+    measures: &Measures,
+    tails: &[Tail; COUNT],
+    allowance: &Allowance,
+    expected: f64,
+    value: f64,
+) -> Judgement {
     let speaking = || View::ALL.into_iter().zip(measures).zip(tails).filter(|(_, tail)| tail.is_ready());
     let views = speaking().filter(|((_, measure), _)| measure.is_some()).count();
     if views == 0 {
-        return Judgement { verdict: Verdict::not_judged(), spoke: None };
+        return Judgement::none();
     }
-    let correction = (views as f64).sqrt();
-    let limit = Rarity::of(allowed / correction);
+    let limit = allowance.limit(views);
 
     let (mut rarest, mut spoke) = (1.0, None);
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -48,9 +87,9 @@ pub(crate) fn judge(measures: &Measures, tails: &[Tail; COUNT], allowed: f64, ex
     if lower > upper {
         (lower, upper) = (lower.midpoint(upper), lower.midpoint(upper));
     }
-    let probability = (rarest * correction).clamp(LEAST_PROBABILITY, 1.0);
+    let probability = (rarest * correction(views)).clamp(LEAST_PROBABILITY, 1.0);
     // Added to a zero, the negative one that a logarithm of 1 leaves is an ordinary one.
-    let score = probability.ln() / allowed.ln() + 0.0;
+    let score = probability.ln() / allowance.log + 0.0;
     let verdict = Verdict { score, expected: expected.clamp(lower, upper), lower, upper };
     Judgement { verdict, spoke }
 }

@@ -15,8 +15,10 @@ mod views;
 mod window;
 
 use budget::Budget;
+use judgement::{Allowance, Judgement};
 use memory::Memory;
 use schemars::JsonSchema;
+use season::Moment;
 use serde::Deserialize;
 use tidegate_guest::{Detector, Error, Needs, Step, Timestamp, Verdict};
 
@@ -41,6 +43,19 @@ const MIN_SAMPLES: u64 = 50;
 pub struct Tide {
     budget: Budget,
     step: Step,
+    /// At the step that the series is said to have.
+    allowance: Allowance,
+}
+
+impl Tide {
+    /// What the budget leaves for a sample at the step that the series has.
+    fn allowance(&self, step_ms: f64) -> Allowance {
+        if step_ms == self.step.millis() as f64 {
+            self.allowance
+        } else {
+            Allowance::of(self.budget.per_sample(step_ms))
+        }
+    }
 }
 
 impl Detector for Tide {
@@ -51,7 +66,9 @@ impl Detector for Tide {
     type State = Memory;
 
     fn open(settings: Settings, step: Step) -> Result<Self, Error> {
-        Ok(Tide { budget: settings.false_alarms, step })
+        let budget = settings.false_alarms;
+        let allowance = Allowance::of(budget.per_sample(step.millis() as f64)).worked_out();
+        Ok(Tide { budget, step, allowance })
     }
 
     fn needs(&self) -> Needs {
@@ -70,13 +87,14 @@ impl Detector for Tide {
         if !memory.advance(at, value) {
             return Verdict::not_judged();
         }
-        let outlook = memory.outlook(at);
-        let allowed = self.budget.per_sample(memory.step_ms());
-        let mut judgement = judgement::judge(&outlook.measures, memory.tails(), allowed, outlook.expected, value);
-        if memory.seen() < MIN_SAMPLES {
-            judgement = judgement::Judgement { verdict: Verdict::not_judged(), spoke: None };
-        }
-        memory.learn(at, value, &outlook, &judgement);
+        let outlook = memory.outlook(Moment::of(at));
+        let judgement = if memory.seen() < MIN_SAMPLES {
+            Judgement::none()
+        } else {
+            let allowance = self.allowance(memory.step_ms());
+            judgement::judge(&outlook.measures, memory.tails(), &allowance, outlook.expected, value)
+        };
+        memory.learn(value, &outlook, &judgement);
         judgement.verdict
     }
 

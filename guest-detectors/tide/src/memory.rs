@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::judgement::{Judgement, Measures};
 use crate::kind::Kind;
 use crate::note::{Said, Setting};
-use crate::season::Season;
+use crate::season::{Moment, Season};
 use crate::tail::Tail;
 use crate::views::change::Change;
 use crate::views::level::Level;
@@ -44,6 +44,7 @@ tidegate_guest::state! {
 /// What the parts say of a sample before it is seen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlook {
+    moment: Moment,
     pub(crate) measures: Measures,
     /// What is expected of the sample.
     pub(crate) expected: f64,
@@ -103,11 +104,11 @@ impl Memory {
     }
 
     /// What the parts say of a sample at that time.
-    pub(crate) fn outlook(&self, at: Timestamp) -> Outlook {
+    pub(crate) fn outlook(&self, moment: Moment) -> Outlook {
         let median = self.level_of_late();
         let noise = if self.window.len() > 0 { self.window.noise() } else { 0.0 };
         let hair = self.kind.hair(median, noise);
-        let usual = self.season.usual(at);
+        let usual = self.season.usual(&moment);
         let expected = usual.map_or(median, |usual| usual.mean);
         let around = |measure: Measure| Some(Measure { centre: measure.centre + expected, ..measure });
         let measures = [
@@ -118,11 +119,11 @@ impl Memory {
             Some(self.range.measure(hair)),
             around(self.spread.measure(0.0, hair)),
         ];
-        Outlook { measures, expected }
+        Outlook { moment, measures, expected }
     }
 
     /// Learns a sample of which this was expected and that was said.
-    pub(crate) fn learn(&mut self, at: Timestamp, value: f64, outlook: &Outlook, judgement: &Judgement) {
+    pub(crate) fn learn(&mut self, value: f64, outlook: &Outlook, judgement: &Judgement) {
         let anomalous = judgement.verdict.is_anomalous();
         let weight = if anomalous { WEIGHT_OF_RARE } else { 1.0 };
         for (measure, tail) in outlook.measures.iter().zip(&mut self.tails) {
@@ -142,12 +143,12 @@ impl Memory {
         self.range.learn(value);
         self.kind.learn(value, self.seen as f64);
         let period = self.season.period();
-        self.season.learn(at, value, self.level_of_late(), weight);
+        self.season.learn(&outlook.moment, value, self.level_of_late(), weight);
         self.window.push(value);
         self.seen += 1;
         self.settled += 1;
         if self.season.period() != period {
-            self.settle(value - self.outlook(at).expected);
+            self.settle(value - self.outlook(outlook.moment).expected);
         }
     }
 

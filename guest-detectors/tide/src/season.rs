@@ -7,10 +7,6 @@
 
 use tidegate_guest::Timestamp;
 
-/// What a profile repeats after, in milliseconds, and its slots.
-const DAY: Shape = Shape { period_ms: 86_400_000, slots: 144 };
-const WEEK: Shape = Shape { period_ms: 7 * 86_400_000, slots: 168 };
-
 /// A profile has to have seen a slot in so many periods before it says something.
 const LEAST_PERIODS: u8 = 2;
 
@@ -31,19 +27,54 @@ const MONDAY_MS: i64 = 4 * 86_400_000;
 /// Distances from the base are taken for no larger than this, so that they fit into 32 bits.
 const LARGEST: f64 = 1e37;
 
+/// How a period is cut into slots that follow each other in the list of slots.
 #[derive(Clone, Copy)]
 struct Shape {
-    period_ms: i64,
+    slot_ms: i64,
     slots: u16,
+    /// Where its slots begin in the list.
+    first: u16,
+}
+
+const DAY: Shape = Shape { slot_ms: 600_000, slots: 144, first: 0 };
+const WEEK: Shape = Shape { slot_ms: 3_600_000, slots: 168, first: DAY.slots };
+
+/// The slots of both.
+const SLOTS: usize = (DAY.slots + WEEK.slots) as usize;
+
+/// Where a moment lies in a period.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// In the list of slots, and the ones beside it.
+    slot: u16,
+    before: u16,
+    after: u16,
+    /// Slots since the epoch.
+    number: i64,
 }
 
 impl Shape {
-    /// The slot of a moment, and its number since the epoch.
-    fn place(self, at: Timestamp) -> (u16, i64) {
-        let at = at.saturating_sub(MONDAY_MS);
-        let within = at.rem_euclid(self.period_ms);
-        let slot = within * i64::from(self.slots) / self.period_ms;
-        (slot as u16, at.div_euclid(self.period_ms).wrapping_mul(i64::from(self.slots)).wrapping_add(slot))
+    #[inline]
+    fn place(self, at: Timestamp) -> Place {
+        let number = at.saturating_sub(MONDAY_MS).div_euclid(self.slot_ms);
+        let slots = self.slots;
+        let slot = number.rem_euclid(i64::from(slots)) as u16;
+        let before = if slot == 0 { slots - 1 } else { slot - 1 };
+        let after = if slot + 1 == slots { 0 } else { slot + 1 };
+        Place { slot: self.first + slot, before: self.first + before, after: self.first + after, number }
+    }
+}
+
+/// Where a moment lies in the day and in the week.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    day: Place,
+    week: Place,
+}
+
+impl Moment {
+    pub(crate) fn of(at: Timestamp) -> Self {
+        Moment { day: DAY.place(at), week: WEEK.place(at) }
     }
 }
 
@@ -65,27 +96,26 @@ pub(crate) struct Usual {
 }
 
 tidegate_guest::state! {
-    /// One profile, as distances from a base.
-    #[derive(Clone, Debug)]
-    pub struct Profile("profile", 1) {
-        /// The slot in progress.
-        open_number: i64,
-        open_slot: u16,
-        open_count: f32,
-        open_mean: f32,
-        /// In how many periods each slot was seen, and its mean over them.
-        periods: Vec<u8>,
-        means: Vec<f32>,
+    /// The slot in progress of a profile.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Open("open", 1) {
+        number: i64,
+        slot: u16,
+        count: f32,
+        mean: f32,
     }
 }
 
 tidegate_guest::state! {
-    /// Both profiles and how well they do.
+    /// Both profiles, as distances from a base, and how well they do.
     #[derive(Clone, Debug)]
     pub struct Season("season", 1) {
         base: f64,
-        day: Profile,
-        week: Profile,
+        day: Open,
+        week: Open,
+        /// In how many periods each slot was seen, and its mean over them: first of the day, then of the week.
+        periods: Vec<u8>,
+        means: Vec<f32>,
         /// 0 for none, 1 for the day, 2 for the week.
         used: u8,
         compared: f64,
@@ -95,12 +125,22 @@ tidegate_guest::state! {
     }
 }
 
+impl Open {
+    const NOTHING: Open = Open { number: 0, slot: 0, count: 0.0, mean: 0.0 };
+
+    fn is_sound(&self) -> bool {
+        usize::from(self.slot) < SLOTS && self.count >= 0.0 && self.mean.is_finite()
+    }
+}
+
 impl Season {
     pub(crate) fn starting_at(value: f64) -> Self {
         Season {
             base: value,
-            day: Profile::empty(DAY),
-            week: Profile::empty(WEEK),
+            day: Open::NOTHING,
+            week: Open::NOTHING,
+            periods: vec![0; SLOTS],
+            means: vec![0.0; SLOTS],
             used: 0,
             compared: 0.0,
             error: 0.0,
@@ -119,13 +159,15 @@ impl Season {
     }
 
     /// What is usual at a moment by the profile in use.
-    pub(crate) fn usual(&self, at: Timestamp) -> Option<Usual> {
-        let usual = match self.period() {
-            Period::None => None,
-            Period::Day => self.day.usual(DAY, at),
-            Period::Week => self.week.usual(WEEK, at),
-        }?;
-        let Usual { mean, low, high } = usual;
+    pub(crate) fn usual(&self, moment: &Moment) -> Option<Usual> {
+        let place = match self.period() {
+            Period::None => return None,
+            Period::Day => moment.day,
+            Period::Week => moment.week,
+        };
+        let mean = self.mean(place.slot)?;
+        let beside = [self.mean(place.before).unwrap_or(mean), self.mean(place.after).unwrap_or(mean)];
+        let (low, high) = (mean.min(beside[0]).min(beside[1]), mean.max(beside[0]).max(beside[1]));
         Some(Usual { mean: self.base + mean, low: self.base + low, high: self.base + high })
     }
 
@@ -139,20 +181,41 @@ impl Season {
     }
 
     /// Takes in a sample; `without` is what was expected of it without any profile.
-    pub(crate) fn learn(&mut self, at: Timestamp, value: f64, without: f64, weight: f64) {
+    pub(crate) fn learn(&mut self, moment: &Moment, value: f64, without: f64, weight: f64) {
         let offset = (value - self.base).clamp(-LARGEST, LARGEST);
-        if let (Some(day), Some(week)) =
-            (self.day.usual(DAY, at), self.week.usual(WEEK, at).or_else(|| self.day.usual(DAY, at)))
-        {
+        if let Some(day) = self.mean(moment.day.slot) {
+            let week = self.mean(moment.week.slot).unwrap_or(day);
             self.compared += 1.0;
             let follows = (FOLLOWS * weight).max(1.0 / self.compared);
             self.error += follows * ((value - without).abs().min(LARGEST) - self.error);
-            self.day_error += follows * ((offset - day.mean).abs() - self.day_error);
-            self.week_error += follows * ((offset - week.mean).abs() - self.week_error);
+            self.day_error += follows * ((offset - day).abs() - self.day_error);
+            self.week_error += follows * ((offset - week).abs() - self.week_error);
             self.choose();
         }
-        self.day.learn(DAY, at, offset);
-        self.week.learn(WEEK, at, offset);
+        self.day = self.gathered(self.day, moment.day, offset);
+        self.week = self.gathered(self.week, moment.week, offset);
+    }
+
+    /// The mean of a slot over the periods that it was seen in, where there were enough.
+    fn mean(&self, slot: u16) -> Option<f64> {
+        let slot = usize::from(slot);
+        (self.periods[slot] >= LEAST_PERIODS).then(|| f64::from(self.means[slot]))
+    }
+
+    /// The slot in progress with one more sample; one that was left is mixed into its place.
+    fn gathered(&mut self, mut open: Open, place: Place, offset: f64) -> Open {
+        if place.number != open.number || place.slot != open.slot {
+            if open.count > 0.0 {
+                let slot = usize::from(open.slot);
+                let seen = self.periods[slot];
+                self.means[slot] += (open.mean - self.means[slot]) / (f32::from(seen) + 1.0);
+                self.periods[slot] = (seen + 1).min(MEMORY);
+            }
+            open = Open { number: place.number, slot: place.slot, ..Open::NOTHING };
+        }
+        open.count += 1.0;
+        open.mean += (offset as f32 - open.mean) / open.count;
+        open
     }
 
     fn choose(&mut self) {
@@ -171,66 +234,9 @@ impl Season {
     pub(crate) fn is_sound(&self) -> bool {
         self.used <= 2
             && [self.base, self.compared, self.error, self.day_error, self.week_error].iter().all(|n| n.is_finite())
-            && self.day.is_sound(DAY)
-            && self.week.is_sound(WEEK)
-    }
-}
-
-impl Profile {
-    fn empty(shape: Shape) -> Self {
-        let slots = usize::from(shape.slots);
-        Profile {
-            open_number: 0,
-            open_slot: 0,
-            open_count: 0.0,
-            open_mean: 0.0,
-            periods: vec![0; slots],
-            means: vec![0.0; slots],
-        }
-    }
-
-    fn usual(&self, shape: Shape, at: Timestamp) -> Option<Usual> {
-        let slots = usize::from(shape.slots);
-        let slot = usize::from(shape.place(at).0);
-        if self.periods[slot] < LEAST_PERIODS {
-            return None;
-        }
-        let mean = f64::from(self.means[slot]);
-        let (mut low, mut high) = (mean, mean);
-        for beside in [(slot + slots - 1) % slots, (slot + 1) % slots] {
-            if self.periods[beside] >= LEAST_PERIODS {
-                low = low.min(f64::from(self.means[beside]));
-                high = high.max(f64::from(self.means[beside]));
-            }
-        }
-        Some(Usual { mean, low, high })
-    }
-
-    fn learn(&mut self, shape: Shape, at: Timestamp, offset: f64) {
-        let (slot, number) = shape.place(at);
-        if self.open_count > 0.0 && number != self.open_number {
-            self.close();
-        }
-        (self.open_slot, self.open_number) = (slot, number);
-        self.open_count += 1.0;
-        self.open_mean += (offset as f32 - self.open_mean) / self.open_count;
-    }
-
-    /// Mixes the slot in progress into its place.
-    fn close(&mut self) {
-        let slot = usize::from(self.open_slot);
-        let seen = self.periods[slot];
-        self.means[slot] += (self.open_mean - self.means[slot]) / (f32::from(seen) + 1.0);
-        self.periods[slot] = (seen + 1).min(MEMORY);
-        (self.open_count, self.open_mean) = (0.0, 0.0);
-    }
-
-    fn is_sound(&self, shape: Shape) -> bool {
-        let slots = usize::from(shape.slots);
-        self.open_slot < shape.slots
-            && self.open_count >= 0.0
-            && self.open_mean.is_finite()
-            && self.periods.len() == slots
-            && self.means.len() == slots
+            && self.periods.len() == SLOTS
+            && self.means.len() == SLOTS
+            && self.day.is_sound()
+            && self.week.is_sound()
     }
 }
