@@ -33,7 +33,8 @@ pub struct Rehearsed {
 /// Plays a series to a watch, one sample a cycle. One entry a sample comes back.
 ///
 /// Values may be NaN or infinite, and samples may be late or come twice: the host has to bear it. It asks for the history
-/// that its detectors want when it meets the series, and finds that there is none.
+/// that its detectors want when it meets the series, and finds that there is none. The series has no labels, so a known
+/// event that is for some series only is not for this one.
 #[must_use]
 pub fn rehearse(watch: Watch, detectors: Vec<Box<dyn Scorer>>, series: History<'_>) -> Vec<Rehearsed> {
     let mut rehearsal = Rehearsal {

@@ -10,6 +10,7 @@ use crate::report::Counts;
 use crate::scorer::Scorer;
 use crate::sounding::History;
 use crate::tests::data::{Data, at, minute, pod};
+use crate::tests::events::batch;
 use crate::tests::host::{Host, minutes, watch};
 use crate::tests::scripted::{Scripted, value_of};
 
@@ -116,7 +117,7 @@ fn standing(counts: &Counts, opened: bool) -> char {
 }
 
 /// Letters in stretches, evenly chosen (linear congruential: D. H. Lehmer, 1951).
-fn letters(seed: u64) -> String {
+fn letters(seed: u64, length: usize) -> String {
     const KINDS: [(&str, u64); 8] = [("n", 12), ("n", 5), ("A", 7), ("H", 4), ("m", 3), ("?", 2), ("~", 3), (".", 9)];
     let mut random = seed * 2 + 1;
     let mut next = |below: u64| {
@@ -124,7 +125,7 @@ fn letters(seed: u64) -> String {
         (random >> 33) % below
     };
     let mut letters = "nnn".to_owned();
-    while letters.len() < 120 {
+    while letters.len() < length {
         let (letter, most) = KINDS[next(KINDS.len() as u64) as usize];
         letters += &letter.repeat(1 + next(most) as usize);
     }
@@ -138,6 +139,7 @@ fn as_the_whole_host() {
         Watch { consecutive: 1, recover_after: 1, ..watch() },
         // A trouble that lasts is accepted, and a series that is away for as long is forgotten.
         Watch { accept_after: minutes(6), ..watch() },
+        Watch { known_events: vec![batch("batch", &[])], accept_after: minutes(20), ..watch() },
         Watch { consecutive: 1, accept_after: minutes(4), absent_after: minutes(4), ..watch() },
         Watch {
             cold_start: ColdStart { history: Duration::from_secs(1200), above: Some(15.0), below: None },
@@ -146,7 +148,8 @@ fn as_the_whole_host() {
     ];
     for (which, rules) in rules.into_iter().enumerate() {
         for seed in 0..16 {
-            let letters = letters(seed);
+            // Long enough for the third time of what is known.
+            let letters = letters(seed, if rules.known_events.is_empty() { 120 } else { 220 });
             let played = play(rules.clone(), &letters);
             let opened = played.iter().filter_map(|(at, sample)| Some((*at, minute(sample.opened?)))).collect();
             assert_eq!((told(&played), opened), live(rules.clone(), &letters), "rules {which}, {letters}");
@@ -158,7 +161,7 @@ fn as_the_whole_host() {
 fn what_comes_later_changes_nothing() {
     let rules = Watch { accept_after: minutes(6), ..watch() };
     for seed in 0..10 {
-        let letters = letters(seed);
+        let letters = letters(seed, 120);
         let whole = play(rules.clone(), &letters);
         for cut in (1..letters.len()).step_by(7) {
             let piece = play(rules.clone(), &letters[..cut]);
