@@ -26,6 +26,13 @@ pub(crate) struct Options {
 
 /// Builds everything, plays, and prints the tables.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    // Before minutes of building.
+    if !options.data.join("labels.json").is_file() {
+        bail!(
+            "there is no {}; docs/detectors/README.md says how to lay out series",
+            options.data.join("labels.json").display()
+        );
+    }
     let built = guests::build(root)?;
     let detectors: Vec<&PathBuf> = built.iter().filter(|guest| is_detector(root, guest)).collect();
     if detectors.is_empty() {
