@@ -55,8 +55,12 @@ impl KnownEvent {
         let after = Timestamp(until.0.saturating_add(1));
         match &self.when {
             When::Begins { cron, lasts } => {
-                // One that began so long ago may still last, and the last one may be cut short by the next.
-                let beginnings = cron.beginnings(from.minus(*lasts), after.plus(*lasts));
+                // One that began before may still last, and the last one may be cut short by the next.
+                let before = near(*lasts, |back| cron.beginnings(from.minus(back), from));
+                let next = near(*lasts, |ahead| cron.beginnings(after, after.plus(ahead)));
+                let within = cron.beginnings(from, after);
+                let beginnings: Vec<Timestamp> =
+                    before.last().into_iter().chain(&within).chain(next.first()).copied().collect();
                 let ends = beginnings.iter().skip(1).copied().map(Some).chain([None]);
                 let each = beginnings.iter().zip(ends).map(|(begins, next)| {
                     let until = begins.plus(*lasts);
@@ -95,6 +99,13 @@ impl KnownEvent {
         };
         format!("{} {matchers:?} {when}", self.name)
     }
+}
+
+/// Looks a day around, and farther only where nothing is found: what begins every minute would be found by the thousands.
+fn near(lasts: Duration, find: impl Fn(Duration) -> Vec<Timestamp>) -> Vec<Timestamp> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let found = find(lasts.min(DAY));
+    if found.is_empty() && lasts > DAY { find(lasts) } else { found }
 }
 
 /// When the known events of a watch last, over a stretch of time: looked up once for many series.

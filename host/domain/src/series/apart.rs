@@ -54,6 +54,14 @@ impl Apart {
         &mut self.0[place]
     }
 
+    /// The series has a new level for good: nobody knows what events are like at that. They are counted anew, and learnt on
+    /// top of what is there.
+    pub fn doubt(&mut self) {
+        for set in &mut self.0 {
+            (set.complete, set.whole) = (0, false);
+        }
+    }
+
     /// All sets.
     pub fn sets(&mut self) -> impl Iterator<Item = &mut Set> {
         self.0.iter_mut()

@@ -249,6 +249,7 @@ impl Track {
     fn accept(&mut self, since: Timestamp) -> (Learn, Option<Change>) {
         self.phase = Phase::Normal;
         self.recent.clear();
+        self.apart.iter_mut().for_each(|apart| apart.doubt());
         self.cursor = Timestamp(since.0.saturating_sub(1));
         // The series is as old as it was: static bounds would refuse what was just accepted.
         self.accepted = Some(Box::new(Accepted::new(since, self.states.len())));

@@ -120,6 +120,13 @@ fn an_event_lasts_as_long_as_it_says_and_a_next_one_ends_it() {
     let over = begins("over", "0 * * * *", "UTC", minutes(90));
     let cut = occurrences(&over, "2026-11-23T02:10:00Z", "2026-11-23T02:20:00Z");
     assert_eq!(cut, ["2026-11-23T02:00:00Z/2026-11-23T03:00:00Z"]);
+    // For weeks, and without a pause.
+    let month = begins("month", "0 0 1 * *", "UTC", minutes(20 * 24 * 60));
+    let weeks = ["2026-11-01T00:00:00Z/2026-11-21T00:00:00Z"];
+    assert_eq!(occurrences(&month, "2026-11-20T23:59:59Z", "2026-11-30T23:59:59Z"), weeks);
+    let always = begins("always", "* * * * *", "UTC", minutes(28 * 24 * 60));
+    let minute = ["2026-11-23T02:10:00Z/2026-11-23T02:11:00Z"];
+    assert_eq!(occurrences(&always, "2026-11-23T02:10:07Z", "2026-11-23T02:10:59.999Z"), minute);
 }
 
 #[test]

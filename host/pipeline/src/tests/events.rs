@@ -13,6 +13,7 @@ use crate::report::InEvent;
 use crate::scorer::Scorer;
 use crate::tests::data::{at, pod};
 use crate::tests::host::{Host, minutes, watch};
+use crate::tests::learning::Record;
 use crate::tests::scripted::{Scripted, ZScore, learnt};
 
 /// An event of five minutes: the samples 16 to 20, 76 to 80 and so on, because the first one is at 22:14.
@@ -163,6 +164,26 @@ fn a_level_that_is_accepted_goes_to_where_each_sample_belongs() {
     // The detector cannot bear it: it begins anew, without the event. What it knows of that is kept.
     assert_eq!(host.learnt(&pod("web-1")), "A".repeat(31 - 5 + 1));
     assert_eq!(apart(&host, "web-1", 0), "AAAAA", "seen while the incident lasted, and not twice");
+}
+
+#[test]
+fn after_a_new_level_events_are_got_to_know_again() {
+    let soon = Watch { accept_after: minutes(100), ..known() };
+    // All of it goes up for good, the batch as well: else each one from now on would be an incident.
+    let letters = format!("{}{}{}", hour("mmmmm").repeat(2), "n".repeat(30), "A".repeat(250));
+    let record = || -> Vec<Box<dyn Scorer>> { vec![Box::new(Record(Scripted::new("record")))] };
+    let mut host = Host::new(soon, Box::new(record)).with("web-1", &letters);
+    let mut judged = Vec::new();
+    for minute in 0..400 {
+        host.cycle(minute);
+        judged.extend(host.last.counts.events.get("batch").map(|event| (minute, event.known == 1)));
+    }
+    judged.retain(|(minute, _)| minute % 60 == 16);
+    assert_eq!(judged, [(16, false), (76, false), (136, true), (196, true), (256, false), (316, false), (376, true)]);
+    assert_eq!(
+        (host.opened(), host.ended()),
+        (vec![(pod("web-1"), 150)], vec![(250, pod("web-1"), MemberEnd::Accepted)])
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_level_that_lasts_becomes_normal_and_the_season_stays() {
 }
 
 /// Says that what is larger than all that it has seen is anomalous; gets used to anything at once.
-struct Record(Scripted);
+pub(crate) struct Record(pub(crate) Scripted);
 
 impl Scorer for Record {
     fn name(&self) -> &str {
