@@ -41,6 +41,14 @@ impl Budget {
     pub(crate) fn per_sample(&self, step_ms: f64) -> f64 {
         (self.alarms * step_ms / self.span.millis() as f64).clamp(LEAST_PER_SAMPLE, MOST_PER_SAMPLE)
     }
+
+    /// The time in which one false alarm is allowed, in milliseconds: what counts as "of late". At least the length of an
+    /// episode, at most as long as anything else is remembered.
+    pub(crate) fn span_ms(&self) -> f64 {
+        const EPISODE: f64 = 3_600_000.0;
+        const MEMORY: f64 = 28.0 * 86_400_000.0;
+        (self.span.millis() as f64 / self.alarms).clamp(EPISODE, MEMORY)
+    }
 }
 
 impl Default for Budget {
@@ -147,6 +155,10 @@ mod tests {
             assert_eq!(budget.to_string(), text);
         }
         assert_eq!(Budget::default(), "1 per week".parse().expect("the default"));
+        for (text, hours) in [("1 per week", 168.0), ("2 per day", 12.0), ("1000 per hour", 1.0), ("1 per year", 672.0)]
+        {
+            assert_eq!(text.parse::<Budget>().expect(text).span_ms(), hours * 3_600_000.0, "{text}");
+        }
         assert_eq!(Budget::default().per_sample(86_400_000.0), MOST_PER_SAMPLE, "a sample a day");
     }
 

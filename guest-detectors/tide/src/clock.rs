@@ -44,19 +44,21 @@ impl Clock {
         self.last_ms.abs_diff(self.first_ms)
     }
 
-    /// Moves on to the time of the next sample; false where it came twice or late, and belongs to a past that was judged.
-    pub(crate) fn advance(&mut self, at: Timestamp) -> bool {
+    /// Moves on to the time of the next sample, and says how many milliseconds have passed: infinitely many before the first.
+    /// `None` where it came twice or late, and belongs to a past that was judged.
+    pub(crate) fn advance(&mut self, at: Timestamp) -> Option<f64> {
         let (before, never) = (self.last_ms, self.first_ms == i64::MIN);
         if !never && at <= before && before.saturating_sub(at) < LATE_MS {
-            return false;
+            return None;
         }
         self.last_ms = at;
         if never || at < before {
             self.first_ms = at;
-            return true;
+            return Some(f64::INFINITY);
         }
-        self.vote(at.saturating_sub(before) as f64);
-        true
+        let gap = at.saturating_sub(before) as f64;
+        self.vote(gap);
+        Some(gap)
     }
 
     fn vote(&mut self, gap: f64) {
@@ -104,12 +106,12 @@ mod tests {
     #[test]
     fn time_that_goes_back_a_little_is_late_and_further_back_is_a_clock_set_right() {
         let mut clock = Clock { first_ms: i64::MIN, last_ms: i64::MIN, step_ms: 60_000.0, votes: 0 };
-        assert!(clock.advance(1_700_000_000_000));
-        assert!(!clock.advance(1_700_000_000_000), "twice");
-        assert!(!clock.advance(1_699_999_990_000), "late");
-        assert!(clock.advance(1_700_000_060_000));
+        assert_eq!(clock.advance(1_700_000_000_000), Some(f64::INFINITY));
+        assert_eq!(clock.advance(1_700_000_000_000), None, "twice");
+        assert_eq!(clock.advance(1_699_999_990_000), None, "late");
+        assert_eq!(clock.advance(1_700_000_060_000), Some(60_000.0));
         assert_eq!(clock.known_ms(), 60_000);
-        assert!(clock.advance(1_600_000_000_000), "years back");
+        assert!(clock.advance(1_600_000_000_000).is_some(), "years back");
         assert_eq!(clock.known_ms(), 0);
         for at in [i64::MAX, i64::MIN, 0, i64::MAX, i64::MIN + 1, -1] {
             clock.advance(at);

@@ -3,13 +3,20 @@
 use tidegate_guest::Verdict;
 
 use crate::tail::{Rarity, Tail};
-use crate::views::{COUNT, Measure, View};
+use crate::views::{COUNT, Measure, View, change};
 
 /// Probabilities are taken for no smaller than this, so that a score stays a number that people can read.
-const LEAST_PROBABILITY: f64 = 1e-60;
+const LEAST_PROBABILITY: f64 = 1e-100;
+
+/// The smallest of several probabilities is small more often than each of them. The views hang together, so it is taken for
+/// twice as likely, where their number (C. E. Bonferroni 1936) would be too careful.
+const SEVERAL: f64 = 2.0;
 
 /// How the views measure, in their order; `None` where one has nothing to say.
 pub(crate) type Measures = [Option<Measure>; COUNT];
+
+/// The tails of each view, above and below.
+pub(crate) type Tails = [[Tail; 2]; COUNT];
 
 /// A verdict and what led to it.
 #[derive(Clone, Copy, Debug)]
@@ -26,70 +33,43 @@ impl Judgement {
     }
 }
 
-/// What the budget leaves for one sample.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
-    /// The probability to be called anomalous by chance.
-    probability: f64,
-    log: f64,
-    /// What that is for one of so many views, from one on; worked out ahead where the step is known, since it costs a power.
-    limits: [Option<Rarity>; COUNT],
+/// How often a view must be rarer than the others to count as much.
+fn handicap(view: View) -> f64 {
+    if view == View::Change { change::RARER } else { 1.0 }
 }
 
-impl Allowance {
-    pub(crate) fn of(probability: f64) -> Self {
-        Allowance { probability, log: probability.ln(), limits: [None; COUNT] }
-    }
-
-    pub(crate) fn worked_out(self) -> Self {
-        Allowance { limits: std::array::from_fn(|place| Some(self.limit(place + 1))), ..self }
-    }
-
-    fn limit(&self, views: usize) -> Rarity {
-        self.limits[views - 1].unwrap_or_else(|| Rarity::of(self.probability / correction(views)))
-    }
-}
-
-/// The smallest of several probabilities is small more often than each of them. They hang together, so the square root of
-/// their number makes up for it, where the whole number (C. E. Bonferroni 1936) would be too careful.
-fn correction(views: usize) -> f64 {
-    (views as f64).sqrt()
-}
-
-/// Judges a value.
-pub(crate) fn judge(
-    measures: &Measures,
-    tails: &[Tail; COUNT],
-    allowance: &Allowance,
-    expected: f64,
-    value: f64,
-) -> Judgement {
-    let speaking = || View::ALL.into_iter().zip(measures).zip(tails).filter(|(_, tail)| tail.is_ready());
-    let views = speaking().filter(|((_, measure), _)| measure.is_some()).count();
-    if views == 0 {
-        return Judgement::none();
-    }
-    let limit = allowance.limit(views);
+/// Judges a value. `bar` is the logarithm of the probability that scores 1; `level` is what is expected where no view speaks.
+pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, value: f64) -> Judgement {
+    let log = bar - SEVERAL.ln();
+    let limit = Rarity::of_log(log);
+    let handicapped = Rarity::of_log(log - change::RARER.ln());
 
     let (mut rarest, mut spoke) = (1.0, None);
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
-    for ((view, measure), tail) in speaking() {
+    for ((view, measure), tails) in View::ALL.into_iter().zip(measures).zip(tails) {
         let Some(measure) = measure else { continue };
-        let probability = tail.probability(measure.distance(value));
-        let reach = measure.reach(tail.distance(limit));
+        let side = measure.side(value);
+        let probability = handicap(view) * tails[side].probability(measure.distance(value));
+        let limit = if view == View::Change { handicapped } else { limit };
+        let reach = tails.map(|tail| measure.reach(tail.distance(limit)));
+        let (above, below) = if measure.one_sided { (reach[0], reach[0]) } else { (reach[0], reach[1]) };
         if probability < rarest {
-            (rarest, spoke) = (probability, Some((view, reach)));
+            (rarest, spoke) = (probability, Some((view, measure.centre, reach[side])));
         }
-        lower = lower.max(measure.centre - reach);
-        upper = upper.min(measure.centre + reach);
+        lower = lower.max(measure.centre - below);
+        upper = upper.min(measure.centre + above);
     }
     // Views that contradict each other leave nothing that would be ordinary.
     if lower > upper {
         (lower, upper) = (lower.midpoint(upper), lower.midpoint(upper));
     }
-    let probability = (rarest * correction(views)).clamp(LEAST_PROBABILITY, 1.0);
+    let probability = (SEVERAL * rarest).clamp(LEAST_PROBABILITY, 1.0);
     // Added to a zero, the negative one that a logarithm of 1 leaves is an ordinary one.
-    let score = probability.ln() / allowance.log + 0.0;
+    let score = probability.ln() / bar + 0.0;
+    let expected = match spoke {
+        Some((view, centre, _)) if score > 1.0 && view.expects() => centre,
+        _ => level,
+    };
     let verdict = Verdict { score, expected: expected.clamp(lower, upper), lower, upper };
-    Judgement { verdict, spoke }
+    Judgement { verdict, spoke: spoke.map(|(view, _, reach)| (view, reach)) }
 }

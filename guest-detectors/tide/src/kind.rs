@@ -1,4 +1,4 @@
-//! What kind of metric this is: flat, sparse, of whole numbers, a counter. Nobody has to say so, the samples do.
+//! What kind of metric this is: sparse, of whole numbers, a counter. Nobody has to say so, the samples do.
 //!
 //! A counter is recognised and not taken apart: while an incident lasts nothing is learnt, so its rise would be counted from
 //! before the incident on and never look healthy again. `rate()` in the query knows better.
@@ -21,8 +21,6 @@ tidegate_guest::state! {
     #[derive(Clone, Copy, Debug)]
     pub struct Kind("kind", 1) {
         last: f64,
-        /// The same as the sample before, give or take a hair.
-        still: f32,
         zero: f32,
         whole: f32,
         /// Above and below the sample before.
@@ -31,18 +29,12 @@ tidegate_guest::state! {
     }
 }
 
-/// In a flat metric, changes smaller than this share of the level are a hair.
-const HAIR: f64 = 1e-3;
-
-/// Numbers smaller than this are what rounding leaves of zero.
-const ZERO: f64 = 1e-9;
-
-/// How much of a level is lost in the rounding of a few sums.
+/// Changes smaller than this share of the value are what rounding leaves.
 const ROUNDING: f64 = 32.0 * f64::EPSILON;
 
 impl Kind {
     pub(crate) fn starting_at(value: f64) -> Self {
-        Kind { last: value, still: 1.0, zero: 1.0, whole: 1.0, rise: 0.0, fall: 0.0 }
+        Kind { last: value, zero: 1.0, whole: 1.0, rise: 0.0, fall: 0.0 }
     }
 
     /// Takes in the sample after `seen` others.
@@ -50,17 +42,11 @@ impl Kind {
         let follows = FOLLOWS.max(1.0 / (seen as f32 + 1.0));
         let follow = |share: &mut f32, is: bool| *share += follows * (f32::from(u8::from(is)) - *share);
         let still = (value - self.last).abs() <= ROUNDING * value.abs();
-        follow(&mut self.still, still);
         follow(&mut self.rise, !still && value > self.last);
         follow(&mut self.fall, !still && value < self.last);
-        follow(&mut self.zero, value.abs() <= ZERO);
+        follow(&mut self.zero, value == 0.0);
         follow(&mut self.whole, value.fract() == 0.0);
         self.last = value;
-    }
-
-    /// Most samples are the same as the one before.
-    pub(crate) fn is_flat(&self) -> bool {
-        self.still > MOST
     }
 
     /// Most samples are zero.
@@ -79,16 +65,9 @@ impl Kind {
         seen >= LEAST && self.rise > MOST && self.fall < NONE && self.last >= 0.0
     }
 
-    /// The least unit of distance around a level where half the samples lie within `noise`. A flat metric says nothing of
-    /// how exactly it is measured; of another one its own noise says it, however small against the level.
-    pub(crate) fn hair(&self, level: f64, noise: f64) -> f64 {
-        let rounding = (ROUNDING * level.abs()).max(f64::MIN_POSITIVE);
-        if self.is_flat() || noise <= rounding { (HAIR * level.abs()).max(ZERO) } else { rounding.max(HAIR * noise) }
-    }
-
     pub(crate) fn is_sound(&self) -> bool {
         self.last.is_finite()
-            && [self.still, self.zero, self.whole, self.rise, self.fall].iter().all(|share| (0.0..=1.0).contains(share))
+            && [self.zero, self.whole, self.rise, self.fall].iter().all(|share| (0.0..=1.0).contains(share))
     }
 }
 
@@ -106,24 +85,24 @@ mod tests {
 
     #[test]
     fn the_samples_say_what_kind_they_are() {
-        // Flat, sparse, whole, a counter.
+        // Sparse, whole, a counter.
         type Value = fn(usize) -> f64;
-        let cases: [(&str, Value, [bool; 4]); 7] = [
-            ("constant", |_| 0.7, [true, false, false, false]),
+        let cases: [(&str, Value, [bool; 3]); 7] = [
+            ("constant", |_| 0.7, [false, false, false]),
             (
                 "constant but for a spike now and then",
                 |at| if at % 100 == 0 { 9.0 } else { 1.5 },
-                [true, false, false, false],
+                [false, false, false],
             ),
-            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, true, false]),
-            ("counts", |at| (at * 37 % 11) as f64, [false, false, true, false]),
-            ("requests since the start", |at| 1e6 + (at * 7 + at % 5) as f64, [false, false, true, true]),
-            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false, false]),
-            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false, false]),
+            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, false]),
+            ("counts", |at| (at * 37 % 11) as f64, [false, true, false]),
+            ("requests since the start", |at| 1e6 + (at * 7 + at % 5) as f64, [false, true, true]),
+            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false]),
+            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false]),
         ];
         for (what, value, wanted) in cases {
             let kind = after((0..3000).map(value));
-            let is = [kind.is_flat(), kind.is_sparse(), kind.is_whole(), kind.is_counter(3000)];
+            let is = [kind.is_sparse(), kind.is_whole(), kind.is_counter(3000)];
             assert_eq!(is, wanted, "{what}");
         }
     }

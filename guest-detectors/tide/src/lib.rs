@@ -3,6 +3,7 @@
 //!
 //! This module holds the setting and the order of things; each idea has a module of its own.
 
+mod bar;
 mod budget;
 mod clock;
 mod judgement;
@@ -15,10 +16,9 @@ mod views;
 mod window;
 
 use budget::Budget;
-use judgement::{Allowance, Judgement};
-use memory::Memory;
+use judgement::Judgement;
+use memory::{Memory, Shapes};
 use schemars::JsonSchema;
-use season::Moment;
 use serde::Deserialize;
 use tidegate_guest::{Detector, Error, Needs, Step, Timestamp, Verdict};
 
@@ -35,7 +35,7 @@ pub struct Settings {
 /// Two weeks show a weekly pattern twice. Three would show it better, and cost every new series half as much again.
 const HISTORY_MS: u64 = 14 * 86_400_000;
 
-/// The first tail rests on fifty distances, the first distance on twenty samples.
+/// Fewer samples say nothing.
 const MIN_SAMPLES: u64 = 50;
 
 /// The configured detector.
@@ -43,19 +43,7 @@ const MIN_SAMPLES: u64 = 50;
 pub struct Tide {
     budget: Budget,
     step: Step,
-    /// At the step that the series is said to have.
-    allowance: Allowance,
-}
-
-impl Tide {
-    /// What the budget leaves for a sample at the step that the series has.
-    fn allowance(&self, step_ms: f64) -> Allowance {
-        if step_ms == self.step.millis() as f64 {
-            self.allowance
-        } else {
-            Allowance::of(self.budget.per_sample(step_ms))
-        }
-    }
+    shapes: Shapes,
 }
 
 impl Detector for Tide {
@@ -66,9 +54,7 @@ impl Detector for Tide {
     type State = Memory;
 
     fn open(settings: Settings, step: Step) -> Result<Self, Error> {
-        let budget = settings.false_alarms;
-        let allowance = Allowance::of(budget.per_sample(step.millis() as f64)).worked_out();
-        Ok(Tide { budget, step, allowance })
+        Ok(Tide { budget: settings.false_alarms, step, shapes: Shapes::of(step) })
     }
 
     fn needs(&self) -> Needs {
@@ -76,25 +62,27 @@ impl Detector for Tide {
     }
 
     fn start(&self) -> Memory {
-        Memory::empty(self.step)
+        Memory::empty(self.step, &self.shapes)
     }
 
     fn fits(&self, memory: &Memory) -> Result<(), String> {
-        if memory.is_sound() { Ok(()) } else { Err("state: its parts contradict each other".to_owned()) }
+        if memory.is_sound(&self.shapes) {
+            Ok(())
+        } else {
+            Err("state: of another step, or its parts contradict each other".to_owned())
+        }
     }
 
     fn score(&self, memory: &mut Memory, at: Timestamp, value: f64) -> Verdict {
-        if !memory.advance(at, value) {
-            return Verdict::not_judged();
-        }
-        let outlook = memory.outlook(Moment::of(at));
+        let Some(outlook) = memory.outlook(&self.shapes, at, value) else { return Verdict::not_judged() };
+        let span_ms = self.budget.span_ms();
         let judgement = if memory.seen() < MIN_SAMPLES {
             Judgement::none()
         } else {
-            let allowance = self.allowance(memory.step_ms());
-            judgement::judge(&outlook.measures, memory.tails(), &allowance, outlook.expected, value)
+            let bar = self.budget.per_sample(memory.step_ms()).ln() * memory.bar(at, span_ms);
+            judgement::judge(&outlook.measures, memory.tails(), bar, outlook.level, value)
         };
-        memory.learn(value, &outlook, &judgement);
+        memory.learn(&self.shapes, value, &outlook, &judgement, span_ms);
         judgement.verdict
     }
 

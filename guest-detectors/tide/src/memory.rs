@@ -2,85 +2,104 @@
 
 use tidegate_guest::{Step, Timestamp, Verdict};
 
+use crate::bar::Bar;
 use crate::clock::Clock;
-use crate::judgement::{Judgement, Measures};
+use crate::judgement::{Judgement, Measures, Tails};
 use crate::kind::Kind;
 use crate::note::{Said, Setting};
-use crate::season::{Moment, Season};
+use crate::season::{Season, Shape};
 use crate::tail::Tail;
 use crate::views::change::Change;
 use crate::views::level::Level;
 use crate::views::range::Range;
 use crate::views::spread::Spread;
-use crate::views::{self, COUNT, Measure, View};
+use crate::views::{self, View};
 use crate::window::Window;
 
 /// Values are learnt as no larger than this, so that neither sums nor differences of them are infinite.
 const LARGEST: f64 = 1e150;
 
 /// What looks rare is learnt with this weight: it may be the beginning of an incident.
-const WEIGHT_OF_RARE: f64 = 0.2;
+const WEIGHT_OF_RARE: f64 = 0.3;
+
+/// The samples of late: a day at a step of five minutes.
+const RECENT: usize = 288;
+
+/// The samples of the past, evenly over four weeks.
+const LONG: usize = 256;
+const LONG_MS: f64 = 28.0 * 86_400_000.0;
+
+/// The range and the spread of fewer samples say too little.
+const LEAST_FOR_RANGE: u64 = 50;
+const LEAST_FOR_SPREAD: u64 = 100;
+
+/// A sample follows the one before where at most so many steps lie between them.
+const FOLLOWS: f64 = 1.5;
 
 tidegate_guest::state! {
     /// Everything that is known of a series.
     #[derive(Debug)]
-    pub struct Memory("tide", 1) {
+    pub struct Memory("tide", 2) {
         clock: Clock,
-        /// Samples seen, and seen since another season came into use.
         seen: u64,
-        settled: u64,
-        window: Window,
         kind: Kind,
-        season: Season,
+        recent: Window,
+        long: Window,
+        day: Season,
+        week: Season,
         change: Change,
         level: Level,
         range: Range,
         spread: Spread,
-        tails: [Tail; COUNT],
+        tails: Tails,
+        bar: Bar,
         said: Said,
+    }
+}
+
+/// What follows from the settings alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shapes {
+    day: Shape,
+    week: Shape,
+}
+
+impl Shapes {
+    pub(crate) fn of(step: Step) -> Self {
+        Shapes { day: Shape::day(step), week: Shape::week(step) }
     }
 }
 
 /// What the parts say of a sample before it is seen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlook {
-    moment: Moment,
+    at: Timestamp,
     pub(crate) measures: Measures,
-    /// What is expected of the sample.
-    pub(crate) expected: f64,
+    /// What the samples of late were like.
+    pub(crate) level: f64,
+    /// What is usual at this time of the day and of the week, whether that explains something or not.
+    day: Option<f64>,
+    week: Option<f64>,
 }
 
 impl Memory {
-    pub(crate) fn empty(step: Step) -> Self {
+    pub(crate) fn empty(step: Step, shapes: &Shapes) -> Self {
         Memory {
             clock: Clock::new(step),
             seen: 0,
-            settled: 0,
-            window: Window::empty(),
             kind: Kind::starting_at(0.0),
-            season: Season::starting_at(0.0),
+            recent: Window::empty(),
+            long: Window::empty(),
+            day: Season::starting_at(0.0, shapes.day),
+            week: Season::starting_at(0.0, shapes.week),
             change: Change::starting_at(0.0),
             level: Level::starting_at(0.0),
             range: Range::starting_at(0.0),
             spread: Spread::starting(),
-            tails: std::array::from_fn(|_| Tail::empty()),
+            tails: Tails::default(),
+            bar: Bar::lowest(),
             said: Said::nothing(),
         }
-    }
-
-    /// Moves on to the time of the next sample; false where that is no time to judge.
-    pub(crate) fn advance(&mut self, at: Timestamp, value: f64) -> bool {
-        if !self.clock.advance(at) {
-            return false;
-        }
-        if self.seen == 0 {
-            let value = value.clamp(-LARGEST, LARGEST);
-            self.kind = Kind::starting_at(value);
-            self.season = Season::starting_at(value);
-            self.range = Range::starting_at(value);
-            self.settle(value);
-        }
-        true
     }
 
     /// How many samples were seen.
@@ -94,91 +113,104 @@ impl Memory {
     }
 
     /// How rare a distance is, for each view.
-    pub(crate) fn tails(&self) -> &[Tail; COUNT] {
+    pub(crate) fn tails(&self) -> &Tails {
         &self.tails
     }
 
-    /// What is expected where no season is known. Of the first sample, what it is.
-    fn level_of_late(&self) -> f64 {
-        if self.window.len() > 0 { self.window.median() } else { self.range.low() }
+    /// How many times as rare as the budget says, in logarithms, a sample must be.
+    pub(crate) fn bar(&self, at: Timestamp, span_ms: f64) -> f64 {
+        self.bar.height(at, span_ms)
     }
 
-    /// What the parts say of a sample at that time.
-    pub(crate) fn outlook(&self, moment: Moment) -> Outlook {
-        let median = self.level_of_late();
-        let noise = if self.window.len() > 0 { self.window.noise() } else { 0.0 };
-        let hair = self.kind.hair(median, noise);
-        let usual = self.season.usual(&moment);
-        let expected = usual.map_or(median, |usual| usual.mean);
-        let around = |measure: Measure| Some(Measure { centre: measure.centre + expected, ..measure });
-        let measures = [
-            if usual.is_none() { views::recent::measure(&self.window, hair) } else { None },
-            usual.map(|usual| views::season::measure(&self.season, usual, hair)),
-            around(self.change.measure(hair)),
-            around(self.level.measure(hair)),
-            Some(self.range.measure(hair)),
-            around(self.spread.measure(0.0, hair)),
-        ];
-        Outlook { moment, measures, expected }
-    }
-
-    /// Learns a sample of which this was expected and that was said.
-    pub(crate) fn learn(&mut self, value: f64, outlook: &Outlook, judgement: &Judgement) {
-        let anomalous = judgement.verdict.is_anomalous();
-        let weight = if anomalous { WEIGHT_OF_RARE } else { 1.0 };
-        for (measure, tail) in outlook.measures.iter().zip(&mut self.tails) {
-            if let Some(measure) = measure {
-                tail.learn(measure.distance(value), weight);
-            }
+    /// What the parts say of the next sample; `None` where it came late or twice, and belongs to a past that was judged.
+    pub(crate) fn outlook(&mut self, shapes: &Shapes, at: Timestamp, value: f64) -> Option<Outlook> {
+        let gap_ms = self.clock.advance(at)?;
+        if self.seen == 0 {
+            self.start(value.clamp(-LARGEST, LARGEST), shapes);
         }
-        if anomalous {
+        let follows = self.seen > 0 && gap_ms < FOLLOWS * self.clock.step_ms();
+        let unit = views::least_unit(self.level.before(), self.change.grain());
+        let (day, week) = (self.day.usual(shapes.day, at), self.week.usual(shapes.week, at));
+        let measures = [
+            views::past::measure(&self.recent, self.level.deviation(), unit),
+            views::past::measure(&self.long, self.level.deviation(), unit),
+            views::time::measure(&self.day, day, unit),
+            views::time::measure(&self.week, week, unit),
+            follows.then(|| self.change.measure(unit)),
+            Some(self.level.measure(unit)),
+            (self.seen > LEAST_FOR_RANGE).then(|| self.range.measure(unit)),
+            (follows && self.seen > LEAST_FOR_SPREAD).then(|| self.spread.measure(self.level.of_late(), unit)),
+        ];
+        let level = if self.recent.len() > 0 { self.recent.median() } else { self.level.before() };
+        Some(Outlook { at, measures, level, day, week })
+    }
+
+    /// Makes the first sample what everything begins with.
+    fn start(&mut self, value: f64, shapes: &Shapes) {
+        self.kind = Kind::starting_at(value);
+        self.day = Season::starting_at(value, shapes.day);
+        self.week = Season::starting_at(value, shapes.week);
+        self.change = Change::starting_at(value);
+        self.level = Level::starting_at(value);
+        self.range = Range::starting_at(value);
+    }
+
+    /// Learns a sample of which this was expected and that was said. `span_ms` is the time in which the budget allows one
+    /// false alarm.
+    pub(crate) fn learn(
+        &mut self,
+        shapes: &Shapes,
+        value: f64,
+        outlook: &Outlook,
+        judgement: &Judgement,
+        span_ms: f64,
+    ) {
+        if judgement.verdict.is_anomalous() {
+            self.bar.raise(outlook.at, span_ms);
             self.remember(value, outlook, judgement);
         }
+        let weight = if judgement.verdict.score >= 1.0 { WEIGHT_OF_RARE } else { 1.0 };
         let value = value.clamp(-LARGEST, LARGEST);
-        let residual = value - outlook.expected;
-        let settled = self.settled as f64;
-        self.change.learn(residual, settled, weight);
-        self.level.learn(residual, settled, weight);
-        self.spread.learn(residual.abs(), settled, weight);
-        self.range.learn(value);
-        self.kind.learn(value, self.seen as f64);
-        let period = self.season.period();
-        self.season.learn(&outlook.moment, value, self.level_of_late(), weight);
-        self.window.push(value);
-        self.seen += 1;
-        self.settled += 1;
-        if self.season.period() != period {
-            self.settle(value - self.outlook(outlook.moment).expected);
+        for (measure, tails) in outlook.measures.iter().zip(&mut self.tails) {
+            let Some(measure) = measure else { continue };
+            // A sample above says of those below that there was none.
+            let side = measure.side(value);
+            tails[side].learn(measure.distance(value).max(0.0), weight);
+            tails[1 - side].learn(0.0, weight);
         }
+        self.seen += 1;
+        let seen = self.seen as f64;
+        self.kind.learn(value, seen - 1.0);
+        self.change.learn(value, seen);
+        self.spread.learn((value - self.level.of_late()).abs(), seen);
+        self.level.learn(value, seen, weight);
+        let plain = if self.long.len() > 0 { self.long.median() } else { value };
+        self.day.learn(shapes.day, outlook.at, value, outlook.day, plain);
+        self.week.learn(shapes.week, outlook.at, value, outlook.week, plain);
+        self.long.push(value, LONG, LONG_MS / self.clock.step_ms() / LONG as f64);
+        self.recent.push(value, RECENT, 1.0);
+        self.range.learn(value);
     }
 
-    /// Begins anew with what is left of a sample after the season: it was another season before.
-    fn settle(&mut self, residual: f64) {
-        self.settled = 0;
-        self.change = Change::starting_at(residual);
-        self.level = Level::starting_at(residual);
-        self.spread = Spread::starting();
-    }
-
+    /// Keeps what the sentence about an anomalous sample needs and learning replaces.
     fn remember(&mut self, value: f64, outlook: &Outlook, judgement: &Judgement) {
         let Some((view, reach)) = judgement.spoke else { return };
-        let residual = value - outlook.expected;
-        let (before, of_late) = match view {
-            View::Change => (outlook.expected + self.change.last(), value),
-            View::Level => (outlook.expected + self.level.before(), outlook.expected + self.level.of_late(residual)),
-            View::Spread => (self.spread.before(), self.spread.of_late(residual.abs())),
-            View::Recent | View::Season | View::Range => (0.0, 0.0),
+        let compared = match view {
+            View::Change => (self.change.last(), value),
+            View::Level => (self.level.before(), self.level.with(value)),
+            View::Spread => (self.spread.before(), self.spread.with((value - self.level.of_late()).abs())),
+            View::Recent | View::Long | View::Day | View::Week | View::Range => (0.0, 0.0),
         };
-        let centre = outlook.measures[view as usize].map_or(outlook.expected, |measure| measure.centre);
+        let centre = outlook.measures[view as usize].map_or(outlook.level, |measure| measure.centre);
         let range = (self.range.low(), self.range.high());
-        self.said = Said::by(view, (centre, reach), (before, of_late), range, self.clock.known_ms());
+        self.said = Said::by(view, (centre, reach), compared, range, self.clock.known_ms());
     }
 
     /// The sentence about the last anomalous sample.
     pub(crate) fn sentence(&self, value: f64, verdict: &Verdict) -> String {
         let setting = Setting {
-            period: self.season.period(),
-            window_ms: self.window.len() as f64 * self.clock.step_ms(),
+            recent_ms: self.recent.reach() * self.clock.step_ms(),
+            long_ms: self.long.reach() * self.clock.step_ms(),
             whole: self.kind.is_whole(),
             sparse: self.kind.is_sparse(),
             counter: self.kind.is_counter(self.seen),
@@ -187,17 +219,19 @@ impl Memory {
     }
 
     /// Whether bytes that could be read can be the memory of a series.
-    pub(crate) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self, shapes: &Shapes) -> bool {
         self.clock.is_sound()
-            && self.window.is_sound()
-            && (self.window.len() > 0 || self.seen == 0)
             && self.kind.is_sound()
-            && self.season.is_sound()
+            && self.recent.is_sound(RECENT)
+            && self.long.is_sound(LONG)
+            && self.day.is_sound(shapes.day)
+            && self.week.is_sound(shapes.week)
             && self.change.is_sound()
             && self.level.is_sound()
             && self.range.is_sound()
             && self.spread.is_sound()
-            && self.tails.iter().all(Tail::is_sound)
+            && self.tails.iter().flatten().all(Tail::is_sound)
+            && self.bar.is_sound()
             && self.said.is_sound()
     }
 }

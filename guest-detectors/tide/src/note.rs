@@ -2,7 +2,6 @@
 
 use tidegate_guest::{Duration, Verdict, text};
 
-use crate::season::Period;
 use crate::views::View;
 
 tidegate_guest::state! {
@@ -27,10 +26,9 @@ tidegate_guest::state! {
 /// What the sentence says beside what was kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
-    /// The profile in use.
-    pub(crate) period: Period,
-    /// How far back the samples of late go, in milliseconds.
-    pub(crate) window_ms: f64,
+    /// How far back the samples of late go, and those of weeks, in milliseconds.
+    pub(crate) recent_ms: f64,
+    pub(crate) long_ms: f64,
     /// Whether the metric holds whole numbers, is mostly zero, or never falls.
     pub(crate) whole: bool,
     pub(crate) sparse: bool,
@@ -83,26 +81,27 @@ impl Said {
     /// What the view that spoke compares the value with.
     fn compared(&self, value: f64, verdict: &Verdict, setting: &Setting, number: &impl Fn(f64) -> String) -> String {
         let band = || format!("{} +/- {}", number(self.centre), number(self.reach.max(0.0)));
-        match (View::nth(self.view), setting.period) {
-            (Some(View::Season), Period::Week) => format!("at this time of the week {}", band()),
-            (Some(View::Season), _) => format!("at this time of the day {}", band()),
-            (Some(View::Change), _) => {
+        match View::nth(self.view) {
+            Some(View::Day) => format!("at this time of the day {}", band()),
+            Some(View::Week) => format!("at this time of the week {}", band()),
+            Some(View::Change) => {
                 let change = number((value - self.before).abs());
                 format!("{change} away from the sample before, where up to {} is ordinary", number(self.reach.max(0.0)))
             }
-            (Some(View::Level), _) => {
+            Some(View::Level) => {
                 format!("the level has moved from {} to {}", number(self.before), number(self.of_late))
             }
-            (Some(View::Spread), _) => {
+            Some(View::Spread) => {
                 format!(
                     "of late it is off by {} on average, before that by {}",
                     number(self.of_late),
                     number(self.before)
                 )
             }
-            (Some(View::Recent | View::Range) | None, _) if setting.sparse => "usually 0".to_owned(),
-            (Some(View::Range), _) => format!("expected {}", number(verdict.expected)),
-            (Some(View::Recent) | None, _) => format!("in the last {} {}", span(setting.window_ms), band()),
+            Some(View::Recent | View::Long | View::Range) | None if setting.sparse => "usually 0".to_owned(),
+            Some(View::Range) => format!("expected {}", number(verdict.expected)),
+            Some(View::Long) => format!("in the last {} {}", span(setting.long_ms), band()),
+            Some(View::Recent) | None => format!("in the last {} {}", span(setting.recent_ms), band()),
         }
     }
 
@@ -135,7 +134,7 @@ mod tests {
     use super::*;
 
     const SETTING: Setting =
-        Setting { period: Period::Day, window_ms: 86_400_000.0, whole: false, sparse: false, counter: false };
+        Setting { recent_ms: 86_400_000.0, long_ms: 28.0 * 86_400_000.0, whole: false, sparse: false, counter: false };
     const FORTNIGHT: u64 = 14 * 86_400_000;
 
     #[test]
@@ -143,7 +142,9 @@ mod tests {
         let verdict = Verdict::between(0.93, 0.41, 0.35, 0.47);
         for (view, sentence) in [
             (View::Recent, "0.930; in the last 24 hours 0.412 +/- 0.061; never above 0.710 in 14 days"),
-            (View::Season, "0.930; at this time of the day 0.412 +/- 0.061; never above 0.710 in 14 days"),
+            (View::Long, "0.930; in the last 28 days 0.412 +/- 0.061; never above 0.710 in 14 days"),
+            (View::Week, "0.930; at this time of the week 0.412 +/- 0.061; never above 0.710 in 14 days"),
+            (View::Day, "0.930; at this time of the day 0.412 +/- 0.061; never above 0.710 in 14 days"),
             (
                 View::Change,
                 "0.930; 0.430 away from the sample before, where up to 0.061 is ordinary; never above 0.710 in 14 days",
@@ -178,10 +179,9 @@ mod tests {
             "9; in the last 24 hours 0 +/- 2; never above 4 in 2 days; it looks like a counter, which is better watched through \
              rate()"
         );
-        let week = Setting { period: Period::Week, ..whole };
-        let season = Said::by(View::Season, (40.0, 10.0), (0.0, 0.0), (20.0, 90.0), 20 * 7 * 86_400_000);
+        let season = Said::by(View::Week, (40.0, 10.0), (0.0, 0.0), (20.0, 90.0), 20 * 7 * 86_400_000);
         assert_eq!(
-            season.sentence(9.0, &verdict, &week),
+            season.sentence(9.0, &verdict, &whole),
             "9; at this time of the week 40 +/- 10; never below 20 in 20 weeks"
         );
     }

@@ -1,242 +1,202 @@
-//! What is usual at this time of the day or of the week, where that really explains something.
+//! What is usual at this time of a period, a day or a week, where that really explains something.
 //!
-//! Two profiles are learnt beside each other, a day of ten-minute slots and a week of hours, and so is how far each would
-//! have been off. The better one is used while it is off by clearly less than no profile at all would be; else none is.
-//!
-//! A slot in progress is gathered apart and counts once it has been left, so that a profile speaks of earlier days alone.
+//! A period is cut into slots, each with the mean of what earlier periods held in it; between the middles of two slots the
+//! line between them counts. Beside it is learnt how far the season is off and how far the plain level: the season is listened
+//! to only where it explains a fifth of what the level leaves. A slot in progress is gathered apart and counts once it has
+//! been left, so that a season speaks of earlier periods alone.
 
-use tidegate_guest::Timestamp;
+use tidegate_guest::{Step, Timestamp};
 
-/// A profile has to have seen a slot in so many periods before it says something.
-const LEAST_PERIODS: u8 = 2;
+/// A season speaks where it is off by at most this share of what the level is off by.
+const EXPLAINS: f64 = 0.8;
 
-/// From there on a new period weighs one in so many, and old ones fade.
-const MEMORY: u8 = 8;
+/// So many samples must have been compared before it does.
+const LEAST_COMPARED: f64 = 100.0;
 
-/// A profile is used where it is off by at most this share of what no profile is off by, and dropped beyond the second.
-const GOOD: f64 = 0.6;
-const BAD: f64 = 0.8;
+/// How quickly the two errors follow. An error counts for at most so many times the mean, once so many were seen.
+const ERROR_RATE: f64 = 0.003;
+const MOST_ERROR: f64 = 8.0;
+const FREE_ERRORS: f64 = 50.0;
 
-/// How quickly the three errors follow, a sample at a time, once so many samples were compared.
-const FOLLOWS: f64 = 0.002;
-const LEAST_COMPARED: f64 = 200.0;
-
-/// Monday, 1970-01-05T00:00Z: weeks are counted from there.
-const MONDAY_MS: i64 = 4 * 86_400_000;
+/// From there on a new period weighs as much as that, and old ones fade.
+const LEAST_WEIGHT: f32 = 0.1;
 
 /// Distances from the base are taken for no larger than this, so that they fit into 32 bits.
 const LARGEST: f64 = 1e37;
 
-/// How a period is cut into slots that follow each other in the list of slots.
-#[derive(Clone, Copy)]
-struct Shape {
-    slot_ms: i64,
+/// A period and how it is cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shape {
+    period_ms: i64,
     slots: u16,
-    /// Where its slots begin in the list.
-    first: u16,
-}
-
-const DAY: Shape = Shape { slot_ms: 600_000, slots: 144, first: 0 };
-const WEEK: Shape = Shape { slot_ms: 3_600_000, slots: 168, first: DAY.slots };
-
-/// The slots of both.
-const SLOTS: usize = (DAY.slots + WEEK.slots) as usize;
-
-/// Where a moment lies in a period.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// In the list of slots, and the ones beside it.
-    slot: u16,
-    before: u16,
-    after: u16,
-    /// Slots since the epoch.
-    number: i64,
+    /// In so many periods a slot must have been seen.
+    least_periods: u8,
 }
 
 impl Shape {
-    #[inline]
-    fn place(self, at: Timestamp) -> Place {
-        let number = at.saturating_sub(MONDAY_MS).div_euclid(self.slot_ms);
-        let slots = self.slots;
-        let slot = number.rem_euclid(i64::from(slots)) as u16;
-        let before = if slot == 0 { slots - 1 } else { slot - 1 };
-        let after = if slot + 1 == slots { 0 } else { slot + 1 };
-        Place { slot: self.first + slot, before: self.first + before, after: self.first + after, number }
+    /// A day in slots of a quarter of an hour, or of a step where that is longer.
+    pub(crate) fn day(step: Step) -> Self {
+        Self::of(86_400_000, step, 4, 96, 3)
     }
-}
 
-/// Where a moment lies in the day and in the week.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    day: Place,
-    week: Place,
-}
-
-impl Moment {
-    pub(crate) fn of(at: Timestamp) -> Self {
-        Moment { day: DAY.place(at), week: WEEK.place(at) }
+    /// A week in slots of an hour, or of a step where that is longer.
+    pub(crate) fn week(step: Step) -> Self {
+        Self::of(7 * 86_400_000, step, 7, 168, 2)
     }
-}
 
-/// Which profile is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Period {
-    None,
-    Day,
-    Week,
-}
-
-/// What is usual at a moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Usual {
-    pub(crate) mean: f64,
-    /// The smallest and the largest of this slot and the ones beside it: things come a little early or late.
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-}
-
-tidegate_guest::state! {
-    /// The slot in progress of a profile.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Open("open", 1) {
-        number: i64,
-        slot: u16,
-        count: f32,
-        mean: f32,
+    fn of(period_ms: i64, step: Step, least: u64, most: u64, least_periods: u8) -> Self {
+        let slots = (period_ms as u64 / step.millis()).clamp(least, most) as u16;
+        Shape { period_ms, slots, least_periods }
     }
 }
 
 tidegate_guest::state! {
-    /// Both profiles, as distances from a base, and how well they do.
+    /// A period as far as it is known, in distances from a base.
     #[derive(Clone, Debug)]
-    pub struct Season("season", 1) {
+    pub struct Season("season", 2) {
         base: f64,
-        day: Open,
-        week: Open,
-        /// In how many periods each slot was seen, and its mean over them: first of the day, then of the week.
+        /// In how many periods each slot was seen, and its mean over them.
         periods: Vec<u8>,
         means: Vec<f32>,
-        /// 0 for none, 1 for the day, 2 for the week.
-        used: u8,
+        /// The slot in progress, and the sum and count of its samples.
+        open: u16,
+        sum: f64,
+        count: u32,
+        /// How many samples were compared, and by how much season and level were off.
         compared: f64,
         error: f64,
-        day_error: f64,
-        week_error: f64,
-    }
-}
-
-impl Open {
-    const NOTHING: Open = Open { number: 0, slot: 0, count: 0.0, mean: 0.0 };
-
-    fn is_sound(&self) -> bool {
-        usize::from(self.slot) < SLOTS && self.count >= 0.0 && self.mean.is_finite()
+        plain: f64,
     }
 }
 
 impl Season {
-    pub(crate) fn starting_at(value: f64) -> Self {
+    pub(crate) fn starting_at(value: f64, shape: Shape) -> Self {
+        let slots = usize::from(shape.slots);
         Season {
             base: value,
-            day: Open::NOTHING,
-            week: Open::NOTHING,
-            periods: vec![0; SLOTS],
-            means: vec![0.0; SLOTS],
-            used: 0,
+            periods: vec![0; slots],
+            means: vec![0.0; slots],
+            open: 0,
+            sum: 0.0,
+            count: 0,
             compared: 0.0,
             error: 0.0,
-            day_error: 0.0,
-            week_error: 0.0,
+            plain: 0.0,
         }
     }
 
-    /// Which profile is used.
-    pub(crate) fn period(&self) -> Period {
-        match self.used {
-            1 => Period::Day,
-            2 => Period::Week,
-            _ => Period::None,
+    /// What is usual at a moment; `None` where too few periods were seen.
+    pub(crate) fn usual(&self, shape: Shape, at: Timestamp) -> Option<f64> {
+        let slots = shape.slots;
+        let within = at.rem_euclid(shape.period_ms) as f64 / shape.period_ms as f64;
+        let place = within * f64::from(slots) - 0.5;
+        let floor = place.floor();
+        // From one before the first slot to the last.
+        let first = if floor < 0.0 { slots - 1 } else { floor as u16 };
+        let second = if first + 1 == slots { 0 } else { first + 1 };
+        let (first, second) = (usize::from(first), usize::from(second));
+        if self.periods[first].min(self.periods[second]) < shape.least_periods {
+            return None;
         }
+        let share = place - floor;
+        let mean = f64::from(self.means[first]) * (1.0 - share) + f64::from(self.means[second]) * share;
+        Some(self.base + mean)
     }
 
-    /// What is usual at a moment by the profile in use.
-    pub(crate) fn usual(&self, moment: &Moment) -> Option<Usual> {
-        let place = match self.period() {
-            Period::None => return None,
-            Period::Day => moment.day,
-            Period::Week => moment.week,
-        };
-        let mean = self.mean(place.slot)?;
-        let beside = [self.mean(place.before).unwrap_or(mean), self.mean(place.after).unwrap_or(mean)];
-        let (low, high) = (mean.min(beside[0]).min(beside[1]), mean.max(beside[0]).max(beside[1]));
-        Some(Usual { mean: self.base + mean, low: self.base + low, high: self.base + high })
+    /// Whether it explains enough to be listened to.
+    pub(crate) fn explains(&self) -> bool {
+        self.compared > LEAST_COMPARED && self.error < EXPLAINS * self.plain
     }
 
-    /// How far the profile in use is usually off.
+    /// How far it is off on average.
     pub(crate) fn error(&self) -> f64 {
-        match self.period() {
-            Period::None => self.error,
-            Period::Day => self.day_error,
-            Period::Week => self.week_error,
-        }
+        self.error
     }
 
-    /// Takes in a sample; `without` is what was expected of it without any profile.
-    pub(crate) fn learn(&mut self, moment: &Moment, value: f64, without: f64, weight: f64) {
-        let offset = (value - self.base).clamp(-LARGEST, LARGEST);
-        if let Some(day) = self.mean(moment.day.slot) {
-            let week = self.mean(moment.week.slot).unwrap_or(day);
+    /// Takes in a sample of which the season and the plain level had expected this.
+    pub(crate) fn learn(&mut self, shape: Shape, at: Timestamp, value: f64, usual: Option<f64>, level: f64) {
+        if let Some(usual) = usual {
             self.compared += 1.0;
-            let follows = (FOLLOWS * weight).max(1.0 / self.compared);
-            self.error += follows * ((value - without).abs().min(LARGEST) - self.error);
-            self.day_error += follows * ((offset - day).abs() - self.day_error);
-            self.week_error += follows * ((offset - week).abs() - self.week_error);
-            self.choose();
+            let (compared, rate) = (self.compared, ERROR_RATE.max(1.0 / self.compared));
+            let follow = |mean: &mut f64, error: f64| {
+                let error = if compared > FREE_ERRORS { error.min(MOST_ERROR * *mean) } else { error };
+                *mean += rate * (error - *mean);
+            };
+            follow(&mut self.error, (value - usual).abs());
+            follow(&mut self.plain, (value - level).abs());
         }
-        self.day = self.gathered(self.day, moment.day, offset);
-        self.week = self.gathered(self.week, moment.week, offset);
+        let within = at.rem_euclid(shape.period_ms) as f64 / shape.period_ms as f64;
+        let slot = ((within * f64::from(shape.slots)) as u16).min(shape.slots - 1);
+        if slot != self.open {
+            self.close();
+            self.open = slot;
+        }
+        self.sum += (value - self.base).clamp(-LARGEST, LARGEST);
+        self.count += 1;
     }
 
-    /// The mean of a slot over the periods that it was seen in, where there were enough.
-    fn mean(&self, slot: u16) -> Option<f64> {
-        let slot = usize::from(slot);
-        (self.periods[slot] >= LEAST_PERIODS).then(|| f64::from(self.means[slot]))
+    /// Mixes the slot in progress into its place.
+    fn close(&mut self) {
+        if self.count > 0 {
+            let slot = usize::from(self.open);
+            let seen = self.periods[slot];
+            let weight = (1.0 / (f32::from(seen) + 1.0)).max(LEAST_WEIGHT);
+            let mean = (self.sum / f64::from(self.count)) as f32;
+            self.means[slot] += weight * (mean - self.means[slot]);
+            self.periods[slot] = seen.saturating_add(1);
+        }
+        (self.sum, self.count) = (0.0, 0);
     }
 
-    /// The slot in progress with one more sample; one that was left is mixed into its place.
-    fn gathered(&mut self, mut open: Open, place: Place, offset: f64) -> Open {
-        if place.number != open.number || place.slot != open.slot {
-            if open.count > 0.0 {
-                let slot = usize::from(open.slot);
-                let seen = self.periods[slot];
-                self.means[slot] += (open.mean - self.means[slot]) / (f32::from(seen) + 1.0);
-                self.periods[slot] = (seen + 1).min(MEMORY);
-            }
-            open = Open { number: place.number, slot: place.slot, ..Open::NOTHING };
+    pub(crate) fn is_sound(&self, shape: Shape) -> bool {
+        let slots = usize::from(shape.slots);
+        self.periods.len() == slots
+            && self.means.len() == slots
+            && usize::from(self.open) < slots
+            && [self.base, self.sum, self.compared, self.error, self.plain].iter().all(|number| number.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const SHAPE: Shape = Shape { period_ms: 24 * HOUR_MS, slots: 24, least_periods: 3 };
+
+    fn after_days(days: i64, level: f64, value: fn(i64) -> f64) -> Season {
+        let mut season = Season::starting_at(value(0), SHAPE);
+        for at in (0..days * 24 * 4).map(|quarter| quarter * HOUR_MS / 4) {
+            let usual = season.usual(SHAPE, at);
+            season.learn(SHAPE, at, value(at / HOUR_MS), usual, level);
+            assert!(season.is_sound(SHAPE));
         }
-        open.count += 1.0;
-        open.mean += (offset as f32 - open.mean) / open.count;
-        open
+        season
     }
 
-    fn choose(&mut self) {
-        if self.compared < LEAST_COMPARED {
-            return;
-        }
-        let (best, error) =
-            if self.week_error < BAD * self.day_error { (2, self.week_error) } else { (1, self.day_error) };
-        if self.used == 0 && error < GOOD * self.error {
-            self.used = best;
-        } else if self.used != 0 && self.error() > BAD * self.error {
-            self.used = if error < GOOD * self.error { best } else { 0 };
-        }
+    #[test]
+    fn a_pattern_is_learnt_and_explains_and_none_explains_nothing() {
+        let night_job = |hour: i64| if hour % 24 == 2 { 90.0 } else { 10.0 };
+        let season = after_days(10, 10.0, night_job);
+        let half_past = HOUR_MS / 2;
+        assert!((season.usual(SHAPE, 240 * HOUR_MS + 2 * HOUR_MS + half_past).expect("known") - 90.0).abs() < 1e-3);
+        assert!((season.usual(SHAPE, 240 * HOUR_MS + 12 * HOUR_MS + half_past).expect("known") - 10.0).abs() < 1e-3);
+        assert!(season.explains());
+        assert!(!after_days(10, 50.0, |hour| (hour * 7919 % 101) as f64).explains());
+        assert!(!after_days(10, 10.0, |_| 10.0).explains());
     }
 
-    pub(crate) fn is_sound(&self) -> bool {
-        self.used <= 2
-            && [self.base, self.compared, self.error, self.day_error, self.week_error].iter().all(|n| n.is_finite())
-            && self.periods.len() == SLOTS
-            && self.means.len() == SLOTS
-            && self.day.is_sound()
-            && self.week.is_sound()
+    #[test]
+    fn nothing_is_usual_before_enough_periods_were_seen() {
+        assert_eq!(after_days(2, 0.0, |hour| hour as f64).usual(SHAPE, 48 * HOUR_MS + HOUR_MS), None);
+        assert!(after_days(4, 0.0, |hour| hour as f64).usual(SHAPE, 96 * HOUR_MS + HOUR_MS).is_some());
+    }
+
+    #[test]
+    fn every_moment_has_its_place() {
+        let season = after_days(4, 0.0, |hour| hour as f64);
+        for at in [i64::MIN, -1, 0, 1, HOUR_MS / 2, 24 * HOUR_MS - 1, 24 * HOUR_MS, i64::MAX] {
+            assert!(season.usual(SHAPE, at).is_some(), "at {at}");
+        }
     }
 }

@@ -2,134 +2,104 @@
 //!
 //! A. Siffer, P.-A. Fouque, A. Termier, C. Largouët (2017), "Anomaly Detection in Streams with Extreme Value Theory": what
 //! lies beyond a high quantile follows a generalised Pareto distribution, whatever the rest looks like. Its shape is not
-//! estimated here but fixed, a little heavier than exponential: the few peaks that a series has shown say next to nothing
-//! about it, and a wrong guess on the light side costs alarms for ever.
+//! estimated here but fixed, heavier than exponential: the few peaks that a series has shown say next to nothing about it, and
+//! a wrong guess on the light side costs alarms for ever.
 //!
-//! The quantile is followed by stochastic approximation (H. Robbins, S. Monro 1951), the mean excess beyond it by
-//! exponential smoothing; both begin with the values of a first batch.
+//! The quantile is followed by stochastic approximation (H. Robbins, S. Monro 1951), the mean excess beyond it by a running
+//! mean that ends as exponential smoothing. Both begin with a prior, so that a young series is judged with care.
 
 /// The share of distances that lies below the threshold.
 const BELOW: f64 = 0.98;
 
-/// Shape of the generalised Pareto distribution; 0 would be exponential.
-const SHAPE: f64 = 0.15;
+/// Shape of the generalised Pareto distribution; 0 would be exponential. One over it is a whole number, and a whole power
+/// costs a few multiplications.
+const SHAPE: f64 = 0.2;
+const POWER: i32 = 5;
 
-/// So many distances make the first threshold.
-const FIRST: usize = 50;
+/// The prior: as of a normal distribution in units of its deviation, and somewhat heavier.
+const FIRST_THRESHOLD: f32 = 3.5;
+const FIRST_EXCESS: f32 = 1.5;
 
-/// Steps of the threshold, as a share of the mean excess, and of the mean excess.
-const THRESHOLD_STEP: f64 = 0.05;
-const EXCESS_STEP: f64 = 0.03;
+/// Neither gets smaller than this, in units of the distance: a tail that has seen nothing but small distances knows nothing
+/// of larger ones.
+const LEAST_THRESHOLD: f64 = 0.5;
+const LEAST_EXCESS: f64 = 0.1;
+
+/// The prior counts as so many distances, and of peaks as so many.
+const PRIOR: f64 = 30.0;
+const PRIOR_PEAKS: f64 = 8.0;
+
+/// How quickly threshold and mean excess follow once the prior is forgotten.
+const THRESHOLD_RATE: f64 = 0.002;
+const EXCESS_RATE: f64 = 0.02;
 
 /// An excess counts for at most this many times the mean: one giant must not make the next one ordinary.
 const MOST_EXCESS: f64 = 6.0;
 
-/// The mean excess is at least this share of the threshold, and this in units of the distance: a tail that has seen nothing
-/// but equal distances knows nothing of larger ones.
-const LEAST_EXCESS_SHARE: f64 = 0.1;
-const LEAST_EXCESS: f64 = 0.1;
-
-/// Distances are taken for no larger than this, so that they and their sums fit into 32 bits.
+/// Distances are taken for no larger than this, so that what is made of them fits into 32 bits.
 const LARGEST: f64 = 1e30;
 
 tidegate_guest::state! {
-    /// The tail of the distances of one view.
-    #[derive(Clone, Debug)]
-    pub struct Tail("tail", 1) {
-        /// The first distances, until there are enough of them.
-        first: Vec<f32>,
-        /// Negative until then.
+    /// The tail of the distances of one view to one side.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Tail("tail", 2) {
         threshold: f32,
         excess: f32,
+        /// How many distances were learnt.
+        seen: f32,
     }
 }
 
 impl Default for Tail {
+    /// Of nothing but the prior.
     fn default() -> Self {
-        Tail::empty()
+        Tail { threshold: FIRST_THRESHOLD, excess: FIRST_EXCESS, seen: 0.0 }
     }
 }
 
 impl Tail {
-    /// Of nothing yet.
-    pub(crate) fn empty() -> Self {
-        Tail { first: Vec::new(), threshold: -1.0, excess: 0.0 }
-    }
-
-    /// Whether enough was seen to say anything.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.threshold >= 0.0
-    }
-
-    /// The probability of a distance at least as large; 1 where nothing is known.
+    /// The probability of a distance at least as large.
     pub(crate) fn probability(&self, distance: f64) -> f64 {
         let threshold = f64::from(self.threshold);
-        if !self.is_ready() || distance <= 0.0 {
-            return 1.0;
-        }
         if distance <= threshold {
-            return 1.0 - BELOW * distance / threshold;
+            return 1.0 - BELOW * (distance / threshold).max(0.0);
         }
-        (1.0 - BELOW) * (1.0 + SHAPE * (distance - threshold) / self.scale()).powf(-1.0 / SHAPE)
+        (1.0 - BELOW) / (1.0 + SHAPE * (distance - threshold) / f64::from(self.excess)).powi(POWER)
     }
 
-    /// The distance that has a probability, the inverse of [`Tail::probability`]; infinite where nothing is known.
+    /// The distance that is so rare, the inverse of [`Tail::probability`].
     pub(crate) fn distance(&self, rarity: Rarity) -> f64 {
-        if !self.is_ready() {
-            return f64::INFINITY;
-        }
-        let threshold = f64::from(self.threshold);
         match rarity {
-            Rarity::Common(share) => threshold * share,
-            Rarity::Rare(excesses) => threshold + excesses * self.scale(),
+            Rarity::Common(share) => share * f64::from(self.threshold),
+            Rarity::Rare(excesses) => f64::from(self.threshold) + excesses * f64::from(self.excess),
         }
     }
 
     /// Takes in a distance that counts for so much of one, from 0 to 1.
     pub(crate) fn learn(&mut self, distance: f64, weight: f64) {
-        let distance = distance.clamp(0.0, LARGEST);
-        if !self.is_ready() {
-            self.first.push(distance as f32);
-            if self.first.len() >= FIRST {
-                self.begin();
-            }
-            return;
-        }
         let (mut threshold, mut excess) = (f64::from(self.threshold), f64::from(self.excess));
-        let side = if distance > threshold { BELOW } else { BELOW - 1.0 };
-        threshold = (threshold + weight * self.scale() * THRESHOLD_STEP * side).max(0.0);
-        if distance > threshold {
-            let beyond = (distance - threshold).min(MOST_EXCESS * self.scale());
-            excess += weight * EXCESS_STEP * (beyond - excess);
+        let seen = f64::from(self.seen) + weight;
+        let beyond = distance.min(LARGEST) - threshold;
+        let side = if beyond > 0.0 { BELOW } else { BELOW - 1.0 };
+        let scale = excess.max(0.05 * threshold);
+        // In units of the density at the threshold, more or less: what the step has to be for it to settle.
+        let step = 0.3 * scale / (1.0 - BELOW).sqrt() * (1.0 / (seen + PRIOR)).max(THRESHOLD_RATE);
+        threshold = (threshold + weight * step * side).max(LEAST_THRESHOLD);
+        if beyond > 0.0 {
+            let rate = (1.0 / (seen * (1.0 - BELOW) + PRIOR_PEAKS)).max(EXCESS_RATE);
+            excess += weight * rate * (beyond.min(MOST_EXCESS * excess) - excess);
+            excess = excess.max(LEAST_EXCESS);
         }
-        (self.threshold, self.excess) = (threshold as f32, excess as f32);
-    }
-
-    fn begin(&mut self) {
-        let mut first = std::mem::take(&mut self.first);
-        first.sort_by(f32::total_cmp);
-        self.threshold = first[(BELOW * first.len() as f64) as usize];
-        let beyond: Vec<f32> = first.into_iter().filter(|d| *d > self.threshold).map(|d| d - self.threshold).collect();
-        self.excess = beyond.iter().sum::<f32>() / beyond.len().max(1) as f32;
-        self.excess = self.scale() as f32;
-    }
-
-    /// The mean excess, no smaller than it can be trusted to be.
-    fn scale(&self) -> f64 {
-        f64::from(self.excess).max(LEAST_EXCESS_SHARE * f64::from(self.threshold)).max(LEAST_EXCESS)
+        (self.threshold, self.excess, self.seen) = (threshold as f32, excess as f32, seen as f32);
     }
 
     /// Whether these can be the numbers of a tail.
     pub(crate) fn is_sound(&self) -> bool {
-        self.first.len() < FIRST
-            && self.first.iter().all(|distance| *distance >= 0.0)
-            && self.threshold.is_finite()
-            && self.excess.is_finite()
-            && self.excess >= 0.0
+        self.threshold.is_finite() && self.threshold > 0.0 && self.excess.is_finite() && self.excess > 0.0
     }
 }
 
-/// A probability as all tails of one shape see it, so that it costs one power for all of them.
+/// A probability as all tails see it, so that it is worked out once for all of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rarity {
     /// So large a share of the threshold.
@@ -139,37 +109,34 @@ pub(crate) enum Rarity {
 }
 
 impl Rarity {
-    /// Of a probability between 0 and 1.
-    pub(crate) fn of(probability: f64) -> Self {
-        if probability < 1.0 - BELOW {
-            Rarity::Rare(((probability / (1.0 - BELOW)).powf(-SHAPE) - 1.0) / SHAPE)
+    /// Of the logarithm of a probability.
+    pub(crate) fn of_log(log: f64) -> Self {
+        let beyond = (1.0 - BELOW).ln() - log;
+        if beyond > 0.0 {
+            Rarity::Rare(((SHAPE * beyond).exp() - 1.0) / SHAPE)
         } else {
-            Rarity::Common((1.0 - probability) / BELOW)
+            Rarity::Common((1.0 - log.exp()) / BELOW)
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tidegate_guest::testing::Dice;
 
-    /// Distances of an exponential distribution of mean 1, the same in each run.
-    fn exponential() -> impl Iterator<Item = f64> {
-        let mut dice = 1_u64;
-        std::iter::repeat_with(move || {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            -(((dice >> 11) as f64 + 0.5) / (1_u64 << 53) as f64).ln()
-        })
-    }
+    use super::*;
 
     #[test]
     fn distance_and_probability_are_inverse() {
-        let mut tail = Tail::empty();
-        exponential().take(5000).for_each(|distance| tail.learn(distance, 1.0));
-        for probability in [0.9, 0.5, 0.05, 0.0201, 0.0199, 0.01, 1e-3, 1e-5, 1e-9, 1e-12] {
-            let distance = tail.distance(Rarity::of(probability));
-            let back = tail.probability(distance);
-            assert!((back / probability - 1.0).abs() < 1e-9, "{probability}: {distance} has {back}");
+        let mut tail = Tail::default();
+        let mut dice = Dice::new(1);
+        for _ in 0..5000 {
+            for probability in [0.9_f64, 0.5, 0.05, 0.0201, 0.0199, 0.01, 1e-3, 1e-5, 1e-9, 1e-12] {
+                let distance = tail.distance(Rarity::of_log(probability.ln()));
+                let back = tail.probability(distance);
+                assert!((back / probability - 1.0).abs() < 1e-9, "{probability}: {distance} has {back}");
+            }
+            tail.learn(dice.exponential(), 1.0);
         }
         for (distance, probability) in [(0.0, 1.0), (-3.0, 1.0), (f64::INFINITY, 0.0), (f64::MAX, 0.0)] {
             assert!((tail.probability(distance) - probability).abs() < 1e-100, "{distance}");
@@ -178,38 +145,23 @@ mod tests {
 
     #[test]
     fn a_known_tail_is_found_and_followed() {
-        for unit in [1.0, 1e3, 1e6] {
-            let mut tail = Tail::empty();
-            exponential().take(20_000).for_each(|distance| tail.learn(unit * distance, 1.0));
-            // Of an exponential distribution of mean 1, one in a thousand is beyond 6.9.
-            let got = tail.distance(Rarity::of(1e-3)) / unit;
-            assert!((5.5..11.0).contains(&got), "in units of {unit}: {got}");
-            exponential().take(20_000).for_each(|distance| tail.learn(3.0 * unit * distance, 1.0));
-            let got = tail.distance(Rarity::of(1e-3)) / unit;
-            assert!((16.0..33.0).contains(&got), "three times as wide, in units of {unit}: {got}");
+        for unit in [1.0, 3.0, 30.0] {
+            let mut tail = Tail::default();
+            let mut dice = Dice::new(2);
+            (0..30_000).for_each(|_| tail.learn(unit * dice.exponential(), 1.0));
+            // Of an exponential distribution of mean 1, one in a thousand is beyond 6.9; the shape is on the careful side.
+            let got = tail.distance(Rarity::of_log(1e-3_f64.ln())) / unit;
+            assert!((5.5..12.0).contains(&got), "in units of {unit}: {got}");
         }
-    }
-
-    #[test]
-    fn nothing_is_known_before_the_first_batch() {
-        let mut tail = Tail::empty();
-        for _ in 1..FIRST {
-            tail.learn(1.0, 1.0);
-            assert!(!tail.is_ready());
-            assert_eq!((tail.probability(1e9), tail.distance(Rarity::of(1e-9))), (1.0, f64::INFINITY));
-        }
-        tail.learn(1.0, 1.0);
-        assert!(tail.is_ready());
     }
 
     #[test]
     fn wild_distances_do_no_harm() {
         let wild = [f64::INFINITY, f64::MAX, 0.0, -1.0, 5e-324, 1e300];
-        let mut tail = Tail::empty();
+        let mut tail = Tail::default();
         for at in 0..10_000 {
             tail.learn(wild[at % wild.len()], 1.0);
-            assert!(tail.is_sound());
+            assert!(tail.is_sound(), "{tail:?}");
         }
-        assert!(tail.probability(1.0).is_finite() && tail.distance(Rarity::of(1e-9)).is_finite());
     }
 }

@@ -1,23 +1,27 @@
 //! What a sample can be compared with. Each view says what it expects and in which unit it measures the distance from that;
-//! how rare a distance is, it leaves to its [`Tail`](crate::tail::Tail), so that all of them speak of probabilities.
+//! how rare a distance is, it leaves to its [`Tail`](crate::tail::Tail)s, so that all of them speak of probabilities.
 
 pub(crate) mod change;
 pub(crate) mod level;
+pub(crate) mod past;
 pub(crate) mod range;
-pub(crate) mod recent;
-pub(crate) mod season;
 pub(crate) mod spread;
+pub(crate) mod time;
 
 /// How many views there are.
-pub(crate) const COUNT: usize = 6;
+pub(crate) const COUNT: usize = 8;
 
 /// A view, in the order of the tails in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     /// The samples of late.
     Recent,
-    /// The same time of the day or the week.
-    Season,
+    /// The samples of weeks.
+    Long,
+    /// The same time of the day.
+    Day,
+    /// The same time of the week.
+    Week,
     /// The sample before.
     Change,
     /// The level of the last few samples against the level before.
@@ -31,11 +35,16 @@ pub(crate) enum View {
 impl View {
     /// All of them, in their order.
     pub(crate) const ALL: [View; COUNT] =
-        [View::Recent, View::Season, View::Change, View::Level, View::Range, View::Spread];
+        [View::Recent, View::Long, View::Day, View::Week, View::Change, View::Level, View::Range, View::Spread];
 
     /// The one of that place in the order.
     pub(crate) fn nth(place: u8) -> Option<Self> {
         Self::ALL.get(usize::from(place)).copied()
+    }
+
+    /// Whether its centre is what a sample should have been, and not merely where the distance begins.
+    pub(crate) fn expects(self) -> bool {
+        matches!(self, View::Recent | View::Long | View::Day | View::Week | View::Change)
     }
 }
 
@@ -49,16 +58,40 @@ pub(crate) struct Measure {
     pub(crate) scale: f64,
     /// The distance at the centre: below zero where a view tolerates something, above where it is worried already.
     pub(crate) offset: f64,
+    /// Whether below and above the centre are the same to it, and one tail is enough.
+    pub(crate) one_sided: bool,
 }
 
 impl Measure {
+    /// Of a distance that is zero at the centre.
+    pub(crate) fn around(centre: f64, scale: f64) -> Self {
+        Measure { centre, scale, offset: 0.0, one_sided: false }
+    }
+
     /// The distance of a value. Below zero is as ordinary as zero.
     pub(crate) fn distance(&self, value: f64) -> f64 {
         self.offset + (value - self.centre).abs() / self.scale
+    }
+
+    /// Which of the two tails a value belongs to: 0 for above, 1 for below.
+    pub(crate) fn side(&self, value: f64) -> usize {
+        usize::from(!self.one_sided && value < self.centre)
     }
 
     /// How far from the centre a distance is reached; below zero where the centre is beyond it already.
     pub(crate) fn reach(&self, distance: f64) -> f64 {
         (distance - self.offset) * self.scale
     }
+}
+
+/// Changes smaller than this share of the level are a hair.
+const HAIR: f64 = 0.005;
+
+/// Numbers smaller than this are what rounding leaves of zero.
+const ZERO: f64 = 1e-12;
+
+/// The least unit of distance around a level, of a metric that has never changed by less than `grain`: neither a hair nor half
+/// of the smallest change there is says anything.
+pub(crate) fn least_unit(level: f64, grain: Option<f64>) -> f64 {
+    (HAIR * level.abs()).max(0.5 * grain.unwrap_or(0.0)).max(ZERO)
 }

@@ -64,7 +64,7 @@ fn one_that_has_been_flat_for_ever_and_jumps_is_found_at_once() {
 
 #[test]
 fn spikes_and_dips_stand_out_of_noise_whatever_its_unit() {
-    for (level, noise) in [(100.0, 5.0), (1e-4, 1e-5), (1e9, 100.0), (3e12, 1e9), (-20.0, 1.0)] {
+    for (level, noise) in [(100.0, 5.0), (1e-4, 1e-5), (1e9, 1e7), (3e12, 1e11), (-20.0, 1.0)] {
         for jump in [30.0, -30.0] {
             let mut values = made_up(1, WEEK, |dice, _| level + noise * dice.normal());
             values.extend([level + jump * noise; 3]);

@@ -1,22 +1,35 @@
 //! The sample before: distance from it, in mean changes.
+//!
+//! Single jumps are common in what nobody minds, so they must be rarer than anything else. And the sample before says
+//! something only where it is the sample before: not after a gap, nor in an incident, which is not learnt.
 
 use super::Measure;
 
-/// How quickly the mean change follows.
+/// A change must be so many times as rare as what other views see.
+pub(crate) const RARER: f64 = 100.0;
+
+/// As in the other views, mean deviations are turned into standard ones.
+const PER_MEAN: f64 = 1.25;
+
+/// How quickly the mean change follows. A change counts for at most so many times the mean, once so many were seen.
 const FOLLOWS: f64 = 0.01;
+const MOST: f64 = 8.0;
+const FREE: f64 = 20.0;
 
 tidegate_guest::state! {
     /// The sample before, and how much samples change.
     #[derive(Clone, Copy, Debug)]
-    pub struct Change("change", 1) {
+    pub struct Change("change", 2) {
         last: f64,
         mean: f64,
+        /// The smallest change ever seen; 0 before any.
+        grain: f64,
     }
 }
 
 impl Change {
     pub(crate) fn starting_at(value: f64) -> Self {
-        Change { last: value, mean: 0.0 }
+        Change { last: value, mean: 0.0, grain: 0.0 }
     }
 
     /// The sample before.
@@ -24,18 +37,27 @@ impl Change {
         self.last
     }
 
-    pub(crate) fn measure(&self, hair: f64) -> Measure {
-        Measure { centre: self.last, scale: self.mean.max(hair), offset: 0.0 }
+    /// The smallest change ever seen.
+    pub(crate) fn grain(&self) -> Option<f64> {
+        (self.grain > 0.0).then_some(self.grain)
     }
 
-    /// Takes in the sample after `seen` others.
-    pub(crate) fn learn(&mut self, value: f64, seen: f64, weight: f64) {
-        let follows = (FOLLOWS * weight).max(1.0 / (seen + 1.0));
-        self.mean += follows * ((value - self.last).abs() - self.mean);
+    pub(crate) fn measure(&self, least_unit: f64) -> Measure {
+        Measure::around(self.last, (PER_MEAN * self.mean).max(least_unit))
+    }
+
+    /// Takes in the sample that makes it so many.
+    pub(crate) fn learn(&mut self, value: f64, seen: f64) {
+        let change = (value - self.last).abs();
+        if change > 0.0 {
+            self.grain = self.grain().map_or(change, |grain| grain.min(change));
+        }
+        let counted = if seen > FREE { change.min(MOST * self.mean.max(1e-12)) } else { change };
+        self.mean += FOLLOWS.max(1.0 / seen) * (counted - self.mean);
         self.last = value;
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        self.last.is_finite() && self.mean.is_finite()
+        [self.last, self.mean, self.grain].iter().all(|number| number.is_finite())
     }
 }

@@ -5,17 +5,21 @@
 
 use super::Measure;
 
-/// How quickly the two means follow.
+/// How quickly the two means follow; the slow one as a plain mean until so many were seen.
 const FAST: f64 = 0.2;
-const SLOW: f64 = 0.005;
+const SLOW: f64 = 0.0025;
+const YOUNG: f64 = 200.0;
 
-/// How quickly the deviation follows.
+/// How quickly the mean deviation from the slow one follows.
 const DEVIATION: f64 = 0.01;
+
+/// A mean of ten samples varies less than one sample.
+const STEADIER: f64 = 1.5;
 
 tidegate_guest::state! {
     /// The level of late and the level before.
     #[derive(Clone, Copy, Debug)]
-    pub struct Level("level", 1) {
+    pub struct Level("level", 2) {
         fast: f64,
         slow: f64,
         deviation: f64,
@@ -28,9 +32,9 @@ impl Level {
     }
 
     /// The distance is that of the level of late, the next sample included, from the level before.
-    pub(crate) fn measure(&self, hair: f64) -> Measure {
-        let centre = self.fast + (self.slow - self.fast) / FAST;
-        Measure { centre, scale: self.deviation.max(hair) / FAST, offset: 0.0 }
+    pub(crate) fn measure(&self, least_unit: f64) -> Measure {
+        let centre = (self.slow - (1.0 - FAST) * self.fast) / FAST;
+        Measure::around(centre, self.deviation.max(least_unit) / (FAST * STEADIER))
     }
 
     /// The level before.
@@ -38,17 +42,26 @@ impl Level {
         self.slow
     }
 
-    /// The level of late, with one more sample.
-    pub(crate) fn of_late(&self, value: f64) -> f64 {
+    /// The level of late.
+    pub(crate) fn of_late(&self) -> f64 {
+        self.fast
+    }
+
+    /// The level of late with one more sample.
+    pub(crate) fn with(&self, value: f64) -> f64 {
         self.fast + FAST * (value - self.fast)
     }
 
-    /// Takes in the sample after `seen` others.
+    /// The mean distance from the level before.
+    pub(crate) fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// Takes in the sample that makes it so many.
     pub(crate) fn learn(&mut self, value: f64, seen: f64, weight: f64) {
-        let first = 1.0 / (seen + 1.0);
-        self.deviation += (DEVIATION * weight).max(first) * ((value - self.slow).abs() - self.deviation);
-        self.fast = self.of_late(value);
-        self.slow += SLOW.max(first) * (value - self.slow);
+        self.deviation += (DEVIATION * weight).max(1.0 / seen) * ((value - self.slow).abs() - self.deviation);
+        self.fast = self.with(value);
+        self.slow += if seen > YOUNG { SLOW } else { 1.0 / seen } * (value - self.slow);
     }
 
     pub(crate) fn is_sound(&self) -> bool {

@@ -1,6 +1,9 @@
-//! The smallest and the largest ever seen: how far beyond them, in widths of that range.
+//! The smallest and the largest ever seen: how far beyond them, in twentieths of the way between them.
 
 use super::Measure;
+
+/// In so many units the range is cut, so that a distance of this view is about as rare as one of the others.
+const UNITS: f64 = 20.0;
 
 tidegate_guest::state! {
     /// The smallest and the largest ever seen.
@@ -25,11 +28,10 @@ impl Range {
     }
 
     /// Everything within the range is at a distance below zero.
-    pub(crate) fn measure(&self, hair: f64) -> Measure {
+    pub(crate) fn measure(&self, least_unit: f64) -> Measure {
         let width = self.high - self.low;
-        let centre = self.low.midpoint(self.high);
-        let scale = width.max(hair);
-        Measure { centre, scale, offset: -0.5 * width / scale }
+        let scale = width.max(least_unit) / UNITS;
+        Measure { offset: -0.5 * width / scale, ..Measure::around(self.low.midpoint(self.high), scale) }
     }
 
     pub(crate) fn learn(&mut self, value: f64) {
