@@ -279,13 +279,13 @@ fn watches_say_what_judges_them() {
         watch("batch", none.clone(), none.clone(), json!({"series": 4, "young": null, "events": {"nightly": {"judged": 3, "learning": 1}}})),
     ] });
     expect![[r#"
-        WATCH      STATUS       MODE  SERIES  DETECTORS  REMARK
-        old        judging      ask   12      tide
-        bounded    judging      ask   12      tide       static bound above 2 judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
-        young?[2J  judging      ask   12      tide       nothing judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
-        broken     not judging  ask   12      tide       since 2026-01-01T00:00:00Z: no answer
-        new        starting     ask           tide
-        batch      judging      ask   4       tide       nightly lasts: 3 series judged by the last times, 1 still being learnt
+        WATCH      STATUS            MODE  SERIES  DETECTORS  REMARK
+        old        judging           ask   12      tide
+        bounded    by static bounds  ask   12      tide       static bound above 2 judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
+        young?[2J  not judged yet    ask   12      tide       nothing judges 3 series until 2026-01-02T17:00:00Z (7 h of 48 h of history)
+        broken     not judging       ask   12      tide       since 2026-01-01T00:00:00Z: no answer
+        new        starting          ask           tide
+        batch      judging           ask   4       tide       nightly lasts: 3 series judged by the last times, 1 still being learnt
     "#]]
     .assert_eq(&super::watches::listed(&understood(watches).unwrap_or_else(|failure| panic!("{failure}"))));
 }
