@@ -188,7 +188,7 @@ impl World {
     /// It begins, or ends.
     fn trouble(&self, life: &Life, begins: bool) {
         if self.fate == Fate::Fixed {
-            let level = if begins { 400.0 } else { 40.0 };
+            let level = if begins { life.trouble } else { 40.0 };
             if life.level.swap(begins, Ordering::SeqCst) != begins {
                 self.prometheus.set("queue", level);
             }
@@ -227,7 +227,9 @@ struct Life {
     before: BTreeSet<String>,
     /// Repairs of earlier ones.
     repairs: usize,
-    /// Whether the watched level is a bad one.
+    /// The watched level when it is a bad one. The detector has learnt how the troubles of earlier lives began.
+    trouble: f64,
+    /// Whether it is.
     level: AtomicBool,
 }
 
@@ -282,6 +284,7 @@ impl Walk {
                 .filter_map(|known| Some(known["id"].as_str()?.to_owned()))
                 .collect(),
             repairs: self.world.target.repairs().len(),
+            trouble: 200.0 * 2_f64.powi(i32::try_from(self.lives).expect("few lives")),
             level: AtomicBool::new(false),
         };
         let from = self.tidegate.log().len();
