@@ -1,11 +1,16 @@
 //! Every metric once: what is served, what the docs say of it, and what promtool is shown by the tests of the whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use expect_test::expect_file;
+use tidegate_domain::calendar::{Calendar, KnownEvent, When};
+use tidegate_domain::defaults;
 use tidegate_domain::event::{IncidentId, LeftOut, RequestId, SecondOpinion};
 use tidegate_domain::labels::Labels;
+use tidegate_domain::rules::Watch;
 use tidegate_domain::series::Unjudged;
+use tidegate_pipeline::report::InEvent;
 use tidegate_sandbox::GuestKind;
 
 use super::*;
@@ -38,6 +43,7 @@ fn busy() -> Metrics {
     counts.failed.insert(("daily".to_owned(), "trapped"), 1);
     metrics.cycle("checkout", 0.04, &counts);
     metrics.cold_start("checkout", None);
+    metrics.known_events(&watch("batch"), &BTreeMap::new());
 
     metrics.guests.runs_as("seasonal", "00ff", "detector", "1.0.0");
     metrics.guests.loaded("seasonal");
@@ -47,6 +53,14 @@ fn busy() -> Metrics {
     metrics.slack.roster("oncall", true);
     metrics.alertmanager.members(["http://am:9093".to_owned()]);
     metrics
+}
+
+/// `checkout`, with one known event.
+fn watch(event: &str) -> Watch {
+    let when = When::Within(Calendar::default());
+    let event = KnownEvent { name: event.to_owned(), matchers: None, when };
+    let step = Duration::from_secs(60);
+    Watch { known_events: vec![Arc::new(event)], ..defaults::watch("checkout".to_owned(), step, Vec::new(), []) }
 }
 
 fn guest() -> GuestStats {
@@ -97,6 +111,29 @@ fn every_family_is_served_and_in_the_docs_and_nothing_else_is() {
     let documented: BTreeSet<&str> =
         tables.flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`')).collect();
     assert_eq!(documented, served);
+}
+
+#[test]
+fn events_that_a_watch_no_longer_has_are_not_shown() {
+    let metrics = Metrics::new();
+    let lasting = BTreeMap::from([("batch".to_owned(), InEvent { known: 3, learning: 1 })]);
+    metrics.known_events(&watch("batch"), &lasting);
+    let shown = || {
+        let text = metrics.write(Format::Text, &Book::default(), &[], false);
+        let mut lines: Vec<String> =
+            text.lines().filter(|line| line.starts_with("tidegate_known_event_series{")).map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let of = |event: &str, standing: &str, series: u64| {
+        format!("tidegate_known_event_series{{watch=\"checkout\",event=\"{event}\",standing=\"{standing}\"}} {series}")
+    };
+    assert_eq!(shown(), [of("batch", "judged", 3), of("batch", "learning", 1)]);
+    metrics.known_events(&watch("batch"), &BTreeMap::new());
+    assert_eq!(shown(), [of("batch", "judged", 0), of("batch", "learning", 0)]);
+    metrics.forget_events(&watch("batch"));
+    metrics.known_events(&watch("holidays"), &lasting);
+    assert_eq!(shown(), [of("holidays", "judged", 0), of("holidays", "learning", 0)]);
 }
 
 #[test]
