@@ -8,7 +8,6 @@ use crate::judgement::{Judgement, Measures, Tails};
 use crate::kind::Kind;
 use crate::note::{Said, Setting};
 use crate::season::{Season, Shape};
-use crate::tail::Tail;
 use crate::views::change::Change;
 use crate::views::level::Level;
 use crate::views::range::Range;
@@ -230,7 +229,7 @@ impl Memory {
             && self.level.is_sound()
             && self.range.is_sound()
             && self.spread.is_sound()
-            && self.tails.iter().flatten().all(Tail::is_sound)
+            && self.tails.iter().all(|[above, below]| above.is_sound() && below.is_sound())
             && self.bar.is_sound()
             && self.said.is_sound()
     }
