@@ -1,5 +1,6 @@
 //! The pipeline with a book, a clock that moves when told to, and a Prometheus that is a table of numbers.
 
+mod cold_start;
 mod crash;
 mod data;
 mod events;
