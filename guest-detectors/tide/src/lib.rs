@@ -8,6 +8,7 @@ mod budget;
 mod clock;
 mod judgement;
 mod kind;
+mod lists;
 mod memory;
 mod note;
 mod season;
@@ -17,7 +18,8 @@ mod window;
 
 use budget::Budget;
 use judgement::Judgement;
-use memory::{Memory, Shapes};
+use lists::Shapes;
+use memory::Memory;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tidegate_guest::{Detector, Error, Needs, Step, Timestamp, Verdict};

@@ -6,6 +6,7 @@ use crate::bar::Bar;
 use crate::clock::Clock;
 use crate::judgement::{Judgement, Measures, Tails};
 use crate::kind::Kind;
+use crate::lists::{LONG, Lists, RECENT, Shapes};
 use crate::note::{Said, Setting};
 use crate::season::{Season, Shape};
 use crate::views::change::Change;
@@ -21,11 +22,7 @@ const LARGEST: f64 = 1e150;
 /// What looks rare is learnt with this weight: it may be the beginning of an incident.
 const WEIGHT_OF_RARE: f64 = 0.3;
 
-/// The samples of late: a day at a step of five minutes.
-const RECENT: usize = 288;
-
-/// The samples of the past, evenly over four weeks.
-const LONG: usize = 256;
+/// The window of weeks spans four.
 const LONG_MS: f64 = 28.0 * 86_400_000.0;
 
 /// The range and the spread of fewer samples say too little.
@@ -38,7 +35,7 @@ const FOLLOWS: f64 = 1.5;
 tidegate_guest::state! {
     /// Everything that is known of a series.
     #[derive(Debug)]
-    pub struct Memory("tide", 2) {
+    pub struct Memory("tide", 3) {
         clock: Clock,
         seen: u64,
         kind: Kind,
@@ -53,14 +50,8 @@ tidegate_guest::state! {
         tails: Tails,
         bar: Bar,
         said: Said,
+        lists: Lists,
     }
-}
-
-/// What follows from the settings alone.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shapes {
-    day: Shape,
-    week: Shape,
 }
 
 impl Shapes {
@@ -89,8 +80,8 @@ impl Memory {
             kind: Kind::starting_at(0.0),
             recent: Window::empty(),
             long: Window::empty(),
-            day: Season::starting_at(0.0, shapes.day),
-            week: Season::starting_at(0.0, shapes.week),
+            day: Season::starting_at(0.0),
+            week: Season::starting_at(0.0),
             change: Change::starting_at(0.0),
             level: Level::starting_at(0.0),
             range: Range::starting_at(0.0),
@@ -98,6 +89,7 @@ impl Memory {
             tails: Tails::default(),
             bar: Bar::lowest(),
             said: Said::nothing(),
+            lists: Lists::empty(shapes),
         }
     }
 
@@ -125,14 +117,16 @@ impl Memory {
     pub(crate) fn outlook(&mut self, shapes: &Shapes, at: Timestamp, value: f64) -> Option<Outlook> {
         let gap_ms = self.clock.advance(at)?;
         if self.seen == 0 {
-            self.start(value.clamp(-LARGEST, LARGEST), shapes);
+            self.start(value.clamp(-LARGEST, LARGEST));
         }
         let follows = self.seen > 0 && gap_ms < FOLLOWS * self.clock.step_ms();
         let unit = views::least_unit(self.level.before(), self.change.grain());
-        let (day, week) = (self.day.usual(shapes.day, at), self.week.usual(shapes.week, at));
+        let (recent, long) = (self.lists.recent(), self.lists.long());
+        let day = self.day.usual(shapes.day, &self.lists.day(shapes), at);
+        let week = self.week.usual(shapes.week, &self.lists.week(shapes), at);
         let measures = [
-            views::past::measure(&self.recent, self.level.deviation(), unit),
-            views::past::measure(&self.long, self.level.deviation(), unit),
+            views::past::measure(&self.recent, &recent, self.level.deviation(), unit),
+            views::past::measure(&self.long, &long, self.level.deviation(), unit),
             views::time::measure(&self.day, day, unit),
             views::time::measure(&self.week, week, unit),
             follows.then(|| self.change.measure(unit)),
@@ -140,15 +134,15 @@ impl Memory {
             (self.seen > LEAST_FOR_RANGE).then(|| self.range.measure(unit)),
             (follows && self.seen > LEAST_FOR_SPREAD).then(|| self.spread.measure(self.level.of_late(), unit)),
         ];
-        let level = if self.recent.len() > 0 { self.recent.median() } else { self.level.before() };
+        let level = if self.recent.len() > 0 { self.recent.median(&recent) } else { self.level.before() };
         Some(Outlook { at, measures, level, day, week })
     }
 
     /// Makes the first sample what everything begins with.
-    fn start(&mut self, value: f64, shapes: &Shapes) {
+    fn start(&mut self, value: f64) {
         self.kind = Kind::starting_at(value);
-        self.day = Season::starting_at(value, shapes.day);
-        self.week = Season::starting_at(value, shapes.week);
+        self.day = Season::starting_at(value);
+        self.week = Season::starting_at(value);
         self.change = Change::starting_at(value);
         self.level = Level::starting_at(value);
         self.range = Range::starting_at(value);
@@ -183,11 +177,12 @@ impl Memory {
         self.change.learn(value, seen);
         self.spread.learn((value - self.level.of_late()).abs(), seen);
         self.level.learn(value, seen, weight);
-        let plain = if self.long.len() > 0 { self.long.median() } else { value };
-        self.day.learn(shapes.day, outlook.at, value, outlook.day, plain);
-        self.week.learn(shapes.week, outlook.at, value, outlook.week, plain);
-        self.long.push(value, LONG, LONG_MS / self.clock.step_ms() / LONG as f64);
-        self.recent.push(value, RECENT, 1.0);
+        let plain = if self.long.len() > 0 { self.long.median(&self.lists.long()) } else { value };
+        self.day.learn(shapes.day, self.lists.day_mut(shapes), outlook.at, value, outlook.day, plain);
+        self.week.learn(shapes.week, self.lists.week_mut(shapes), outlook.at, value, outlook.week, plain);
+        let most_stride = LONG_MS / self.clock.step_ms() / LONG as f64;
+        self.long.push(self.lists.long_mut(), value, most_stride);
+        self.recent.push(self.lists.recent_mut(), value, 1.0);
         self.range.learn(value);
     }
 
@@ -232,5 +227,6 @@ impl Memory {
             && self.tails.iter().all(|[above, below]| above.is_sound() && below.is_sound())
             && self.bar.is_sound()
             && self.said.is_sound()
+            && self.lists.are_sound(shapes)
     }
 }

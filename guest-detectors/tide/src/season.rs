@@ -34,6 +34,11 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// How many slots.
+    pub(crate) fn slots(self) -> usize {
+        usize::from(self.slots)
+    }
+
     /// A day in slots of a quarter of an hour, or of a step where that is longer.
     pub(crate) fn day(step: Step) -> Self {
         Self::of(86_400_000, step, 4, 96, 3)
@@ -50,14 +55,18 @@ impl Shape {
     }
 }
 
+/// The slots of a period: the mean of each over the periods that it was seen in, and how many those were.
+#[derive(Debug)]
+pub(crate) struct Slots<M, P> {
+    pub(crate) means: M,
+    pub(crate) periods: P,
+}
+
 tidegate_guest::state! {
-    /// A period as far as it is known, in distances from a base.
-    #[derive(Clone, Debug)]
-    pub struct Season("season", 2) {
+    /// What is known of a period beside its slots.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Season("season", 3) {
         base: f64,
-        /// In how many periods each slot was seen, and its mean over them.
-        periods: Vec<u8>,
-        means: Vec<f32>,
         /// The slot in progress, and the sum and count of its samples.
         open: u16,
         sum: f64,
@@ -70,36 +79,25 @@ tidegate_guest::state! {
 }
 
 impl Season {
-    pub(crate) fn starting_at(value: f64, shape: Shape) -> Self {
-        let slots = usize::from(shape.slots);
-        Season {
-            base: value,
-            periods: vec![0; slots],
-            means: vec![0.0; slots],
-            open: 0,
-            sum: 0.0,
-            count: 0,
-            compared: 0.0,
-            error: 0.0,
-            plain: 0.0,
-        }
+    pub(crate) fn starting_at(value: f64) -> Self {
+        Season { base: value, open: 0, sum: 0.0, count: 0, compared: 0.0, error: 0.0, plain: 0.0 }
     }
 
     /// What is usual at a moment; `None` where too few periods were seen.
-    pub(crate) fn usual(&self, shape: Shape, at: Timestamp) -> Option<f64> {
-        let slots = shape.slots;
+    pub(crate) fn usual(&self, shape: Shape, slots: &Slots<&[f32], &[u8]>, at: Timestamp) -> Option<f64> {
+        let count = shape.slots;
         let within = at.rem_euclid(shape.period_ms) as f64 / shape.period_ms as f64;
-        let place = within * f64::from(slots) - 0.5;
+        let place = within * f64::from(count) - 0.5;
         let floor = place.floor();
         // From one before the first slot to the last.
-        let first = if floor < 0.0 { slots - 1 } else { floor as u16 };
-        let second = if first + 1 == slots { 0 } else { first + 1 };
+        let first = if floor < 0.0 { count - 1 } else { floor as u16 };
+        let second = if first + 1 == count { 0 } else { first + 1 };
         let (first, second) = (usize::from(first), usize::from(second));
-        if self.periods[first].min(self.periods[second]) < shape.least_periods {
+        if slots.periods[first].min(slots.periods[second]) < shape.least_periods {
             return None;
         }
         let share = place - floor;
-        let mean = f64::from(self.means[first]) * (1.0 - share) + f64::from(self.means[second]) * share;
+        let mean = f64::from(slots.means[first]) * (1.0 - share) + f64::from(slots.means[second]) * share;
         Some(self.base + mean)
     }
 
@@ -114,7 +112,15 @@ impl Season {
     }
 
     /// Takes in a sample of which the season and the plain level had expected this.
-    pub(crate) fn learn(&mut self, shape: Shape, at: Timestamp, value: f64, usual: Option<f64>, level: f64) {
+    pub(crate) fn learn(
+        &mut self,
+        shape: Shape,
+        slots: Slots<&mut [f32], &mut [u8]>,
+        at: Timestamp,
+        value: f64,
+        usual: Option<f64>,
+        level: f64,
+    ) {
         if let Some(usual) = usual {
             self.compared += 1.0;
             let (compared, rate) = (self.compared, ERROR_RATE.max(1.0 / self.compared));
@@ -128,7 +134,7 @@ impl Season {
         let within = at.rem_euclid(shape.period_ms) as f64 / shape.period_ms as f64;
         let slot = ((within * f64::from(shape.slots)) as u16).min(shape.slots - 1);
         if slot != self.open {
-            self.close();
+            self.close(slots);
             self.open = slot;
         }
         self.sum += (value - self.base).clamp(-LARGEST, LARGEST);
@@ -136,23 +142,20 @@ impl Season {
     }
 
     /// Mixes the slot in progress into its place.
-    fn close(&mut self) {
+    fn close(&mut self, slots: Slots<&mut [f32], &mut [u8]>) {
         if self.count > 0 {
             let slot = usize::from(self.open);
-            let seen = self.periods[slot];
+            let seen = slots.periods[slot];
             let weight = (1.0 / (f32::from(seen) + 1.0)).max(LEAST_WEIGHT);
             let mean = (self.sum / f64::from(self.count)) as f32;
-            self.means[slot] += weight * (mean - self.means[slot]);
-            self.periods[slot] = seen.saturating_add(1);
+            slots.means[slot] += weight * (mean - slots.means[slot]);
+            slots.periods[slot] = seen.saturating_add(1);
         }
         (self.sum, self.count) = (0.0, 0);
     }
 
     pub(crate) fn is_sound(&self, shape: Shape) -> bool {
-        let slots = usize::from(shape.slots);
-        self.periods.len() == slots
-            && self.means.len() == slots
-            && usize::from(self.open) < slots
+        self.open < shape.slots
             && [self.base, self.sum, self.compared, self.error, self.plain].iter().all(|number| number.is_finite())
     }
 }
@@ -164,39 +167,53 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
     const SHAPE: Shape = Shape { period_ms: 24 * HOUR_MS, slots: 24, least_periods: 3 };
 
-    fn after_days(days: i64, level: f64, value: fn(i64) -> f64) -> Season {
-        let mut season = Season::starting_at(value(0), SHAPE);
-        for at in (0..days * 24 * 4).map(|quarter| quarter * HOUR_MS / 4) {
-            let usual = season.usual(SHAPE, at);
-            season.learn(SHAPE, at, value(at / HOUR_MS), usual, level);
-            assert!(season.is_sound(SHAPE));
+    /// A season with its slots.
+    struct Whole {
+        season: Season,
+        slots: Slots<[f32; 24], [u8; 24]>,
+    }
+
+    impl Whole {
+        fn usual(&self, at: Timestamp) -> Option<f64> {
+            self.season.usual(SHAPE, &Slots { means: &self.slots.means, periods: &self.slots.periods }, at)
         }
-        season
+    }
+
+    fn after_days(days: i64, level: f64, value: fn(i64) -> f64) -> Whole {
+        let slots = Slots { means: [0.0; 24], periods: [0; 24] };
+        let mut whole = Whole { season: Season::starting_at(value(0)), slots };
+        for at in (0..days * 24 * 4).map(|quarter| quarter * HOUR_MS / 4) {
+            let usual = whole.usual(at);
+            let slots = Slots { means: &mut whole.slots.means[..], periods: &mut whole.slots.periods[..] };
+            whole.season.learn(SHAPE, slots, at, value(at / HOUR_MS), usual, level);
+            assert!(whole.season.is_sound(SHAPE));
+        }
+        whole
     }
 
     #[test]
     fn a_pattern_is_learnt_and_explains_and_none_explains_nothing() {
         let night_job = |hour: i64| if hour % 24 == 2 { 90.0 } else { 10.0 };
-        let season = after_days(10, 10.0, night_job);
-        let half_past = HOUR_MS / 2;
-        assert!((season.usual(SHAPE, 240 * HOUR_MS + 2 * HOUR_MS + half_past).expect("known") - 90.0).abs() < 1e-3);
-        assert!((season.usual(SHAPE, 240 * HOUR_MS + 12 * HOUR_MS + half_past).expect("known") - 10.0).abs() < 1e-3);
-        assert!(season.explains());
-        assert!(!after_days(10, 50.0, |hour| (hour * 7919 % 101) as f64).explains());
-        assert!(!after_days(10, 10.0, |_| 10.0).explains());
+        let whole = after_days(10, 10.0, night_job);
+        let half_past = |hour: i64| (240 + hour) * HOUR_MS + HOUR_MS / 2;
+        assert!((whole.usual(half_past(2)).expect("known") - 90.0).abs() < 1e-3);
+        assert!((whole.usual(half_past(12)).expect("known") - 10.0).abs() < 1e-3);
+        assert!(whole.season.explains());
+        assert!(!after_days(10, 50.0, |hour| (hour * 7919 % 101) as f64).season.explains());
+        assert!(!after_days(10, 10.0, |_| 10.0).season.explains());
     }
 
     #[test]
     fn nothing_is_usual_before_enough_periods_were_seen() {
-        assert_eq!(after_days(2, 0.0, |hour| hour as f64).usual(SHAPE, 48 * HOUR_MS + HOUR_MS), None);
-        assert!(after_days(4, 0.0, |hour| hour as f64).usual(SHAPE, 96 * HOUR_MS + HOUR_MS).is_some());
+        assert_eq!(after_days(2, 0.0, |hour| hour as f64).usual(49 * HOUR_MS), None);
+        assert!(after_days(4, 0.0, |hour| hour as f64).usual(97 * HOUR_MS).is_some());
     }
 
     #[test]
     fn every_moment_has_its_place() {
-        let season = after_days(4, 0.0, |hour| hour as f64);
+        let whole = after_days(4, 0.0, |hour| hour as f64);
         for at in [i64::MIN, -1, 0, 1, HOUR_MS / 2, 24 * HOUR_MS - 1, 24 * HOUR_MS, i64::MAX] {
-            assert!(season.usual(SHAPE, at).is_some(), "at {at}");
+            assert!(whole.usual(at).is_some(), "at {at}");
         }
     }
 }

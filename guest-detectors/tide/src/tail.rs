@@ -83,7 +83,8 @@ impl Tail {
         let side = if beyond > 0.0 { BELOW } else { BELOW - 1.0 };
         let scale = excess.max(0.05 * threshold);
         // In units of the density at the threshold, more or less: what the step has to be for it to settle.
-        let step = 0.3 * scale / (1.0 - BELOW).sqrt() * (1.0 / (seen + PRIOR)).max(THRESHOLD_RATE);
+        let rate = if seen < 1.0 / THRESHOLD_RATE { 1.0 / (seen + PRIOR) } else { 0.0 };
+        let step = 0.3 / (1.0 - BELOW).sqrt() * scale * rate.max(THRESHOLD_RATE);
         threshold = (threshold + weight * step * side).max(LEAST_THRESHOLD);
         if beyond > 0.0 {
             let rate = (1.0 / (seen * (1.0 - BELOW) + PRIOR_PEAKS)).max(EXCESS_RATE);

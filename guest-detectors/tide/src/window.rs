@@ -8,58 +8,71 @@
 const LARGEST: f64 = 1e37;
 
 tidegate_guest::state! {
-    /// Samples of the past, as a ring and in order.
-    #[derive(Debug)]
-    pub struct Window("window", 2) {
+    /// What is known of a window beside its lists.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Window("window", 3) {
         /// Values are kept as distances from here: a large level with little noise keeps its digits.
         base: f64,
         /// One sample of so many is kept, and so many have come.
         stride: u32,
         seen: u64,
-        /// The place that the next sample takes.
+        /// How many are kept, and the place that the next one takes.
+        len: u16,
         next: u16,
-        values: Vec<f32>,
-        /// Places in `values`, by ascending value; equal ones from old to new.
-        order: Vec<u16>,
+    }
+}
+
+/// The lists of a window, as long as there is room for samples.
+#[derive(Debug)]
+pub(crate) struct Ring<V, O> {
+    pub(crate) values: V,
+    /// Places in `values`, by ascending value; equal ones from old to new.
+    pub(crate) order: O,
+}
+
+impl<V: AsRef<[f32]>, O: AsRef<[u16]>> Ring<V, O> {
+    /// What lies at a place; places come from bytes and are not checked beforehand.
+    fn value(&self, place: u16) -> f32 {
+        self.values.as_ref().get(usize::from(place)).copied().unwrap_or_default()
     }
 }
 
 impl Window {
     pub(crate) fn empty() -> Self {
-        Window { base: 0.0, stride: 1, seen: 0, next: 0, values: Vec::new(), order: Vec::new() }
+        Window { base: 0.0, stride: 1, seen: 0, len: 0, next: 0 }
     }
 
     /// How many samples there are.
     pub(crate) fn len(&self) -> usize {
-        self.values.len()
+        usize::from(self.len)
     }
 
     /// How many samples it looks back.
     pub(crate) fn reach(&self) -> f64 {
-        self.values.len() as f64 * f64::from(self.stride)
+        f64::from(self.len) * f64::from(self.stride)
     }
 
-    /// The value that so large a share of the samples lies below; 0 where there is none.
-    pub(crate) fn quantile(&self, share: f64) -> f64 {
-        let rank = (share * self.order.len() as f64) as usize;
-        let place = self.order.get(rank.min(self.order.len().saturating_sub(1)));
-        self.base + place.map_or(0.0, |place| f64::from(self.value(*place)))
+    /// The value that so large a share of the samples lies below; the base where there is none.
+    pub(crate) fn quantile<V: AsRef<[f32]>, O: AsRef<[u16]>>(&self, ring: &Ring<V, O>, share: f64) -> f64 {
+        let rank = (share * f64::from(self.len)) as usize;
+        let place = ring.order.as_ref()[..self.len()].get(rank.min(self.len().saturating_sub(1)));
+        self.base + place.map_or(0.0, |place| f64::from(ring.value(*place)))
     }
 
     /// The middle one.
-    pub(crate) fn median(&self) -> f64 {
-        self.quantile(0.5)
+    pub(crate) fn median<V: AsRef<[f32]>, O: AsRef<[u16]>>(&self, ring: &Ring<V, O>) -> f64 {
+        self.quantile(ring, 0.5)
     }
 
     /// The distance between the quartiles in deviations of a normal distribution, of which there are 1.349 between them.
-    pub(crate) fn deviation(&self) -> f64 {
-        (self.quantile(0.75) - self.quantile(0.25)) / 1.349
+    pub(crate) fn deviation<V: AsRef<[f32]>, O: AsRef<[u16]>>(&self, ring: &Ring<V, O>) -> f64 {
+        (self.quantile(ring, 0.75) - self.quantile(ring, 0.25)) / 1.349
     }
 
-    /// Takes in a sample. There is room for `most` of them; then every second leaves, as long as one of `most_stride` is
-    /// kept, and after that the oldest.
-    pub(crate) fn push(&mut self, value: f64, most: usize, most_stride: f64) {
-        if self.values.is_empty() {
+    /// Takes in a sample. Where there is no more room, every second leaves, as long as one of `most_stride` is kept, and after
+    /// that the oldest.
+    pub(crate) fn push(&mut self, ring: Ring<&mut [f32], &mut [u16]>, value: f64, most_stride: f64) {
+        if self.len == 0 {
             self.base = value;
         }
         self.seen += 1;
@@ -67,48 +80,56 @@ impl Window {
             return;
         }
         let value = (value - self.base).clamp(-LARGEST, LARGEST) as f32;
-        let place = self.next;
-        if self.values.len() < most {
-            self.values.push(value);
+        let (room, mut len, place) = (ring.values.len(), self.len(), self.next);
+        // The order loses a place, or ends with a free one; what lies between there and the new place moves by one.
+        let free = if len < room {
+            len += 1;
+            len - 1
         } else if f64::from(self.stride) * 2.0 <= most_stride {
-            return self.thin_out();
+            return self.thin_out(ring);
         } else {
             // The oldest is the first of its equals.
-            let leaving = self.values[usize::from(place)];
-            let at = self.order.partition_point(|&other| self.value(other) < leaving).min(most - 1);
-            self.order.remove(at);
-            self.values[usize::from(place)] = value;
+            let leaving = ring.value(place);
+            ring.order.partition_point(|&other| ring.value(other) < leaving).min(len - 1)
+        };
+        // The one that leaves keeps its value until its place in the order is taken.
+        let (below, above) = (&ring.order[..free], &ring.order[(free + 1).min(len)..len]);
+        let at = if above.first().is_some_and(|&first| ring.value(first) <= value) {
+            free + above.partition_point(|&other| ring.value(other) <= value)
+        } else {
+            below.partition_point(|&other| ring.value(other) <= value)
+        };
+        if at > free {
+            ring.order.copy_within(free + 1..at + 1, free);
+        } else {
+            ring.order.copy_within(at..free, at + 1);
         }
-        let at = self.order.partition_point(|&other| self.value(other) <= value);
-        self.order.insert(at, place);
-        self.next = if usize::from(place) + 1 == most { 0 } else { place + 1 };
-    }
-
-    /// What lies at a place; places come from bytes and are not checked beforehand.
-    fn value(&self, place: u16) -> f32 {
-        self.values.get(usize::from(place)).copied().unwrap_or_default()
+        ring.order[at] = place;
+        ring.values[usize::from(place)] = value;
+        self.len = len as u16;
+        self.next = if usize::from(place) + 1 == room { 0 } else { place + 1 };
     }
 
     /// Keeps every second sample. Nothing has left yet, so the ring begins with the oldest.
-    fn thin_out(&mut self) {
+    fn thin_out(&mut self, ring: Ring<&mut [f32], &mut [u16]>) {
+        let Ring { values, order } = ring;
+        let kept = values.len() / 2;
+        for place in 0..kept {
+            values[place] = values[2 * place + 1];
+        }
+        let order = &mut order[..kept];
+        order.iter_mut().zip(0..).for_each(|(entry, place)| *entry = place);
+        order.sort_by(|one, other| values[usize::from(*one)].total_cmp(&values[usize::from(*other)]));
         self.stride *= 2;
-        let mut place = 0;
-        self.values.retain(|_| {
-            place += 1;
-            place % 2 == 0
-        });
-        self.next = self.values.len() as u16;
-        self.order = (0..self.next).collect();
-        self.order.sort_by(|one, other| self.values[usize::from(*one)].total_cmp(&self.values[usize::from(*other)]));
+        (self.len, self.next) = (kept as u16, kept as u16);
     }
 
-    /// Whether these lists can be a window of at most so many samples. Asked on every call, so the values are not looked
+    /// Whether this can be a window with room for so many samples. Asked on every call, so the lists are not looked
     /// through: a checksum stands guard over them.
-    pub(crate) fn is_sound(&self, most: usize) -> bool {
-        let (len, next) = (self.values.len(), usize::from(self.next));
-        len <= most
-            && self.order.len() == len
-            && (if len < most { next == len } else { next < most })
+    pub(crate) fn is_sound(&self, room: usize) -> bool {
+        let next = usize::from(self.next);
+        self.len() <= room
+            && (if self.len() < room { next == self.len() } else { next < room })
             && self.stride > 0
             && self.base.is_finite()
     }
@@ -120,77 +141,98 @@ mod tests {
 
     use super::*;
 
-    const MOST: usize = 288;
+    const ROOM: usize = 288;
+
+    /// A window with its lists.
+    struct Whole {
+        window: Window,
+        ring: Ring<Vec<f32>, Vec<u16>>,
+        most_stride: f64,
+    }
+
+    impl Whole {
+        fn new(room: usize, most_stride: f64) -> Self {
+            let ring = Ring { values: vec![0.0; room], order: vec![0; room] };
+            Whole { window: Window::empty(), ring, most_stride }
+        }
+
+        fn push(&mut self, value: f64) {
+            let ring = Ring { values: self.ring.values.as_mut_slice(), order: self.ring.order.as_mut_slice() };
+            self.window.push(ring, value, self.most_stride);
+            assert!(self.window.is_sound(self.ring.values.len()));
+        }
+
+        fn quantile(&self, share: f64) -> f64 {
+            self.window.quantile(&self.ring, share)
+        }
+    }
 
     #[test]
     fn quantiles_are_those_of_the_newest_samples() {
         let mut dice = Dice::new(1);
         for distinct in [1.0, 3.0, 50.0, 1e6] {
-            let mut window = Window::empty();
+            let mut whole = Whole::new(ROOM, 1.0);
             let mut all: Vec<f64> = Vec::new();
             for _ in 0..1000 {
                 let value = (dice.uniform() * distinct).floor() - 1.0;
-                window.push(value, MOST, 1.0);
+                whole.push(value);
                 all.push(value);
-                let mut newest = all[all.len().saturating_sub(MOST)..].to_vec();
+                let mut newest = all[all.len().saturating_sub(ROOM)..].to_vec();
                 newest.sort_by(f64::total_cmp);
-                assert_eq!(window.len(), newest.len());
-                assert_eq!(window.median(), newest[newest.len() / 2]);
-                assert_eq!(window.quantile(0.0), newest[0]);
-                assert_eq!(window.quantile(1.0), newest[newest.len() - 1]);
-                assert!(window.is_sound(MOST));
+                assert_eq!(whole.window.len(), newest.len());
+                for (rank, wanted) in newest.iter().enumerate() {
+                    assert_eq!(whole.quantile((rank as f64 + 0.5) / newest.len() as f64), *wanted);
+                }
             }
         }
     }
 
     #[test]
     fn a_window_that_thins_out_spans_what_it_is_to_span() {
-        let mut window = Window::empty();
+        let mut whole = Whole::new(256, 32.0);
         for at in 0..50_000 {
-            window.push(f64::from(at), 256, 32.0);
-            assert!(window.is_sound(256));
+            whole.push(f64::from(at));
             // Evenly over all of it: the newest, the oldest and the middle one are where they should be.
             if at > 300 {
-                let (oldest, newest) = (window.quantile(0.0), window.quantile(1.0));
-                let span = f64::from(at).min(256.0 * 32.0);
-                assert!(f64::from(at) - newest <= 2.0 * f64::from(window.stride), "after {at}: the newest is {newest}");
+                let (at, stride) = (f64::from(at), f64::from(whole.window.stride));
+                let (oldest, newest) = (whole.quantile(0.0), whole.quantile(1.0));
+                let span = at.min(256.0 * 32.0);
+                assert!(at - newest <= 2.0 * stride, "after {at}: the newest is {newest}");
+                assert!(at - oldest <= span && at - oldest > 0.4 * span, "after {at}: the oldest is {oldest}");
+                let middle = whole.window.median(&whole.ring);
                 assert!(
-                    (f64::from(at) - oldest) <= span && f64::from(at) - oldest > 0.4 * span,
-                    "after {at}: {oldest}"
+                    (middle - oldest.midpoint(newest)).abs() <= 2.0 * stride,
+                    "after {at}: the middle one is {middle}"
                 );
-                assert!((window.median() - oldest.midpoint(newest)).abs() <= 2.0 * f64::from(window.stride), "{at}");
             }
         }
-        assert_eq!((window.len(), window.stride, window.reach()), (256, 32, 8192.0));
+        assert_eq!((whole.window.len(), whole.window.stride, whole.window.reach()), (256, 32, 8192.0));
     }
 
     #[test]
     fn places_that_do_not_exist_do_no_harm() {
-        let mut window = Window::empty();
-        (0..400).for_each(|at| window.push(f64::from(at % 7), MOST, 1.0));
-        window.order.fill(u16::MAX);
-        assert!(window.is_sound(MOST));
+        let mut whole = Whole::new(ROOM, 1.0);
+        (0..400).for_each(|at| whole.push(f64::from(at % 7)));
+        whole.ring.order.fill(u16::MAX);
         for at in 0..1000 {
-            window.push(f64::from(at % 5), MOST, 1.0);
-            assert!(window.median().is_finite());
+            whole.push(f64::from(at % 5));
+            assert!(whole.quantile(0.5).is_finite());
         }
     }
 
     #[test]
-    fn lists_that_contradict_each_other_are_no_window() {
-        let broken: [fn(&mut Window); 5] = [
-            |window| window.next = MOST as u16,
-            |window| window.order.truncate(MOST - 1),
-            |window| window.values.truncate(MOST - 1),
-            |window| window.values.push(1.0),
+    fn numbers_that_contradict_each_other_are_no_window() {
+        let broken: [fn(&mut Window); 4] = [
+            |window| window.next = ROOM as u16,
+            |window| window.len = ROOM as u16 + 1,
+            |window| window.len = 7,
             |window| window.stride = 0,
         ];
         for (which, damage) in broken.into_iter().enumerate() {
-            let mut window = Window::empty();
-            (0..400).for_each(|at| window.push(f64::from(at * 37 % 101), MOST, 1.0));
-            assert!(window.is_sound(MOST));
-            damage(&mut window);
-            assert!(!window.is_sound(MOST), "damage {which}");
+            let mut whole = Whole::new(ROOM, 1.0);
+            (0..400).for_each(|at| whole.push(f64::from(at * 37 % 101)));
+            damage(&mut whole.window);
+            assert!(!whole.window.is_sound(ROOM), "damage {which}");
         }
     }
 }

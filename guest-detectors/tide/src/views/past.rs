@@ -1,16 +1,21 @@
 //! The samples of a window: distance from their median, in deviations that their quartiles stand for.
 
 use super::Measure;
-use crate::window::Window;
+use crate::window::{Ring, Window};
 
 /// Quartiles of fewer samples say too little.
 const LEAST: usize = 20;
 
 /// How the view measures, once there are enough samples. Of a metric that mostly stands still the quartiles are equal: then
 /// its mean deviation has a word.
-pub(crate) fn measure(window: &Window, deviation: f64, least_unit: f64) -> Option<Measure> {
+pub(crate) fn measure(
+    window: &Window,
+    ring: &Ring<&[f32], &[u16]>,
+    deviation: f64,
+    least_unit: f64,
+) -> Option<Measure> {
     if window.len() < LEAST {
         return None;
     }
-    Some(Measure::around(window.median(), window.deviation().max(least_unit).max(0.1 * deviation)))
+    Some(Measure::around(window.median(ring), window.deviation(ring).max(least_unit).max(0.1 * deviation)))
 }
