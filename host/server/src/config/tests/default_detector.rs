@@ -85,3 +85,25 @@ fn a_misspelt_detector_is_told_that_it_is_there_without_being_defined() {
     let said = folder.said(&folder.load(&format!("{PROMETHEUS}{WATCH}detectors = []\n")));
     assert!(said.contains("the list is empty"), "{said}");
 }
+
+/// The first block of TOML below a line of a document.
+fn config_below(document: &str, line: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
+    let text = std::fs::read_to_string(path).expect("a document");
+    let (_, below) = text.split_once(line).unwrap_or_else(|| panic!("{document} has no line {line:?}"));
+    let (_, block) = below.split_once("```toml\n").expect("a block");
+    block.split_once("```").expect("its end").0.to_owned()
+}
+
+#[test]
+fn the_first_configs_that_people_see_are_accepted_and_name_no_detector() {
+    for (document, line) in
+        [("README.md", "## A first config"), ("docs/configuration.md", "A smallest config that does something:")]
+    {
+        let text = config_below(document, line);
+        assert!(!text.contains("[detector"), "{document}: {text}");
+        let config = accepted(&text);
+        assert_eq!(config.warnings, [], "{document}");
+        assert_eq!(config.rules.watches["checkout-latency"].detectors, ["tide"], "{document}");
+    }
+}
