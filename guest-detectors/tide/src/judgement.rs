@@ -70,6 +70,6 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
         Some((view, centre, _)) if score > 1.0 && view.expects() => centre,
         _ => level,
     };
-    let verdict = Verdict { score, expected: expected.clamp(lower, upper), lower, upper };
+    let verdict = Verdict { score, expected: expected.max(lower).min(upper), lower, upper };
     Judgement { verdict, spoke: spoke.map(|(view, _, reach)| (view, reach)) }
 }

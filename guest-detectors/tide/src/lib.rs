@@ -89,7 +89,7 @@ impl Detector for Tide {
     }
 
     fn note(&self, memory: &Memory, _: Timestamp, value: f64, verdict: &Verdict) -> Option<String> {
-        Some(memory.sentence(value, verdict))
+        memory.sentence(value, verdict)
     }
 }
 

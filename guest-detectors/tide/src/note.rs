@@ -36,10 +36,6 @@ pub(crate) struct Setting {
 }
 
 impl Said {
-    pub(crate) fn nothing() -> Self {
-        Said { view: 0, centre: 0.0, reach: 0.0, before: 0.0, of_late: 0.0, low: 0.0, high: 0.0, known_ms: 0 }
-    }
-
     /// That `view` spoke, which expected `centre` give or take `reach` and compares `before` with `of_late`; `low` and `high`
     /// are of all that was seen in `known_ms` milliseconds.
     pub(crate) fn by(
@@ -103,10 +99,6 @@ impl Said {
             Some(View::Long) => format!("in the last {} {}", span(setting.long_ms), band()),
             Some(View::Recent) | None => format!("in the last {} {}", span(setting.recent_ms), band()),
         }
-    }
-
-    pub(crate) fn is_sound(&self) -> bool {
-        View::nth(self.view).is_some()
     }
 }
 

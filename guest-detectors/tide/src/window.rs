@@ -128,10 +128,7 @@ impl Window {
     /// through: a checksum stands guard over them.
     pub(crate) fn is_sound(&self, room: usize) -> bool {
         let next = usize::from(self.next);
-        self.len() <= room
-            && (if self.len() < room { next == self.len() } else { next < room })
-            && self.stride > 0
-            && self.base.is_finite()
+        self.len() <= room && (if self.len() < room { next == self.len() } else { next < room }) && self.stride > 0
     }
 }
 

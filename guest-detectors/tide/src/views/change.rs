@@ -56,8 +56,4 @@ impl Change {
         self.mean += FOLLOWS.max(1.0 / seen) * (counted - self.mean);
         self.last = value;
     }
-
-    pub(crate) fn is_sound(&self) -> bool {
-        [self.last, self.mean, self.grain].iter().all(|number| number.is_finite())
-    }
 }

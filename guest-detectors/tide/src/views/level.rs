@@ -63,8 +63,4 @@ impl Level {
         self.fast = self.with(value);
         self.slow += if seen > YOUNG { SLOW } else { 1.0 / seen } * (value - self.slow);
     }
-
-    pub(crate) fn is_sound(&self) -> bool {
-        [self.fast, self.slow, self.deviation].iter().all(|number| number.is_finite())
-    }
 }

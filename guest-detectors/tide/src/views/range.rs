@@ -38,8 +38,4 @@ impl Range {
         self.low = self.low.min(value);
         self.high = self.high.max(value);
     }
-
-    pub(crate) fn is_sound(&self) -> bool {
-        self.low.is_finite() && self.high.is_finite() && self.low <= self.high
-    }
 }

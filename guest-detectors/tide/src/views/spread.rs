@@ -49,8 +49,4 @@ impl Spread {
         self.fast = self.with(distance);
         self.slow += SLOW.max(1.0 / seen) * (distance - self.slow);
     }
-
-    pub(crate) fn is_sound(&self) -> bool {
-        self.fast.is_finite() && self.slow.is_finite()
-    }
 }
