@@ -22,14 +22,16 @@ pub(crate) type Tails = [[Tail; 2]; COUNT];
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
-    /// The view that found the sample the rarest, and half the width of its band.
-    pub(crate) spoke: Option<(View, f64)>,
+    /// The view that found the sample the rarest.
+    pub(crate) spoke: Option<View>,
+    /// Half the width of its band; of the samples of late where it is the range, which expects nothing.
+    pub(crate) reach: f64,
 }
 
 impl Judgement {
     /// No judgement: too little was seen.
     pub(crate) fn none() -> Self {
-        Judgement { verdict: Verdict::not_judged(), spoke: None }
+        Judgement { verdict: Verdict::not_judged(), spoke: None, reach: f64::NAN }
     }
 }
 
@@ -44,7 +46,7 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
     let limit = Rarity::of_log(log);
     let handicapped = Rarity::of_log(log - change::RARER.ln());
 
-    let (mut rarest, mut spoke) = (1.0, None);
+    let (mut rarest, mut spoke, mut of_late) = (1.0, None, f64::NAN);
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
     for ((view, measure), tails) in View::ALL.into_iter().zip(measures).zip(tails) {
         let Some(measure) = measure else { continue };
@@ -53,8 +55,12 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
         let limit = if view == View::Change { handicapped } else { limit };
         let reach = tails.map(|tail| measure.reach(tail.distance(limit)));
         let (above, below) = if measure.one_sided { (reach[0], reach[0]) } else { (reach[0], reach[1]) };
+        if view == View::Recent {
+            of_late = reach[side];
+        }
         if probability < rarest {
-            (rarest, spoke) = (probability, Some((view, measure.centre, reach[side])));
+            let reach = if view == View::Range { of_late } else { reach[side] };
+            (rarest, spoke) = (probability, Some((view, measure.centre, reach)));
         }
         lower = lower.max(measure.centre - below);
         upper = upper.min(measure.centre + above);
@@ -71,5 +77,6 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
         _ => level,
     };
     let verdict = Verdict { score, expected: expected.max(lower).min(upper), lower, upper };
-    Judgement { verdict, spoke: spoke.map(|(view, _, reach)| (view, reach)) }
+    let (spoke, reach) = spoke.map_or((None, f64::NAN), |(view, _, reach)| (Some(view), reach));
+    Judgement { verdict, spoke, reach }
 }

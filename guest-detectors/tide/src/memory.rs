@@ -190,16 +190,19 @@ impl Memory {
 
     /// Keeps what the sentence about an anomalous sample needs and learning replaces.
     fn compared(&self, value: f64, outlook: &Outlook, judgement: &Judgement) -> Option<Said> {
-        let (view, reach) = judgement.spoke?;
+        let view = judgement.spoke?;
         let compared = match view {
             View::Change => (self.change.last(), value),
             View::Level => (self.level.before(), self.level.with(value)),
             View::Spread => (self.spread.before(), self.spread.with((value - self.level.of_late()).abs())),
             View::Recent | View::Long | View::Day | View::Week | View::Range => (0.0, 0.0),
         };
-        let centre = outlook.measures[view as usize].map_or(outlook.level, |measure| measure.centre);
+        let centre = match outlook.measures[view as usize] {
+            Some(measure) if view != View::Range => measure.centre,
+            _ => outlook.level,
+        };
         let range = (self.range.low(), self.range.high());
-        Some(Said::by(view, (centre, reach), compared, range, self.clock.known_ms()))
+        Some(Said::by(view, (centre, judgement.reach), compared, range, self.clock.known_ms()))
     }
 
     /// The sentence about the last anomalous sample.

@@ -95,9 +95,9 @@ impl Said {
                 )
             }
             Some(View::Recent | View::Long | View::Range) | None if setting.sparse => "usually 0".to_owned(),
-            Some(View::Range) => format!("expected {}", number(verdict.expected)),
+            Some(View::Range) if self.reach.is_nan() => format!("expected {}", number(verdict.expected)),
             Some(View::Long) => format!("in the last {} {}", span(setting.long_ms), band()),
-            Some(View::Recent) | None => format!("in the last {} {}", span(setting.recent_ms), band()),
+            Some(View::Recent | View::Range) | None => format!("in the last {} {}", span(setting.recent_ms), band()),
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
                 "0.930; 0.430 away from the sample before, where up to 0.061 is ordinary; never above 0.710 in 14 days",
             ),
             (View::Level, "0.930; the level has moved from 0.500 to 0.800; never above 0.710 in 14 days"),
-            (View::Range, "0.930; expected 0.410; never above 0.710 in 14 days"),
+            (View::Range, "0.930; in the last 24 hours 0.412 +/- 0.061; never above 0.710 in 14 days"),
             (
                 View::Spread,
                 "0.930; of late it is off by 0.800 on average, before that by 0.500; never above 0.710 in 14 days",
@@ -151,6 +151,13 @@ mod tests {
             let said = Said::by(view, (0.412, 0.061), (0.5, 0.8), (0.1, 0.71), FORTNIGHT);
             assert_eq!(said.sentence(0.93, &verdict, &SETTING), sentence);
         }
+    }
+
+    #[test]
+    fn a_record_before_there_is_anything_else_says_what_was_expected() {
+        let verdict = Verdict::between(0.93, 0.41, 0.35, 0.47);
+        let said = Said::by(View::Range, (0.412, f64::NAN), (0.0, 0.0), (0.1, 0.71), FORTNIGHT);
+        assert_eq!(said.sentence(0.93, &verdict, &SETTING), "0.93; expected 0.41; never above 0.71 in 14 days");
     }
 
     #[test]
