@@ -54,7 +54,7 @@ fn bits(sample: &Rehearsed) -> impl PartialEq {
         let numbers = [verdict.score, verdict.expected, verdict.lower, verdict.upper].map(f64::to_bits);
         (judgement.standing, judgement.calm, judgement.healthy, judgement.severity, judgement.cold_start, numbers)
     });
-    (judged, sample.opened)
+    (judged, sample.opened, sample.in_incident)
 }
 
 #[cfg(test)]
@@ -69,7 +69,11 @@ mod tests {
     fn judged(value: f64, score: f64) -> Rehearsed {
         let watch = tidegate_domain::defaults::watch("w".to_owned(), std::time::Duration::from_secs(60), vec![], []);
         let verdict = Verdict { score, expected: 0.0, lower: f64::NEG_INFINITY, upper: f64::INFINITY };
-        Rehearsed { judgement: Some(series::judge(&watch, value, None, &[Answer::Judged(verdict)])), opened: None }
+        Rehearsed {
+            judgement: Some(series::judge(&watch, value, None, &[Answer::Judged(verdict)])),
+            opened: None,
+            in_incident: false,
+        }
     }
 
     /// Scores by the distance from the largest value so far.

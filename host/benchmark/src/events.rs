@@ -1,6 +1,6 @@
 //! How most detectors of labelled events are scored: by their ranking, by events found, and by false alerts.
 
-use crate::play::Play;
+use crate::play::{By, Play};
 
 /// The figures of one set.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,13 +34,13 @@ impl Events {
 
 /// Scores one set.
 #[must_use]
-pub fn score(plays: &[Play]) -> Events {
+pub fn score(plays: &[Play], by: By) -> Events {
     let mut events = Events { auc_pr: None, hit: 0, events: 0, false_alerts: 0, normal: 0 };
     let mut precisions = Vec::new();
     for play in plays {
         let within = |at: &i64| play.spans.iter().any(|span| (span.from..=span.until).contains(at));
         let labels: Vec<bool> = play.timestamps.iter().map(within).collect();
-        precisions.extend(average_precision(play.ranked().zip(labels.iter().copied()).collect()));
+        precisions.extend(average_precision(play.ranked(by).zip(labels.iter().copied()).collect()));
         let alerts = || play.timestamps.iter().zip(&labels).zip(&play.alerts).filter(|(_, alert)| **alert);
         let found = |from: i64, until: i64| alerts().any(|((at, _), _)| (from..=until).contains(at));
         events.hit += play.spans.iter().filter(|span| found(span.from, span.until)).count();
@@ -75,7 +75,7 @@ fn average_precision(mut scored: Vec<(f64, bool)>) -> Option<f64> {
 mod tests {
     use super::{Events, average_precision, score};
     use crate::labels::Span;
-    use crate::play::Play;
+    use crate::play::{By, Play};
 
     const NAN: f64 = f64::NAN;
 
@@ -83,6 +83,7 @@ mod tests {
         Play {
             timestamps: (0..scores.len() as i64).map(|at| at * 1000).collect(),
             scores: scores.to_vec(),
+            levels: Vec::new(),
             alerts: (0..scores.len()).map(|at| alerts.contains(&at)).collect(),
             spans: spans.iter().map(|(from, until)| Span { from: from * 1000, until: until * 1000 }).collect(),
         }
@@ -110,7 +111,7 @@ mod tests {
             play(&[NAN, 0.1, 2.0, 3.0, 1.5, 0.2], &[2, 3, 4], &[(2, 3), (5, 5)]),
             play(&[0.5, 0.5, 0.5, 9.0], &[], &[]),
         ];
-        let events = score(&plays);
+        let events = score(&plays, By::Score);
         let auc = 1.0 / 3.0 + 1.0 / 3.0 + 1.0 / 3.0 * 3.0 / 4.0;
         assert!((events.auc_pr.expect("labels") - auc).abs() < 1e-12, "{events:?}");
         assert_eq!(
@@ -123,8 +124,8 @@ mod tests {
 
     #[test]
     fn nothing_to_divide_by_is_no_number() {
-        let events = score(&[]);
+        let events = score(&[], By::Score);
         assert_eq!((events.auc_pr, events.recall(), events.false_per_1000()), (None, None, None));
-        assert_eq!(score(&[play(&[1.0], &[], &[(0, 0)])]).false_per_1000(), None);
+        assert_eq!(score(&[play(&[1.0], &[], &[(0, 0)])], By::Score).false_per_1000(), None);
     }
 }

@@ -14,6 +14,14 @@ use tidegate_sandbox::{Sandbox, SandboxOptions};
 
 const USAGE: &str = "tidegate-benchmark --data DIR [--results DIR] [--json FILE] GUEST.wasm...";
 
+const HELP: &str = "\
+Plays labelled series to detectors, as they are shipped, and prints how well each does.
+
+  GUEST.wasm...    the detectors, as components; named by their files
+  --data DIR       the series: labels.json and SET/SERIES.csv, as docs/detectors/README.md says
+  --results DIR    write what each detector said of each sample to DIR/DETECTOR/SET/SERIES.csv
+  --json FILE      write the figures as JSON";
+
 /// What is asked for. The parser that the other programs have would bring features of what the sandbox is built from, and
 /// with them minutes of building.
 struct Options {
@@ -24,6 +32,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if env::args_os().skip(1).any(|word| word == "--help" || word == "-h") {
+        println!("Usage: {USAGE}\n\n{HELP}");
+        return ExitCode::SUCCESS;
+    }
     match options(env::args_os().skip(1)).and_then(|options| bench(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::labels::Span;
-use crate::play::Play;
+use crate::play::{By, Play};
 
 /// What is weighed how: name, cost of a false alert, cost of a missed window. A window found is worth 1.
 pub const PROFILES: [(&str, f64, f64); 3] = [("standard", 0.11, 1.0), ("low_FP", 0.22, 1.0), ("low_FN", 0.11, 2.0)];
@@ -31,7 +31,7 @@ pub struct Nab {
 pub struct Profile {
     /// With the alerts as they came.
     pub shipped: f64,
-    /// With an alert wherever a score reaches the one threshold for all series that is best, in hindsight.
+    /// With an alert wherever what samples are ranked by reaches the one threshold for all series that is best, in hindsight.
     pub best: f64,
     /// That threshold. Infinite where it is best never to speak.
     pub threshold: f64,
@@ -75,11 +75,11 @@ struct Sample {
 
 /// Scores one set. None where nothing is labelled: then there is no scale.
 #[must_use]
-pub fn score(plays: &[Play]) -> Option<Nab> {
+pub fn score(plays: &[Play], by: By) -> Option<Nab> {
     let (mut samples, mut windows) = (Vec::new(), 0);
     for play in plays {
         let of_series = self::windows(&play.timestamps, &play.spans).unwrap_or_default();
-        samples.extend(weighed(play, &of_series, windows));
+        samples.extend(weighed(play, by, &of_series, windows));
         windows += of_series.len();
     }
     if windows == 0 {
@@ -98,7 +98,7 @@ pub fn score(plays: &[Play]) -> Option<Nab> {
     Some(Nab { profiles: [0, 1, 2].map(profile), windows_hit: hit.len(), windows, false_alerts })
 }
 
-fn weighed(play: &Play, windows: &[(usize, usize)], counted: usize) -> Vec<Sample> {
+fn weighed(play: &Play, by: By, windows: &[(usize, usize)], counted: usize) -> Vec<Sample> {
     let samples = play.timestamps.len();
     let (mut inside, mut weight) = (vec![None; samples], vec![-1.0; samples]);
     for (which, (first, last)) in windows.iter().copied().enumerate() {
@@ -114,7 +114,7 @@ fn weighed(play: &Play, windows: &[(usize, usize)], counted: usize) -> Vec<Sampl
         }
     }
     let probation = ((0.15 * samples as f64) as usize).min(750);
-    let columns = play.ranked().zip(&play.alerts).zip(inside).zip(weight);
+    let columns = play.ranked(by).zip(&play.alerts).zip(inside).zip(weight);
     let samples = columns.map(|(((score, alert), window), weight)| Sample { score, alert: *alert, window, weight });
     samples.skip(probation).collect()
 }

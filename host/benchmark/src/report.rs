@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::cost::Cost;
 use crate::events::{self, Events};
 use crate::nab::{self, Nab, PROFILES};
-use crate::play::Play;
+use crate::play::{By, Play};
 
 /// All that was measured of one detector.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,14 +13,31 @@ pub struct Row {
     /// Its name.
     pub detector: String,
     /// By the name of the set.
-    pub sets: Vec<(String, Figures)>,
+    pub sets: Vec<(String, Ranked)>,
     /// What it cost.
     pub cost: Cost,
     /// What must be known to read its figures.
     pub remarks: Vec<String>,
 }
 
-/// How well it did on one set.
+/// How well it did on one set. Only what follows from a ranking is not the same in both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// Each sample by its own score.
+    pub by_score: Figures,
+    /// By the level of the watch.
+    pub by_level: Figures,
+}
+
+impl Ranked {
+    /// Scores what was said of the series of a set.
+    #[must_use]
+    pub fn of(set: &str, plays: &[Play]) -> Ranked {
+        Ranked { by_score: Figures::of(set, plays, By::Score), by_level: Figures::of(set, plays, By::Level) }
+    }
+}
+
+/// The figures of one set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figures {
     /// In the way of the Numenta Anomaly Benchmark. None where the set has no window.
@@ -30,26 +47,30 @@ pub enum Figures {
 }
 
 impl Figures {
-    /// Scores what was said of the series of a set, in the way that its name asks for.
-    #[must_use]
-    pub fn of(set: &str, plays: &[Play]) -> Figures {
-        if nab::is_nab(set) { Figures::Nab(nab::score(plays)) } else { Figures::Events(events::score(plays)) }
+    /// In the way that the name of the set asks for.
+    fn of(set: &str, plays: &[Play], by: By) -> Figures {
+        if nab::is_nab(set) { Figures::Nab(nab::score(plays, by)) } else { Figures::Events(events::score(plays, by)) }
     }
 }
+
+const LEGEND: &str = "\
+`standard`, `low FP` and `low FN` are NAB's scores of the alerts as they came. `best` is the standard one with a threshold (in
+brackets) that would have been best afterwards: what a ranking of samples is worth, by their scores and by the watch's level.
+";
 
 /// The tables, one a set and one of costs, and below them the remarks.
 #[must_use]
 pub fn tables(rows: &[Row]) -> String {
     let sets = rows.first().map_or(&[][..], |row| &row.sets);
-    let mut text = String::from(
-        "As shipped; `best` is with the one threshold that would have been best afterwards, and says what a ranking is worth.\n\n",
-    );
-    for (which, (set, figures)) in sets.iter().enumerate() {
-        let head: &[&str] = match figures {
+    let mut text = format!("{LEGEND}\n");
+    for (which, (set, ranked)) in sets.iter().enumerate() {
+        let head: &[&str] = match ranked.by_score {
             Figures::Nab(_) => {
-                &[set, "standard", "best (at)", "low FP", "best", "low FN", "best", "windows hit", "false alerts"]
+                &[set, "standard", "low FP", "low FN", "windows hit", "false alerts", "best by score", "best by level"]
             }
-            Figures::Events(_) => &[set, "AUC-PR", "events hit", "", "false alerts", "per 1,000 normal samples"],
+            Figures::Events(_) => {
+                &[set, "events hit", "", "false alerts", "per 1,000", "AUC-PR by score", "AUC-PR by level"]
+            }
         };
         let body = rows.iter().filter_map(|row| Some(line(&row.detector, &row.sets.get(which)?.1)));
         text += &table(head, &body.collect::<Vec<_>>());
@@ -69,29 +90,27 @@ pub fn tables(rows: &[Row]) -> String {
     text
 }
 
-fn line(detector: &str, figures: &Figures) -> Vec<String> {
+fn line(detector: &str, ranked: &Ranked) -> Vec<String> {
+    let number =
+        |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
     let mut cells = vec![detector.to_owned()];
-    let none = || "-".to_owned();
-    match figures {
-        Figures::Nab(None) => cells.extend((0..8).map(|_| none())),
-        Figures::Nab(Some(nab)) => {
-            for (which, profile) in nab.profiles.iter().enumerate() {
-                cells.push(format!("{:.1}", profile.shipped));
-                let at = if which == 0 { format!(" ({:.2})", profile.threshold) } else { String::new() };
-                cells.push(format!("{:.1}{at}", profile.best));
-            }
-            cells.push(format!("{} of {}", nab.windows_hit, nab.windows));
-            cells.push(nab.false_alerts.to_string());
+    match (&ranked.by_score, &ranked.by_level) {
+        (Figures::Nab(Some(by_score)), Figures::Nab(Some(by_level))) => {
+            cells.extend(by_score.profiles.iter().map(|profile| format!("{:.1}", profile.shipped)));
+            cells.push(format!("{} of {}", by_score.windows_hit, by_score.windows));
+            cells.push(by_score.false_alerts.to_string());
+            let best = |nab: &Nab| format!("{:.1} ({:.2})", nab.profiles[0].best, nab.profiles[0].threshold);
+            cells.extend([best(by_score), best(by_level)]);
         }
-        Figures::Events(events) => {
-            let number =
-                |value: Option<f64>, digits: usize| value.map_or_else(none, |value| format!("{value:.digits$}"));
-            cells.push(number(events.auc_pr, 3));
-            cells.push(format!("{} of {}", events.hit, events.events));
-            cells.push(events.recall().map_or_else(none, |recall| format!("{:.0} %", 100.0 * recall)));
-            cells.push(events.false_alerts.to_string());
-            cells.push(number(events.false_per_1000(), 2));
+        (Figures::Events(by_score), Figures::Events(by_level)) => {
+            cells.push(format!("{} of {}", by_score.hit, by_score.events));
+            cells.push(by_score.recall().map_or_else(|| "-".to_owned(), |recall| format!("{:.0} %", 100.0 * recall)));
+            cells.push(by_score.false_alerts.to_string());
+            cells.push(number(by_score.false_per_1000(), 2));
+            cells.extend([by_score, by_level].map(|events| number(events.auc_pr, 3)));
         }
+        // No window at all.
+        _ => cells.extend((0..7).map(|_| "-".to_owned())),
     }
     cells
 }
@@ -119,22 +138,13 @@ fn table(head: &[&str], body: &[Vec<String>]) -> String {
     text
 }
 
-/// The same as JSON: by detector, and in it by set.
+/// The same as JSON: by detector, in it by set, and in that by what samples are ranked by.
 #[must_use]
 pub fn json(rows: &[Row]) -> Value {
     let detectors = rows.iter().map(|row| {
-        let sets = row.sets.iter().map(|(set, figures)| {
-            let figures = match figures {
-                Figures::Nab(nab) => nab.as_ref().map_or(Value::Null, json_of_nab),
-                Figures::Events(events) => json!({
-                    "auc_pr": events.auc_pr,
-                    "events_hit": [events.hit, events.events],
-                    "event_recall": events.recall(),
-                    "false_alerts": events.false_alerts,
-                    "false_per_1000": events.false_per_1000(),
-                }),
-            };
-            (set.clone(), figures)
+        let sets = row.sets.iter().map(|(set, ranked)| {
+            let [by_score, by_level] = [&ranked.by_score, &ranked.by_level].map(json_of_figures);
+            (set.clone(), json!({ "by_score": by_score, "by_level": by_level }))
         });
         let cost = json!({
             "samples": row.cost.samples,
@@ -145,6 +155,19 @@ pub fn json(rows: &[Row]) -> Value {
         (row.detector.clone(), of_detector)
     });
     json!({ "detectors": detectors.collect::<Map<_, _>>() })
+}
+
+fn json_of_figures(figures: &Figures) -> Value {
+    match figures {
+        Figures::Nab(nab) => nab.as_ref().map_or(Value::Null, json_of_nab),
+        Figures::Events(events) => json!({
+            "auc_pr": events.auc_pr,
+            "events_hit": [events.hit, events.events],
+            "event_recall": events.recall(),
+            "false_alerts": events.false_alerts,
+            "false_per_1000": events.false_per_1000(),
+        }),
+    }
 }
 
 /// A threshold that no score reaches is null.
@@ -162,7 +185,7 @@ fn json_of_nab(nab: &Nab) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Figures, Row, json, tables};
+    use super::{Ranked, Row, json, tables};
     use crate::cost::Cost;
     use crate::labels::Span;
     use crate::play::Play;
@@ -171,6 +194,7 @@ mod tests {
         let play = |alert: usize| Play {
             timestamps: (0..40).map(|at| at * 1000).collect(),
             scores: (0..40).map(|at| if at == alert { 2.0 } else { 0.5 }).collect(),
+            levels: (0..40).map(|at| if at >= alert { 2.0 } else { 0.5 }).collect(),
             alerts: (0..40).map(|at| at == alert).collect(),
             spans: vec![Span { from: 20_000, until: 29_000 }],
         };
@@ -186,7 +210,7 @@ mod tests {
             detector: detector.to_owned(),
             sets: ["mine", "nab", "nab-empty"]
                 .map(|set| {
-                    (set.to_owned(), Figures::of(set, &if set == "nab-empty" { vec![] } else { vec![play(alert)] }))
+                    (set.to_owned(), Ranked::of(set, &if set == "nab-empty" { vec![] } else { vec![play(alert)] }))
                 })
                 .into(),
             cost,
@@ -200,22 +224,23 @@ mod tests {
     #[test]
     fn tables_for_a_page() {
         let expected = "\
-As shipped; `best` is with the one threshold that would have been best afterwards, and says what a ranking is worth.
+`standard`, `low FP` and `low FN` are NAB's scores of the alerts as they came. `best` is the standard one with a threshold (in
+brackets) that would have been best afterwards: what a ranking of samples is worth, by their scores and by the watch's level.
 
-| mine     | AUC-PR | events hit |       | false alerts | per 1,000 normal samples |
-|----------|-------:|-----------:|------:|-------------:|-------------------------:|
-| tide     |  0.325 |     1 of 1 | 100 % |            0 |                     0.00 |
-| seasonal |  0.250 |     0 of 1 |   0 % |            0 |                     0.00 |
+| mine     | events hit |       | false alerts | per 1,000 | AUC-PR by score | AUC-PR by level |
+|----------|-----------:|------:|-------------:|----------:|----------------:|----------------:|
+| tide     |     1 of 1 | 100 % |            0 |      0.00 |           0.325 |           0.500 |
+| seasonal |     0 of 1 |   0 % |            0 |      0.00 |           0.250 |           0.250 |
 
-| nab      | standard |    best (at) | low FP |  best | low FN |  best | windows hit | false alerts |
-|----------|---------:|-------------:|-------:|------:|-------:|------:|------------:|-------------:|
-| tide     |    100.0 | 100.0 (2.00) |  100.0 | 100.0 |  100.0 | 100.0 |      1 of 1 |            0 |
-| seasonal |      0.0 |    0.0 (inf) |    0.0 |   0.0 |    0.0 |  19.4 |      0 of 1 |            0 |
+| nab      | standard | low FP | low FN | windows hit | false alerts | best by score | best by level |
+|----------|---------:|-------:|-------:|------------:|-------------:|--------------:|--------------:|
+| tide     |    100.0 |  100.0 |  100.0 |      1 of 1 |            0 |  100.0 (2.00) |   56.0 (2.00) |
+| seasonal |      0.0 |    0.0 |    0.0 |      0 of 1 |            0 |     0.0 (inf) |     0.0 (inf) |
 
-| nab-empty | standard | best (at) | low FP | best | low FN | best | windows hit | false alerts |
-|-----------|---------:|----------:|-------:|-----:|-------:|-----:|------------:|-------------:|
-| tide      |        - |         - |      - |    - |      - |    - |           - |            - |
-| seasonal  |        - |         - |      - |    - |      - |    - |           - |            - |
+| nab-empty | standard | low FP | low FN | windows hit | false alerts | best by score | best by level |
+|-----------|---------:|-------:|-------:|------------:|-------------:|--------------:|--------------:|
+| tide      |        - |      - |      - |           - |            - |             - |             - |
+| seasonal  |        - |      - |      - |           - |            - |             - |             - |
 
 | cost     | ns a sample, one a call | ns a sample, 500 a call | state, mean | state, largest |
 |----------|------------------------:|------------------------:|------------:|---------------:|
@@ -231,12 +256,12 @@ seasonal could not be used on 3 of 4 series.
     fn the_same_as_json() {
         let json = json(&rows());
         let tide = &json["detectors"]["tide"];
-        assert_eq!(tide["sets"]["nab"]["standard"]["shipped"], 100.0);
-        assert_eq!(tide["sets"]["nab"]["windows_hit"], serde_json::json!([1, 1]));
-        assert_eq!(tide["sets"]["mine"]["events_hit"], serde_json::json!([1, 1]));
-        assert!(tide["sets"]["nab-empty"].is_null());
+        assert_eq!(tide["sets"]["nab"]["by_score"]["standard"]["shipped"], 100.0);
+        assert_eq!(tide["sets"]["nab"]["by_level"]["windows_hit"], serde_json::json!([1, 1]));
+        assert_eq!(tide["sets"]["mine"]["by_score"]["events_hit"], serde_json::json!([1, 1]));
+        assert!(tide["sets"]["nab-empty"]["by_score"].is_null());
         assert_eq!(tide["cost"]["state_bytes"]["largest"], 2000);
-        assert!(json["detectors"]["seasonal"]["sets"]["nab"]["standard"]["best_threshold"].is_null());
+        assert!(json["detectors"]["seasonal"]["sets"]["nab"]["by_score"]["standard"]["best_threshold"].is_null());
     }
 
     #[test]

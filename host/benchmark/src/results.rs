@@ -1,6 +1,6 @@
-//! What was said, as files: `<detector>/<set>/<series>.csv` with the columns `timestamp`, `score` and `alert`.
+//! What was said, as files: `<detector>/<set>/<series>.csv` with the columns `timestamp`, `score`, `alert` and `raw`.
 //!
-//! Rows are those of the data, in their order. Another scorer can be held against this one with them.
+//! `score` is the level of the watch, `raw` the score of the sample by itself. Rows are those of the data, in their order. Another scorer can be held against this one with them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,11 +23,12 @@ pub fn write(folder: &Path, detector: &str, set: &str, series: &str, play: &Play
 }
 
 fn text(play: &Play) -> String {
-    let mut text = String::from("timestamp,score,alert\n");
-    for ((at, score), alert) in play.timestamps.iter().zip(&play.scores).zip(&play.alerts) {
-        let score = if score.is_nan() { String::new() } else { score.to_string() };
+    let mut text = String::from("timestamp,score,alert,raw\n");
+    let number = |value: &f64| if value.is_nan() { String::new() } else { value.to_string() };
+    for (((at, score), level), alert) in play.timestamps.iter().zip(&play.scores).zip(&play.levels).zip(&play.alerts) {
+        let (at, alert) = (*at as f64 / 1000.0, u8::from(*alert));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{},{score},{}", *at as f64 / 1000.0, u8::from(*alert));
+        let _ = writeln!(text, "{at},{},{alert},{}", number(level), number(score));
     }
     text
 }
@@ -42,10 +43,11 @@ mod tests {
         let play = Play {
             timestamps: vec![1_404_172_800_000, -500, 0],
             scores: vec![f64::NAN, 0.1 + 0.2, f64::INFINITY],
+            levels: vec![f64::NAN, 0.7, 2.0],
             alerts: vec![false, false, true],
             spans: Vec::new(),
         };
-        let expected = "timestamp,score,alert\n1404172800,,0\n-0.5,0.30000000000000004,0\n0,inf,1\n";
+        let expected = "timestamp,score,alert,raw\n1404172800,,0,\n-0.5,0.7,0,0.30000000000000004\n0,2,1,inf\n";
         assert_eq!(text(&play), expected);
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path(), "tide", "nab", "a", &play).expect("written");

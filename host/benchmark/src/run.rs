@@ -15,8 +15,8 @@ use tidegate_pipeline::sounding::History;
 use crate::causality;
 use crate::cost::{self, Cost};
 use crate::data::{Series, Set};
-use crate::play::{Play, score};
-use crate::report::{Figures, Row};
+use crate::play::{Play, levels, scores};
+use crate::report::{Ranked, Row};
 use crate::results;
 use crate::trial::{Candidate, Failures};
 
@@ -48,7 +48,7 @@ pub fn detector(candidate: &Candidate, sets: &[Set], results: Option<&Path>) -> 
     let mut plays = played.into_iter().map(|played| played.play);
     let figures = sets.iter().map(|set| {
         let plays: Vec<Play> = plays.by_ref().take(set.series.len()).collect();
-        (set.name.clone(), Figures::of(&set.name, &plays))
+        (set.name.clone(), Ranked::of(&set.name, &plays))
     });
     let row = Row { detector: candidate.name.clone(), sets: figures.collect(), cost, remarks };
     let samples: usize = series.iter().map(|(_, series)| series.timestamps.len()).sum();
@@ -82,13 +82,19 @@ fn play_all(candidate: &Candidate, series: &[(String, Series)]) -> anyhow::Resul
 }
 
 fn play(candidate: &Candidate, series: &Series) -> anyhow::Result<Played> {
-    let said =
-        |scores, alerts| Play { timestamps: series.timestamps.clone(), scores, alerts, spans: series.spans.clone() };
+    let said = |scores, levels, alerts| Play {
+        timestamps: series.timestamps.clone(),
+        scores,
+        levels,
+        alerts,
+        spans: series.spans.clone(),
+    };
     let samples = series.timestamps.len();
     let detector = match candidate.open(series.step)? {
         Ok(detector) => detector,
         Err(why) => {
-            let play = said(vec![f64::NAN; samples], vec![false; samples]);
+            let nothing = vec![f64::NAN; samples];
+            let play = said(nothing.clone(), nothing, vec![false; samples]);
             return Ok(Played { play, refused: Some(why), failures: Failures::new() });
         }
     };
@@ -102,7 +108,7 @@ fn play(candidate: &Candidate, series: &Series) -> anyhow::Result<Played> {
         );
     }
     let alerts = rehearsed.iter().map(|sample| sample.opened.is_some()).collect();
-    Ok(Played { play: said(rehearsed.iter().map(score).collect(), alerts), refused: None, failures })
+    Ok(Played { play: said(scores(&rehearsed), levels(&rehearsed), alerts), refused: None, failures })
 }
 
 /// One series after the other: what else runs on the processors would change what is measured.

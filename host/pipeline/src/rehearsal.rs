@@ -28,6 +28,8 @@ pub struct Rehearsed {
     pub judgement: Option<Judgement>,
     /// An incident opens with it. The time of the first anomalous sample that it counts.
     pub opened: Option<Timestamp>,
+    /// An incident was open when it came.
+    pub in_incident: bool,
 }
 
 /// Plays a series to a watch, one sample a cycle. One entry a sample comes back.
@@ -56,7 +58,7 @@ impl Rehearsal {
     fn sample(&mut self, at: Timestamp, value: f64) -> Rehearsed {
         let newest = self.prometheus.timestamps.last().copied();
         if newest.is_some_and(|newest| at <= Timestamp(newest)) {
-            return Rehearsed { judgement: None, opened: None };
+            return Rehearsed { judgement: None, opened: None, in_incident: !self.view.open.is_empty() };
         }
         if let Some(newest) = newest {
             self.wait(Timestamp(newest), at);
@@ -104,6 +106,7 @@ impl Rehearsal {
 
     /// A cycle over one series, without the threads that many would be spread over.
     fn cycle(&mut self, frame: Frame, now: Timestamp) -> Rehearsed {
+        let in_incident = !self.view.open.is_empty();
         let mut part = Part { judged: Some(Vec::new()), ..Part::default() };
         let fold = Fold::of(&self.fold.watch, &self.fold.detectors, &frame);
         for series in &frame.series {
@@ -116,7 +119,7 @@ impl Rehearsal {
         for told in &part.told {
             opened = self.note(&told.change).or(opened);
         }
-        Rehearsed { judgement: part.judged.into_iter().flatten().last(), opened }
+        Rehearsed { judgement: part.judged.into_iter().flatten().last(), opened, in_incident }
     }
 
     /// Writes a change into the book; returns since when there has been trouble, if an incident opens.

@@ -2,7 +2,7 @@
 
 use super::{Nab, score, windows};
 use crate::labels::Span;
-use crate::play::Play;
+use crate::play::{By, Play};
 
 fn spans(windows: &[(i64, i64)]) -> Vec<Span> {
     windows.iter().map(|(from, until)| Span { from: from * 1000, until: until * 1000 }).collect()
@@ -13,6 +13,7 @@ fn play(samples: usize, windows: &[(i64, i64)], alerts: &[usize]) -> Play {
     let alerts: Vec<bool> = (0..samples).map(|at| alerts.contains(&at)).collect();
     Play {
         timestamps: (0..samples as i64).map(|at| at * 1000).collect(),
+        levels: Vec::new(),
         scores: alerts.iter().map(|alert| if *alert { 2.0 } else { 0.5 }).collect(),
         alerts,
         spans: spans(windows),
@@ -20,7 +21,8 @@ fn play(samples: usize, windows: &[(i64, i64)], alerts: &[usize]) -> Play {
 }
 
 fn check(plays: &[Play], expected: [(f64, f64, f64); 3], (hit, all, false_alerts): (usize, usize, usize)) {
-    let Nab { profiles, windows_hit, windows, false_alerts: outside } = score(plays).expect("there are windows");
+    let Nab { profiles, windows_hit, windows, false_alerts: outside } =
+        score(plays, By::Score).expect("there are windows");
     for (which, (profile, (shipped, best, threshold))) in profiles.iter().zip(expected).enumerate() {
         let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
         assert!(near(profile.shipped, shipped), "{which} as shipped: {} instead of {shipped}", profile.shipped);
@@ -92,14 +94,14 @@ fn several_windows_in_several_series() {
 
 #[test]
 fn a_window_of_one_sample_has_no_width_behind_it() {
-    let nab = score(&[play(20, &[(10, 10)], &[11])]).expect("a window");
+    let nab = score(&[play(20, &[(10, 10)], &[11])], By::Score).expect("a window");
     assert!((nab.profiles[0].shipped + 5.5).abs() < 1e-9, "{nab:?}");
 }
 
 #[test]
 fn without_windows_there_is_no_scale() {
-    assert_eq!(score(&[play(20, &[], &[3])]), None);
-    assert_eq!(score(&[]), None);
+    assert_eq!(score(&[play(20, &[], &[3])], By::Score), None);
+    assert_eq!(score(&[], By::Score), None);
 }
 
 #[test]

@@ -52,6 +52,8 @@ fn sample_by_sample() {
     assert_eq!(scores(&played)[..5], ["NaN", "0.1", "1.2", "1.2", "0.1"]);
     let opened: Vec<_> = played.iter().filter_map(|(at, sample)| Some((*at, minute(sample.opened?)))).collect();
     assert_eq!(opened, [(7, 5)]);
+    let within: String = played.iter().map(|(_, sample)| if sample.in_incident { 'i' } else { '.' }).collect();
+    assert_eq!(within, "........iiiiii..", "up to the third healthy one");
     let why = |place: usize| played[place].1.judgement.map(|judgement| judgement.standing);
     assert_eq!(why(9), Some(Standing::Unjudged(Unjudged::NotFinite)));
     assert_eq!(why(10), Some(Standing::Unjudged(Unjudged::GuestFailed)));
