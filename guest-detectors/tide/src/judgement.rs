@@ -2,7 +2,7 @@
 
 use tidegate_guest::Verdict;
 
-use crate::tail::{Rarity, Tail};
+use crate::tail::{Packed, Rarity, Tail};
 use crate::views::{COUNT, Measure, View, change};
 
 /// Probabilities are taken for no smaller than this, so that a score stays a number that people can read.
@@ -15,8 +15,8 @@ const SEVERAL: f64 = 2.0;
 /// How the views measure, in their order; `None` where one has nothing to say.
 pub(crate) type Measures = [Option<Measure>; COUNT];
 
-/// The tails of each view, above and below.
-pub(crate) type Tails = [[Tail; 2]; COUNT];
+/// The tails of the views in their order, of each the one above and the one below.
+pub(crate) type Tails = [Packed];
 
 /// A verdict and what led to it.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,10 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
 
     let (mut rarest, mut spoke, mut of_late) = (1.0, None, f64::NAN);
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
-    for ((view, measure), tails) in View::ALL.into_iter().zip(measures).zip(tails) {
+    let (pairs, _) = tails.as_chunks::<2>();
+    for ((view, measure), pair) in View::ALL.into_iter().zip(measures).zip(pairs) {
         let Some(measure) = measure else { continue };
+        let tails = pair.map(Tail::from);
         let side = measure.side(value);
         let probability = handicap(view) * tails[side].probability(measure.distance(value));
         let limit = if view == View::Change { handicapped } else { limit };

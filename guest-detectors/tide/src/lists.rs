@@ -4,6 +4,8 @@
 //! a whole one, so there are three of them instead of eight.
 
 use crate::season::{Shape, Slots};
+use crate::tail::{Packed, Tail};
+use crate::views::COUNT;
 use crate::window::Ring;
 
 /// The samples of late: a day at a step of five minutes.
@@ -13,6 +15,13 @@ pub(crate) const RECENT: usize = 288;
 pub(crate) const LONG: usize = 256;
 
 const WINDOWS: usize = RECENT + LONG;
+
+/// Two tails a view, of three numbers each.
+const TAILS: usize = 2 * COUNT * 3;
+
+/// Where the numbers of the windows and of the slots begin.
+const LONG_AT: usize = TAILS + RECENT;
+const SLOTS_AT: usize = TAILS + WINDOWS;
 
 /// How the slots of the two seasons are cut.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +34,7 @@ tidegate_guest::state! {
     /// The lists.
     #[derive(Debug)]
     pub struct Lists("lists", 1) {
-        /// The values of the windows, of late and of weeks, and the means of the slots, of a day and of a week.
+        /// The tails, the values of the windows, of late and of weeks, and the means of the slots, of a day and of a week.
         numbers: Vec<f32>,
         /// The order of the windows.
         order: Vec<u16>,
@@ -37,48 +46,58 @@ tidegate_guest::state! {
 impl Lists {
     pub(crate) fn empty(shapes: &Shapes) -> Self {
         let slots = shapes.day.slots() + shapes.week.slots();
-        Lists { numbers: vec![0.0; WINDOWS + slots], order: vec![0; WINDOWS], periods: vec![0; slots] }
+        let mut numbers = vec![0.0; SLOTS_AT + slots];
+        numbers[..TAILS].as_chunks_mut().0.fill(Packed::from(Tail::default()));
+        Lists { numbers, order: vec![0; WINDOWS], periods: vec![0; slots] }
+    }
+
+    pub(crate) fn tails(&self) -> &[Packed] {
+        self.numbers[..TAILS].as_chunks().0
+    }
+
+    pub(crate) fn tails_mut(&mut self) -> &mut [Packed] {
+        self.numbers[..TAILS].as_chunks_mut().0
     }
 
     pub(crate) fn recent(&self) -> Ring<&[f32], &[u16]> {
-        Ring { values: &self.numbers[..RECENT], order: &self.order[..RECENT] }
+        Ring { values: &self.numbers[TAILS..LONG_AT], order: &self.order[..RECENT] }
     }
 
     pub(crate) fn recent_mut(&mut self) -> Ring<&mut [f32], &mut [u16]> {
-        Ring { values: &mut self.numbers[..RECENT], order: &mut self.order[..RECENT] }
+        Ring { values: &mut self.numbers[TAILS..LONG_AT], order: &mut self.order[..RECENT] }
     }
 
     pub(crate) fn long(&self) -> Ring<&[f32], &[u16]> {
-        Ring { values: &self.numbers[RECENT..WINDOWS], order: &self.order[RECENT..] }
+        Ring { values: &self.numbers[LONG_AT..SLOTS_AT], order: &self.order[RECENT..] }
     }
 
     pub(crate) fn long_mut(&mut self) -> Ring<&mut [f32], &mut [u16]> {
-        Ring { values: &mut self.numbers[RECENT..WINDOWS], order: &mut self.order[RECENT..] }
+        Ring { values: &mut self.numbers[LONG_AT..SLOTS_AT], order: &mut self.order[RECENT..] }
     }
 
     pub(crate) fn day(&self, shapes: &Shapes) -> Slots<&[f32], &[u8]> {
         let day = shapes.day.slots();
-        Slots { means: &self.numbers[WINDOWS..WINDOWS + day], periods: &self.periods[..day] }
+        Slots { means: &self.numbers[SLOTS_AT..SLOTS_AT + day], periods: &self.periods[..day] }
     }
 
     pub(crate) fn day_mut(&mut self, shapes: &Shapes) -> Slots<&mut [f32], &mut [u8]> {
         let day = shapes.day.slots();
-        Slots { means: &mut self.numbers[WINDOWS..WINDOWS + day], periods: &mut self.periods[..day] }
+        Slots { means: &mut self.numbers[SLOTS_AT..SLOTS_AT + day], periods: &mut self.periods[..day] }
     }
 
     pub(crate) fn week(&self, shapes: &Shapes) -> Slots<&[f32], &[u8]> {
         let day = shapes.day.slots();
-        Slots { means: &self.numbers[WINDOWS + day..], periods: &self.periods[day..] }
+        Slots { means: &self.numbers[SLOTS_AT + day..], periods: &self.periods[day..] }
     }
 
     pub(crate) fn week_mut(&mut self, shapes: &Shapes) -> Slots<&mut [f32], &mut [u8]> {
         let day = shapes.day.slots();
-        Slots { means: &mut self.numbers[WINDOWS + day..], periods: &mut self.periods[day..] }
+        Slots { means: &mut self.numbers[SLOTS_AT + day..], periods: &mut self.periods[day..] }
     }
 
     /// Whether they are as long as they have to be.
     pub(crate) fn are_sound(&self, shapes: &Shapes) -> bool {
         let slots = shapes.day.slots() + shapes.week.slots();
-        self.numbers.len() == WINDOWS + slots && self.order.len() == WINDOWS && self.periods.len() == slots
+        self.numbers.len() == SLOTS_AT + slots && self.order.len() == WINDOWS && self.periods.len() == slots
     }
 }

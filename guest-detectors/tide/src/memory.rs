@@ -9,6 +9,7 @@ use crate::kind::Kind;
 use crate::lists::{LONG, Lists, RECENT, Shapes};
 use crate::note::{Said, Setting};
 use crate::season::{Season, Shape};
+use crate::tail::Tail;
 use crate::views::change::Change;
 use crate::views::level::Level;
 use crate::views::range::Range;
@@ -35,7 +36,7 @@ const FOLLOWS: f64 = 1.5;
 tidegate_guest::state! {
     /// Everything that is known of a series.
     #[derive(Debug)]
-    pub struct Memory("tide", 3) {
+    pub struct Memory("tide", 4) {
         clock: Clock,
         seen: u64,
         kind: Kind,
@@ -47,7 +48,6 @@ tidegate_guest::state! {
         level: Level,
         range: Range,
         spread: Spread,
-        tails: Tails,
         bar: Bar,
         said: Option<Said>,
         lists: Lists,
@@ -86,7 +86,6 @@ impl Memory {
             level: Level::starting_at(0.0),
             range: Range::starting_at(0.0),
             spread: Spread::starting(),
-            tails: Tails::default(),
             bar: Bar::lowest(),
             said: None,
             lists: Lists::empty(shapes),
@@ -105,7 +104,7 @@ impl Memory {
 
     /// How rare a distance is, for each view.
     pub(crate) fn tails(&self) -> &Tails {
-        &self.tails
+        self.lists.tails()
     }
 
     /// How many times as rare as the budget says, in logarithms, a sample must be.
@@ -166,12 +165,17 @@ impl Memory {
         }
         let weight = if judgement.verdict.score >= 1.0 { WEIGHT_OF_RARE } else { 1.0 };
         let value = value.clamp(-LARGEST, LARGEST);
-        for (measure, tails) in outlook.measures.iter().zip(&mut self.tails) {
+        let (pairs, _) = self.lists.tails_mut().as_chunks_mut::<2>();
+        for (measure, pair) in outlook.measures.iter().zip(pairs) {
             let Some(measure) = measure else { continue };
             // A sample above says of those below that there was none.
             let side = measure.side(value);
-            tails[side].learn(measure.distance(value).max(0.0), weight);
-            tails[1 - side].learn(0.0, weight);
+            let distances = if side == 0 { [measure.distance(value), 0.0] } else { [0.0, measure.distance(value)] };
+            for (packed, distance) in pair.iter_mut().zip(distances) {
+                let mut tail = Tail::from(*packed);
+                tail.learn(distance.max(0.0), weight);
+                *packed = tail.into();
+            }
         }
         self.seen += 1;
         let seen = self.seen as f64;

@@ -39,21 +39,34 @@ const MOST_EXCESS: f64 = 6.0;
 /// Distances are taken for no larger than this, so that what is made of them fits into 32 bits.
 const LARGEST: f64 = 1e30;
 
-tidegate_guest::state! {
-    /// The tail of the distances of one view to one side.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Tail("tail", 2) {
-        threshold: f32,
-        excess: f32,
-        /// How many distances were learnt.
-        seen: f32,
-    }
+/// The tail of the distances of one view to one side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tail {
+    threshold: f32,
+    excess: f32,
+    /// How many distances were learnt.
+    seen: f32,
 }
 
 impl Default for Tail {
     /// Of nothing but the prior.
     fn default() -> Self {
         Tail { threshold: FIRST_THRESHOLD, excess: FIRST_EXCESS, seen: 0.0 }
+    }
+}
+
+/// A tail as it lies in a list.
+pub(crate) type Packed = [f32; 3];
+
+impl From<Packed> for Tail {
+    fn from([threshold, excess, seen]: Packed) -> Self {
+        Tail { threshold, excess, seen }
+    }
+}
+
+impl From<Tail> for Packed {
+    fn from(Tail { threshold, excess, seen }: Tail) -> Self {
+        [threshold, excess, seen]
     }
 }
 
