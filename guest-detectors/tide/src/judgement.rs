@@ -2,6 +2,7 @@
 
 use tidegate_guest::Verdict;
 
+use crate::order::{larger, smaller};
 use crate::tail::{Packed, Rarity, Tail};
 use crate::views::{COUNT, Measure, View, change};
 
@@ -64,8 +65,8 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
             let reach = if view == View::Range { of_late } else { reach[side] };
             (rarest, spoke) = (probability, Some((view, measure.centre, reach)));
         }
-        lower = lower.max(measure.centre - below);
-        upper = upper.min(measure.centre + above);
+        lower = larger(lower, measure.centre - below);
+        upper = smaller(upper, measure.centre + above);
     }
     // Views that contradict each other leave nothing that would be ordinary.
     if lower > upper {
@@ -78,7 +79,7 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
         Some((view, centre, _)) if score > 1.0 && view.expects() => centre,
         _ => level,
     };
-    let verdict = Verdict { score, expected: expected.max(lower).min(upper), lower, upper };
+    let verdict = Verdict { score, expected: smaller(larger(expected, lower), upper), lower, upper };
     let (spoke, reach) = spoke.map_or((None, f64::NAN), |(view, _, reach)| (Some(view), reach));
     Judgement { verdict, spoke, reach }
 }

@@ -11,6 +11,7 @@ mod kind;
 mod lists;
 mod memory;
 mod note;
+mod order;
 mod season;
 mod tail;
 mod views;

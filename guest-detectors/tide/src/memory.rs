@@ -8,6 +8,7 @@ use crate::judgement::{Judgement, Measures, Tails};
 use crate::kind::Kind;
 use crate::lists::{LONG, Lists, RECENT, Shapes};
 use crate::note::{Said, Setting};
+use crate::order::larger;
 use crate::season::{Season, Shape};
 use crate::tail::Tail;
 use crate::views::change::Change;
@@ -173,7 +174,7 @@ impl Memory {
             let distances = if side == 0 { [measure.distance(value), 0.0] } else { [0.0, measure.distance(value)] };
             for (packed, distance) in pair.iter_mut().zip(distances) {
                 let mut tail = Tail::from(*packed);
-                tail.learn(distance.max(0.0), weight);
+                tail.learn(larger(distance, 0.0), weight);
                 *packed = tail.into();
             }
         }

@@ -7,6 +7,8 @@
 
 use tidegate_guest::{Step, Timestamp};
 
+use crate::order::{larger, smaller};
+
 /// A season speaks where it is off by at most this share of what the level is off by.
 const EXPLAINS: f64 = 0.8;
 
@@ -123,9 +125,9 @@ impl Season {
     ) {
         if let Some(usual) = usual {
             self.compared += 1.0;
-            let (compared, rate) = (self.compared, ERROR_RATE.max(1.0 / self.compared));
+            let (compared, rate) = (self.compared, larger(ERROR_RATE, 1.0 / self.compared));
             let follow = |mean: &mut f64, error: f64| {
-                let error = if compared > FREE_ERRORS { error.min(MOST_ERROR * *mean) } else { error };
+                let error = if compared > FREE_ERRORS { smaller(error, MOST_ERROR * *mean) } else { error };
                 *mean += rate * (error - *mean);
             };
             follow(&mut self.error, (value - usual).abs());

@@ -8,6 +8,8 @@
 //! The quantile is followed by stochastic approximation (H. Robbins, S. Monro 1951), the mean excess beyond it by a running
 //! mean that ends as exponential smoothing. Both begin with a prior, so that a young series is judged with care.
 
+use crate::order::{larger, smaller};
+
 /// The share of distances that lies below the threshold.
 const BELOW: f64 = 0.98;
 
@@ -75,7 +77,7 @@ impl Tail {
     pub(crate) fn probability(&self, distance: f64) -> f64 {
         let threshold = f64::from(self.threshold);
         if distance <= threshold {
-            return 1.0 - BELOW * (distance / threshold).max(0.0);
+            return 1.0 - BELOW * larger(distance / threshold, 0.0);
         }
         (1.0 - BELOW) / (1.0 + SHAPE * (distance - threshold) / f64::from(self.excess)).powi(POWER)
     }
@@ -92,17 +94,17 @@ impl Tail {
     pub(crate) fn learn(&mut self, distance: f64, weight: f64) {
         let (mut threshold, mut excess) = (f64::from(self.threshold), f64::from(self.excess));
         let seen = f64::from(self.seen) + weight;
-        let beyond = distance.min(LARGEST) - threshold;
+        let beyond = smaller(distance, LARGEST) - threshold;
         let side = if beyond > 0.0 { BELOW } else { BELOW - 1.0 };
-        let scale = excess.max(0.05 * threshold);
+        let scale = larger(excess, 0.05 * threshold);
         // In units of the density at the threshold, more or less: what the step has to be for it to settle.
         let rate = if seen < 1.0 / THRESHOLD_RATE { 1.0 / (seen + PRIOR) } else { 0.0 };
-        let step = 0.3 / (1.0 - BELOW).sqrt() * scale * rate.max(THRESHOLD_RATE);
-        threshold = (threshold + weight * step * side).max(LEAST_THRESHOLD);
+        let step = 0.3 / (1.0 - BELOW).sqrt() * scale * larger(rate, THRESHOLD_RATE);
+        threshold = larger(threshold + weight * step * side, LEAST_THRESHOLD);
         if beyond > 0.0 {
-            let rate = (1.0 / (seen * (1.0 - BELOW) + PRIOR_PEAKS)).max(EXCESS_RATE);
-            excess += weight * rate * (beyond.min(MOST_EXCESS * excess) - excess);
-            excess = excess.max(LEAST_EXCESS);
+            let rate = larger(1.0 / (seen * (1.0 - BELOW) + PRIOR_PEAKS), EXCESS_RATE);
+            excess += weight * rate * (smaller(beyond, MOST_EXCESS * excess) - excess);
+            excess = larger(excess, LEAST_EXCESS);
         }
         (self.threshold, self.excess, self.seen) = (threshold as f32, excess as f32, seen as f32);
     }

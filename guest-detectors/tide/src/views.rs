@@ -8,6 +8,8 @@ pub(crate) mod range;
 pub(crate) mod spread;
 pub(crate) mod time;
 
+use crate::order::larger;
+
 /// How many views there are.
 pub(crate) const COUNT: usize = 8;
 
@@ -93,5 +95,5 @@ const ZERO: f64 = 1e-12;
 /// The least unit of distance around a level, of a metric that has never changed by less than `grain`: neither a hair nor half
 /// of the smallest change there is says anything.
 pub(crate) fn least_unit(level: f64, grain: Option<f64>) -> f64 {
-    (HAIR * level.abs()).max(0.5 * grain.unwrap_or(0.0)).max(ZERO)
+    larger(larger(HAIR * level.abs(), 0.5 * grain.unwrap_or(0.0)), ZERO)
 }

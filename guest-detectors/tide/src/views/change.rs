@@ -4,6 +4,7 @@
 //! something only where it is the sample before: not after a gap, nor in an incident, which is not learnt.
 
 use super::Measure;
+use crate::order::{larger, smaller};
 
 /// A change must be so many times as rare as what other views see.
 pub(crate) const RARER: f64 = 100.0;
@@ -43,17 +44,17 @@ impl Change {
     }
 
     pub(crate) fn measure(&self, least_unit: f64) -> Measure {
-        Measure::around(self.last, (PER_MEAN * self.mean).max(least_unit))
+        Measure::around(self.last, larger(PER_MEAN * self.mean, least_unit))
     }
 
     /// Takes in the sample that makes it so many.
     pub(crate) fn learn(&mut self, value: f64, seen: f64) {
         let change = (value - self.last).abs();
         if change > 0.0 {
-            self.grain = self.grain().map_or(change, |grain| grain.min(change));
+            self.grain = self.grain().map_or(change, |grain| smaller(grain, change));
         }
-        let counted = if seen > FREE { change.min(MOST * self.mean.max(1e-12)) } else { change };
-        self.mean += FOLLOWS.max(1.0 / seen) * (counted - self.mean);
+        let counted = if seen > FREE { smaller(change, MOST * larger(self.mean, 1e-12)) } else { change };
+        self.mean += larger(FOLLOWS, 1.0 / seen) * (counted - self.mean);
         self.last = value;
     }
 }

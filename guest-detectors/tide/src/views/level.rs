@@ -4,6 +4,7 @@
 //! the last ten samples or so and one of the last few hundred.
 
 use super::Measure;
+use crate::order::larger;
 
 /// How quickly the two means follow; the slow one as a plain mean until so many were seen.
 const FAST: f64 = 0.2;
@@ -34,7 +35,7 @@ impl Level {
     /// The distance is that of the level of late, the next sample included, from the level before.
     pub(crate) fn measure(&self, least_unit: f64) -> Measure {
         let centre = (self.slow - (1.0 - FAST) * self.fast) / FAST;
-        Measure::around(centre, self.deviation.max(least_unit) / (FAST * STEADIER))
+        Measure::around(centre, larger(self.deviation, least_unit) / (FAST * STEADIER))
     }
 
     /// The level before.
@@ -59,7 +60,7 @@ impl Level {
 
     /// Takes in the sample that makes it so many.
     pub(crate) fn learn(&mut self, value: f64, seen: f64, weight: f64) {
-        self.deviation += (DEVIATION * weight).max(1.0 / seen) * ((value - self.slow).abs() - self.deviation);
+        self.deviation += larger(DEVIATION * weight, 1.0 / seen) * ((value - self.slow).abs() - self.deviation);
         self.fast = self.with(value);
         self.slow += if seen > YOUNG { SLOW } else { 1.0 / seen } * (value - self.slow);
     }

@@ -1,6 +1,7 @@
 //! The samples of a window: distance from their median, in deviations that their quartiles stand for.
 
 use super::Measure;
+use crate::order::larger;
 use crate::window::{Ring, Window};
 
 /// Quartiles of fewer samples say too little.
@@ -17,5 +18,5 @@ pub(crate) fn measure(
     if window.len() < LEAST {
         return None;
     }
-    Some(Measure::around(window.median(ring), window.deviation(ring).max(least_unit).max(0.1 * deviation)))
+    Some(Measure::around(window.median(ring), larger(larger(window.deviation(ring), least_unit), 0.1 * deviation)))
 }

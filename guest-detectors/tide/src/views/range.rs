@@ -1,6 +1,7 @@
 //! The smallest and the largest ever seen: how far beyond them, in twentieths of the way between them.
 
 use super::Measure;
+use crate::order::{larger, smaller};
 
 /// In so many units the range is cut, so that a distance of this view is about as rare as one of the others.
 const UNITS: f64 = 20.0;
@@ -30,12 +31,12 @@ impl Range {
     /// Everything within the range is at a distance below zero.
     pub(crate) fn measure(&self, least_unit: f64) -> Measure {
         let width = self.high - self.low;
-        let scale = width.max(least_unit) / UNITS;
+        let scale = larger(width, least_unit) / UNITS;
         Measure { offset: -0.5 * width / scale, ..Measure::around(self.low.midpoint(self.high), scale) }
     }
 
     pub(crate) fn learn(&mut self, value: f64) {
-        self.low = self.low.min(value);
-        self.high = self.high.max(value);
+        self.low = smaller(value, self.low);
+        self.high = larger(value, self.high);
     }
 }

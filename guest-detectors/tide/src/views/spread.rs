@@ -2,6 +2,7 @@
 //! leaving its range.
 
 use super::Measure;
+use crate::order::{larger, smaller};
 
 /// How quickly the two mean distances follow. A distance counts for at most so many times the mean, once so many were seen.
 const FAST: f64 = 0.1;
@@ -38,15 +39,15 @@ impl Spread {
 
     /// The distance is how much further the samples are off of late, the next one included; above and below are the same.
     pub(crate) fn measure(&self, level: f64, least_unit: f64) -> Measure {
-        let usual = self.slow.max(least_unit);
+        let usual = larger(self.slow, least_unit);
         let offset = UNITS * ((1.0 - FAST) * self.fast / usual - 1.0);
         Measure { centre: level, scale: usual / (UNITS * FAST), offset, one_sided: true }
     }
 
     /// Takes in the sample that makes it so many, so far from the level of late.
     pub(crate) fn learn(&mut self, distance: f64, seen: f64) {
-        let distance = if seen > FREE { distance.min(MOST * self.slow.max(1e-12)) } else { distance };
+        let distance = if seen > FREE { smaller(distance, MOST * larger(self.slow, 1e-12)) } else { distance };
         self.fast = self.with(distance);
-        self.slow += SLOW.max(1.0 / seen) * (distance - self.slow);
+        self.slow += larger(SLOW, 1.0 / seen) * (distance - self.slow);
     }
 }
