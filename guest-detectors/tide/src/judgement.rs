@@ -4,7 +4,7 @@ use tidegate_guest::Verdict;
 
 use crate::order::{larger, smaller};
 use crate::tail::{Packed, Rarity, Tail};
-use crate::views::{COUNT, Measure, View, change};
+use crate::views::{COUNT, Measure, View};
 
 /// Probabilities are taken for no smaller than this, so that a score stays a number that people can read.
 const LEAST_PROBABILITY: f64 = 1e-100;
@@ -36,16 +36,16 @@ impl Judgement {
     }
 }
 
-/// How often a view must be rarer than the others to count as much.
+/// How often a view must be rarer than the others to count as much. Single jumps are common in what nobody minds.
 fn handicap(view: View) -> f64 {
-    if view == View::Change { change::RARER } else { 1.0 }
+    if view == View::Change { 100.0 } else { 1.0 }
 }
 
 /// Judges a value. `bar` is the logarithm of the probability that scores 1; `level` is what is expected where no view speaks.
 pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, value: f64) -> Judgement {
     let log = bar - SEVERAL.ln();
     let limit = Rarity::of_log(log);
-    let handicapped = Rarity::of_log(log - change::RARER.ln());
+    let handicapped = limit.hundredth(log);
 
     let (mut rarest, mut spoke, mut of_late) = (1.0, None, f64::NAN);
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);

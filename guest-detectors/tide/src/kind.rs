@@ -39,7 +39,8 @@ impl Kind {
 
     /// Takes in the sample after `seen` others.
     pub(crate) fn learn(&mut self, value: f64, seen: f64) {
-        let follows = FOLLOWS.max(1.0 / (seen as f32 + 1.0));
+        let first = 1.0 / (seen as f32 + 1.0);
+        let follows = if first > FOLLOWS { first } else { FOLLOWS };
         let follow = |share: &mut f32, is: bool| *share += follows * (f32::from(u8::from(is)) - *share);
         let still = (value - self.last).abs() <= ROUNDING * value.abs();
         follow(&mut self.rise, !still && value > self.last);

@@ -46,7 +46,17 @@ const MIN_SAMPLES: u64 = 50;
 pub struct Tide {
     budget: Budget,
     step: Step,
+    /// The logarithm of what the budget leaves for a sample at that step, and the time in which it allows one false alarm.
+    log: f64,
+    span_ms: f64,
     shapes: Shapes,
+}
+
+impl Tide {
+    /// The logarithm of what the budget leaves for a sample at the step that the series has.
+    fn log(&self, step_ms: f64) -> f64 {
+        if step_ms == self.step.millis() as f64 { self.log } else { self.budget.per_sample(step_ms).ln() }
+    }
 }
 
 impl Detector for Tide {
@@ -57,7 +67,9 @@ impl Detector for Tide {
     type State = Memory;
 
     fn open(settings: Settings, step: Step) -> Result<Self, Error> {
-        Ok(Tide { budget: settings.false_alarms, step, shapes: Shapes::of(step) })
+        let budget = settings.false_alarms;
+        let log = budget.per_sample(step.millis() as f64).ln();
+        Ok(Tide { log, span_ms: budget.span_ms(), budget, step, shapes: Shapes::of(step) })
     }
 
     fn needs(&self) -> Needs {
@@ -78,14 +90,13 @@ impl Detector for Tide {
 
     fn score(&self, memory: &mut Memory, at: Timestamp, value: f64) -> Verdict {
         let Some(outlook) = memory.outlook(&self.shapes, at, value) else { return Verdict::not_judged() };
-        let span_ms = self.budget.span_ms();
         let judgement = if memory.seen() < MIN_SAMPLES {
             Judgement::none()
         } else {
-            let bar = self.budget.per_sample(memory.step_ms()).ln() * memory.bar(at, span_ms);
+            let bar = self.log(memory.step_ms()) * memory.bar(at, self.span_ms);
             judgement::judge(&outlook.measures, memory.tails(), bar, outlook.level, value)
         };
-        memory.learn(&self.shapes, value, &outlook, &judgement, span_ms);
+        memory.learn(&self.shapes, value, &outlook, &judgement, self.span_ms);
         judgement.verdict
     }
 

@@ -9,7 +9,7 @@ use crate::kind::Kind;
 use crate::lists::{LONG, Lists, RECENT, Shapes};
 use crate::note::{Said, Setting};
 use crate::order::larger;
-use crate::season::{Season, Shape};
+use crate::season::{Season, Shape, Within};
 use crate::tail::Tail;
 use crate::views::change::Change;
 use crate::views::level::Level;
@@ -65,6 +65,8 @@ impl Shapes {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlook {
     at: Timestamp,
+    /// Where in the day and in the week that is.
+    within: [Within; 2],
     pub(crate) measures: Measures,
     /// What the samples of late were like.
     pub(crate) level: f64,
@@ -122,8 +124,9 @@ impl Memory {
         let follows = self.seen > 0 && gap_ms < FOLLOWS * self.clock.step_ms();
         let unit = views::least_unit(self.level.before(), self.change.grain());
         let (recent, long) = (self.lists.recent(), self.lists.long());
-        let day = self.day.usual(shapes.day, &self.lists.day(shapes), at);
-        let week = self.week.usual(shapes.week, &self.lists.week(shapes), at);
+        let within = [shapes.day.within(at), shapes.week.within(at)];
+        let day = self.day.usual(shapes.day, &self.lists.day(shapes), within[0]);
+        let week = self.week.usual(shapes.week, &self.lists.week(shapes), within[1]);
         let measures = [
             views::past::measure(&self.recent, &recent, self.level.deviation(), unit),
             views::past::measure(&self.long, &long, self.level.deviation(), unit),
@@ -135,7 +138,7 @@ impl Memory {
             (follows && self.seen > LEAST_FOR_SPREAD).then(|| self.spread.measure(self.level.of_late(), unit)),
         ];
         let level = if self.recent.len() > 0 { self.recent.median(&recent) } else { self.level.before() };
-        Some(Outlook { at, measures, level, day, week })
+        Some(Outlook { at, within, measures, level, day, week })
     }
 
     /// Makes the first sample what everything begins with.
@@ -185,8 +188,8 @@ impl Memory {
         self.spread.learn((value - self.level.of_late()).abs(), seen);
         self.level.learn(value, seen, weight);
         let plain = if self.long.len() > 0 { self.long.median(&self.lists.long()) } else { value };
-        self.day.learn(shapes.day, self.lists.day_mut(shapes), outlook.at, value, outlook.day, plain);
-        self.week.learn(shapes.week, self.lists.week_mut(shapes), outlook.at, value, outlook.week, plain);
+        self.day.learn(shapes.day, self.lists.day_mut(shapes), outlook.within[0], value, outlook.day, plain);
+        self.week.learn(shapes.week, self.lists.week_mut(shapes), outlook.within[1], value, outlook.week, plain);
         let most_stride = LONG_MS / self.clock.step_ms() / LONG as f64;
         self.long.push(self.lists.long_mut(), value, most_stride);
         self.recent.push(self.lists.recent_mut(), value, 1.0);

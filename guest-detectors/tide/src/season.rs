@@ -26,6 +26,10 @@ const LEAST_WEIGHT: f32 = 0.1;
 /// Distances from the base are taken for no larger than this, so that they fit into 32 bits.
 const LARGEST: f64 = 1e37;
 
+/// Where in a period a moment lies, from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within(f64);
+
 /// A period and how it is cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shape {
@@ -49,6 +53,11 @@ impl Shape {
     /// A week in slots of an hour, or of a step where that is longer.
     pub(crate) fn week(step: Step) -> Self {
         Self::of(7 * 86_400_000, step, 7, 168, 2)
+    }
+
+    /// Where in the period a moment lies.
+    pub(crate) fn within(self, at: Timestamp) -> Within {
+        Within(at.rem_euclid(self.period_ms) as f64 / self.period_ms as f64)
     }
 
     fn of(period_ms: i64, step: Step, least: u64, most: u64, least_periods: u8) -> Self {
@@ -86,10 +95,9 @@ impl Season {
     }
 
     /// What is usual at a moment; `None` where too few periods were seen.
-    pub(crate) fn usual(&self, shape: Shape, slots: &Slots<&[f32], &[u8]>, at: Timestamp) -> Option<f64> {
+    pub(crate) fn usual(&self, shape: Shape, slots: &Slots<&[f32], &[u8]>, within: Within) -> Option<f64> {
         let count = shape.slots;
-        let within = at.rem_euclid(shape.period_ms) as f64 / shape.period_ms as f64;
-        let place = within * f64::from(count) - 0.5;
+        let place = within.0 * f64::from(count) - 0.5;
         let floor = place.floor();
         // From one before the first slot to the last.
         let first = if floor < 0.0 { count - 1 } else { floor as u16 };
@@ -118,7 +126,7 @@ impl Season {
         &mut self,
         shape: Shape,
         slots: Slots<&mut [f32], &mut [u8]>,
-        at: Timestamp,
+        within: Within,
         value: f64,
         usual: Option<f64>,
         level: f64,
@@ -133,8 +141,7 @@ impl Season {
             follow(&mut self.error, (value - usual).abs());
             follow(&mut self.plain, (value - level).abs());
         }
-        let within = at.rem_euclid(shape.period_ms) as f64 / shape.period_ms as f64;
-        let slot = ((within * f64::from(shape.slots)) as u16).min(shape.slots - 1);
+        let slot = ((within.0 * f64::from(shape.slots)) as u16).min(shape.slots - 1);
         if slot != self.open {
             self.close(slots);
             self.open = slot;
@@ -176,7 +183,11 @@ mod tests {
 
     impl Whole {
         fn usual(&self, at: Timestamp) -> Option<f64> {
-            self.season.usual(SHAPE, &Slots { means: &self.slots.means, periods: &self.slots.periods }, at)
+            self.season.usual(
+                SHAPE,
+                &Slots { means: &self.slots.means, periods: &self.slots.periods },
+                SHAPE.within(at),
+            )
         }
     }
 
@@ -186,7 +197,7 @@ mod tests {
         for at in (0..days * 24 * 4).map(|quarter| quarter * HOUR_MS / 4) {
             let usual = whole.usual(at);
             let slots = Slots { means: &mut whole.slots.means[..], periods: &mut whole.slots.periods[..] };
-            whole.season.learn(SHAPE, slots, at, value(at / HOUR_MS), usual, level);
+            whole.season.learn(SHAPE, slots, SHAPE.within(at), value(at / HOUR_MS), usual, level);
             assert!(whole.season.is_sound(SHAPE));
         }
         whole

@@ -1,13 +1,9 @@
 //! The sample before: distance from it, in mean changes.
 //!
-//! Single jumps are common in what nobody minds, so they must be rarer than anything else. And the sample before says
-//! something only where it is the sample before: not after a gap, nor in an incident, which is not learnt.
+//! It says something only where it is the sample before: not after a gap, nor in an incident, which is not learnt.
 
 use super::Measure;
 use crate::order::{larger, smaller};
-
-/// A change must be so many times as rare as what other views see.
-pub(crate) const RARER: f64 = 100.0;
 
 /// As in the other views, mean deviations are turned into standard ones.
 const PER_MEAN: f64 = 1.25;
