@@ -3,6 +3,7 @@
 use tidegate_guest::Verdict;
 
 use crate::order::{larger, smaller};
+use crate::season::{Usual, Veto};
 use crate::tail::{Packed, Rarity, Tail};
 use crate::views::{COUNT, Measure, View};
 
@@ -36,16 +37,29 @@ impl Judgement {
     }
 }
 
-/// How often a view must be rarer than the others to count as much. Single jumps are common in what nobody minds.
-fn handicap(view: View) -> f64 {
-    if view == View::Change { 100.0 } else { 1.0 }
+/// What is ordinary to a view, and what it must not object to besides. Where the two do not touch, the one that the value is
+/// in: to be ordinary in two places is more than a band can say.
+fn with_veto((low, high): (f64, f64), veto: Veto, value: f64) -> (f64, f64) {
+    if low <= veto.high && veto.low <= high {
+        (smaller(low, veto.low), larger(high, veto.high))
+    } else if veto.holds(value) {
+        (veto.low, veto.high)
+    } else {
+        (low, high)
+    }
 }
 
 /// Judges a value. `bar` is the logarithm of the probability that scores 1; `level` is what is expected where no view speaks.
-pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, value: f64) -> Judgement {
-    let log = bar - SEVERAL.ln();
-    let limit = Rarity::of_log(log);
-    let handicapped = limit.hundredth(log);
+/// What is `usual` at this time is no news, whatever the views think of it that do not know the time.
+pub(crate) fn judge(
+    measures: &Measures,
+    tails: &Tails,
+    bar: f64,
+    level: f64,
+    usual: impl Iterator<Item = Usual> + Clone,
+    value: f64,
+) -> Judgement {
+    let limit = Rarity::of_log(bar - SEVERAL.ln());
 
     let (mut rarest, mut spoke, mut of_late) = (1.0, None, f64::NAN);
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
@@ -54,19 +68,25 @@ pub(crate) fn judge(measures: &Measures, tails: &Tails, bar: f64, level: f64, va
         let Some(measure) = measure else { continue };
         let tails = pair.map(Tail::from);
         let side = measure.side(value);
-        let probability = handicap(view) * tails[side].probability(measure.distance(value));
-        let limit = if view == View::Change { handicapped } else { limit };
+        let probability = tails[side].probability(measure.distance(value));
         let reach = tails.map(|tail| measure.reach(tail.distance(limit)));
         let (above, below) = if measure.one_sided { (reach[0], reach[0]) } else { (reach[0], reach[1]) };
         if view == View::Recent {
             of_late = reach[side];
         }
-        if probability < rarest {
+        let (mut low, mut high) = (measure.centre - below, measure.centre + above);
+        let mut vetoed = false;
+        if !view.knows_the_time() {
+            for veto in usual.clone().map(|usual| usual.veto(measure.centre)) {
+                vetoed |= veto.holds(value);
+                (low, high) = with_veto((low, high), veto, value);
+            }
+        }
+        if probability < rarest && !vetoed {
             let reach = if view == View::Range { of_late } else { reach[side] };
             (rarest, spoke) = (probability, Some((view, measure.centre, reach)));
         }
-        lower = larger(lower, measure.centre - below);
-        upper = smaller(upper, measure.centre + above);
+        (lower, upper) = (larger(lower, low), smaller(upper, high));
     }
     // Views that contradict each other leave nothing that would be ordinary.
     if lower > upper {

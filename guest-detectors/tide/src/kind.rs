@@ -1,4 +1,4 @@
-//! What kind of metric this is: sparse, of whole numbers, a counter. Nobody has to say so, the samples do.
+//! What kind of metric this is: flat, sparse, of whole numbers, a counter. Nobody has to say so, the samples do.
 //!
 //! A counter is recognised and not taken apart: while an incident lasts nothing is learnt, so its rise would be counted from
 //! before the incident on and never look healthy again. `rate()` in the query knows better.
@@ -50,6 +50,11 @@ impl Kind {
         self.last = value;
     }
 
+    /// Most samples are the same as the one before.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.rise + self.fall < MOST
+    }
+
     /// Most samples are zero.
     pub(crate) fn is_sparse(&self) -> bool {
         self.zero > MOST
@@ -80,24 +85,24 @@ mod tests {
 
     #[test]
     fn the_samples_say_what_kind_they_are() {
-        // Sparse, whole, a counter.
+        // Flat, sparse, whole, a counter.
         type Value = fn(usize) -> f64;
-        let cases: [(&str, Value, [bool; 3]); 7] = [
-            ("constant", |_| 0.7, [false, false, false]),
+        let cases: [(&str, Value, [bool; 4]); 7] = [
+            ("constant", |_| 0.7, [true, false, false, false]),
             (
                 "constant but for a spike now and then",
                 |at| if at % 100 == 0 { 9.0 } else { 1.5 },
-                [false, false, false],
+                [true, false, false, false],
             ),
-            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, false]),
-            ("counts", |at| (at * 37 % 11) as f64, [false, true, false]),
-            ("requests since the start", |at| 1e6 + (at * 7 + at % 5) as f64, [false, true, true]),
-            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false]),
-            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false]),
+            ("errors now and then", |at| if at % 20 == 0 { 3.0 } else { 0.0 }, [true, true, true, false]),
+            ("counts", |at| (at * 37 % 11) as f64, [false, false, true, false]),
+            ("requests since the start", |at| 1e6 + (at * 7 + at % 5) as f64, [false, false, true, true]),
+            ("a wave", |at| (at as f64 * 0.1).sin(), [false, false, false, false]),
+            ("a large level with little noise", |at| 1e9 + (at * 37 % 11) as f64 * 0.1, [false, false, false, false]),
         ];
         for (what, value, wanted) in cases {
             let kind = after((0..3000).map(value));
-            let is = [kind.is_sparse(), kind.is_whole(), kind.is_counter(3000)];
+            let is = [kind.is_flat(), kind.is_sparse(), kind.is_whole(), kind.is_counter(3000)];
             assert_eq!(is, wanted, "{what}");
         }
     }

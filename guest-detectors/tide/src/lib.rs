@@ -19,7 +19,6 @@ mod window;
 
 use budget::Budget;
 use judgement::Judgement;
-use lists::Shapes;
 use memory::Memory;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -49,7 +48,6 @@ pub struct Tide {
     /// The logarithm of what the budget leaves for a sample at that step, and the time in which it allows one false alarm.
     log: f64,
     span_ms: f64,
-    shapes: Shapes,
 }
 
 impl Tide {
@@ -69,7 +67,7 @@ impl Detector for Tide {
     fn open(settings: Settings, step: Step) -> Result<Self, Error> {
         let budget = settings.false_alarms;
         let log = budget.per_sample(step.millis() as f64).ln();
-        Ok(Tide { log, span_ms: budget.span_ms(), budget, step, shapes: Shapes::of(step) })
+        Ok(Tide { log, span_ms: budget.span_ms(), budget, step })
     }
 
     fn needs(&self) -> Needs {
@@ -77,26 +75,22 @@ impl Detector for Tide {
     }
 
     fn start(&self) -> Memory {
-        Memory::empty(self.step, &self.shapes)
+        Memory::empty(self.step)
     }
 
     fn fits(&self, memory: &Memory) -> Result<(), String> {
-        if memory.is_sound(&self.shapes) {
-            Ok(())
-        } else {
-            Err("state: of another step, or its parts contradict each other".to_owned())
-        }
+        if memory.is_sound() { Ok(()) } else { Err("state: its parts contradict each other".to_owned()) }
     }
 
     fn score(&self, memory: &mut Memory, at: Timestamp, value: f64) -> Verdict {
-        let Some(outlook) = memory.outlook(&self.shapes, at, value) else { return Verdict::not_judged() };
+        let Some(outlook) = memory.outlook(at, value) else { return Verdict::not_judged() };
         let judgement = if memory.seen() < MIN_SAMPLES {
             Judgement::none()
         } else {
             let bar = self.log(memory.step_ms()) * memory.bar(at, self.span_ms);
-            judgement::judge(&outlook.measures, memory.tails(), bar, outlook.level, value)
+            judgement::judge(&outlook.measures, memory.tails(), bar, outlook.level, outlook.usual(), value)
         };
-        memory.learn(&self.shapes, value, &outlook, &judgement, self.span_ms);
+        memory.learn(value, &outlook, &judgement, self.span_ms);
         judgement.verdict
     }
 

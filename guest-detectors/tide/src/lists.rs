@@ -3,7 +3,7 @@
 //! A list of a state is allocated, filled and copied twice on every call. That costs about as much as what is done with
 //! a whole one, so there are three of them instead of eight.
 
-use crate::season::{Shape, Slots};
+use crate::season::{DAY, Slots, WEEK};
 use crate::tail::{Packed, Tail};
 use crate::views::COUNT;
 use crate::window::Ring;
@@ -23,12 +23,8 @@ const TAILS: usize = 2 * COUNT * 3;
 const LONG_AT: usize = TAILS + RECENT;
 const SLOTS_AT: usize = TAILS + WINDOWS;
 
-/// How the slots of the two seasons are cut.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shapes {
-    pub(crate) day: Shape,
-    pub(crate) week: Shape,
-}
+const SLOTS: usize = DAY.slots() + WEEK.slots();
+const WEEK_AT: usize = SLOTS_AT + DAY.slots();
 
 tidegate_guest::state! {
     /// The lists.
@@ -44,11 +40,10 @@ tidegate_guest::state! {
 }
 
 impl Lists {
-    pub(crate) fn empty(shapes: &Shapes) -> Self {
-        let slots = shapes.day.slots() + shapes.week.slots();
-        let mut numbers = vec![0.0; SLOTS_AT + slots];
+    pub(crate) fn empty() -> Self {
+        let mut numbers = vec![0.0; SLOTS_AT + SLOTS];
         numbers[..TAILS].as_chunks_mut().0.fill(Packed::from(Tail::default()));
-        Lists { numbers, order: vec![0; WINDOWS], periods: vec![0; slots] }
+        Lists { numbers, order: vec![0; WINDOWS], periods: vec![0; SLOTS] }
     }
 
     pub(crate) fn tails(&self) -> &[Packed] {
@@ -75,29 +70,24 @@ impl Lists {
         Ring { values: &mut self.numbers[LONG_AT..SLOTS_AT], order: &mut self.order[RECENT..] }
     }
 
-    pub(crate) fn day(&self, shapes: &Shapes) -> Slots<&[f32], &[u8]> {
-        let day = shapes.day.slots();
-        Slots { means: &self.numbers[SLOTS_AT..SLOTS_AT + day], periods: &self.periods[..day] }
+    pub(crate) fn day(&self) -> Slots<&[f32], &[u8]> {
+        Slots { means: &self.numbers[SLOTS_AT..WEEK_AT], periods: &self.periods[..DAY.slots()] }
     }
 
-    pub(crate) fn day_mut(&mut self, shapes: &Shapes) -> Slots<&mut [f32], &mut [u8]> {
-        let day = shapes.day.slots();
-        Slots { means: &mut self.numbers[SLOTS_AT..SLOTS_AT + day], periods: &mut self.periods[..day] }
+    pub(crate) fn day_mut(&mut self) -> Slots<&mut [f32], &mut [u8]> {
+        Slots { means: &mut self.numbers[SLOTS_AT..WEEK_AT], periods: &mut self.periods[..DAY.slots()] }
     }
 
-    pub(crate) fn week(&self, shapes: &Shapes) -> Slots<&[f32], &[u8]> {
-        let day = shapes.day.slots();
-        Slots { means: &self.numbers[SLOTS_AT + day..], periods: &self.periods[day..] }
+    pub(crate) fn week(&self) -> Slots<&[f32], &[u8]> {
+        Slots { means: &self.numbers[WEEK_AT..], periods: &self.periods[DAY.slots()..] }
     }
 
-    pub(crate) fn week_mut(&mut self, shapes: &Shapes) -> Slots<&mut [f32], &mut [u8]> {
-        let day = shapes.day.slots();
-        Slots { means: &mut self.numbers[SLOTS_AT + day..], periods: &mut self.periods[day..] }
+    pub(crate) fn week_mut(&mut self) -> Slots<&mut [f32], &mut [u8]> {
+        Slots { means: &mut self.numbers[WEEK_AT..], periods: &mut self.periods[DAY.slots()..] }
     }
 
     /// Whether they are as long as they have to be.
-    pub(crate) fn are_sound(&self, shapes: &Shapes) -> bool {
-        let slots = shapes.day.slots() + shapes.week.slots();
-        self.numbers.len() == SLOTS_AT + slots && self.order.len() == WINDOWS && self.periods.len() == slots
+    pub(crate) fn are_sound(&self) -> bool {
+        self.numbers.len() == SLOTS_AT + SLOTS && self.order.len() == WINDOWS && self.periods.len() == SLOTS
     }
 }

@@ -6,10 +6,10 @@ use crate::bar::Bar;
 use crate::clock::Clock;
 use crate::judgement::{Judgement, Measures, Tails};
 use crate::kind::Kind;
-use crate::lists::{LONG, Lists, RECENT, Shapes};
+use crate::lists::{LONG, Lists, RECENT};
 use crate::note::{Said, Setting};
 use crate::order::larger;
-use crate::season::{Season, Shape, Within};
+use crate::season::{DAY, Season, Usual, WEEK, Within};
 use crate::tail::Tail;
 use crate::views::change::Change;
 use crate::views::level::Level;
@@ -37,7 +37,7 @@ const FOLLOWS: f64 = 1.5;
 tidegate_guest::state! {
     /// Everything that is known of a series.
     #[derive(Debug)]
-    pub struct Memory("tide", 4) {
+    pub struct Memory("tide", 5) {
         clock: Clock,
         seen: u64,
         kind: Kind,
@@ -55,12 +55,6 @@ tidegate_guest::state! {
     }
 }
 
-impl Shapes {
-    pub(crate) fn of(step: Step) -> Self {
-        Shapes { day: Shape::day(step), week: Shape::week(step) }
-    }
-}
-
 /// What the parts say of a sample before it is seen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlook {
@@ -71,12 +65,19 @@ pub(crate) struct Outlook {
     /// What the samples of late were like.
     pub(crate) level: f64,
     /// What is usual at this time of the day and of the week, whether that explains something or not.
-    day: Option<f64>,
-    week: Option<f64>,
+    day: Option<Usual>,
+    week: Option<Usual>,
+}
+
+impl Outlook {
+    /// What is usual at this time, by the seasons that know it.
+    pub(crate) fn usual(&self) -> impl Iterator<Item = Usual> + Clone {
+        [self.day, self.week].into_iter().flatten()
+    }
 }
 
 impl Memory {
-    pub(crate) fn empty(step: Step, shapes: &Shapes) -> Self {
+    pub(crate) fn empty(step: Step) -> Self {
         Memory {
             clock: Clock::new(step),
             seen: 0,
@@ -91,7 +92,7 @@ impl Memory {
             spread: Spread::starting(),
             bar: Bar::lowest(),
             said: None,
-            lists: Lists::empty(shapes),
+            lists: Lists::empty(),
         }
     }
 
@@ -116,23 +117,23 @@ impl Memory {
     }
 
     /// What the parts say of the next sample; `None` where it came late or twice, and belongs to a past that was judged.
-    pub(crate) fn outlook(&mut self, shapes: &Shapes, at: Timestamp, value: f64) -> Option<Outlook> {
+    pub(crate) fn outlook(&mut self, at: Timestamp, value: f64) -> Option<Outlook> {
         let gap_ms = self.clock.advance(at)?;
         if self.seen == 0 {
             self.start(value.clamp(-LARGEST, LARGEST));
         }
         let follows = self.seen > 0 && gap_ms < FOLLOWS * self.clock.step_ms();
-        let unit = views::least_unit(self.level.before(), self.change.grain());
+        let unit = views::least_unit(self.level.before(), self.kind.is_flat(), self.change.grain());
         let (recent, long) = (self.lists.recent(), self.lists.long());
-        let within = [shapes.day.within(at), shapes.week.within(at)];
-        let day = self.day.usual(shapes.day, &self.lists.day(shapes), within[0]);
-        let week = self.week.usual(shapes.week, &self.lists.week(shapes), within[1]);
+        let within = [DAY.within(at), WEEK.within(at)];
+        let day = self.day.usual(DAY, &self.lists.day(), within[0]);
+        let week = self.week.usual(WEEK, &self.lists.week(), within[1]);
         let measures = [
             views::past::measure(&self.recent, &recent, self.level.deviation(), unit),
             views::past::measure(&self.long, &long, self.level.deviation(), unit),
-            views::time::measure(&self.day, day, unit),
-            views::time::measure(&self.week, week, unit),
-            follows.then(|| self.change.measure(unit)),
+            views::time::measure(&self.day, DAY, day, unit),
+            views::time::measure(&self.week, WEEK, week, unit),
+            if follows { self.change.measure(self.level.deviation(), unit, self.seen) } else { None },
             Some(self.level.measure(unit)),
             (self.seen > LEAST_FOR_RANGE).then(|| self.range.measure(unit)),
             (follows && self.seen > LEAST_FOR_SPREAD).then(|| self.spread.measure(self.level.of_late(), unit)),
@@ -153,14 +154,7 @@ impl Memory {
 
     /// Learns a sample of which this was expected and that was said. `span_ms` is the time in which the budget allows one
     /// false alarm.
-    pub(crate) fn learn(
-        &mut self,
-        shapes: &Shapes,
-        value: f64,
-        outlook: &Outlook,
-        judgement: &Judgement,
-        span_ms: f64,
-    ) {
+    pub(crate) fn learn(&mut self, value: f64, outlook: &Outlook, judgement: &Judgement, span_ms: f64) {
         if judgement.verdict.is_anomalous() {
             self.bar.raise(outlook.at, span_ms);
             self.said = self.compared(value, outlook, judgement);
@@ -170,8 +164,15 @@ impl Memory {
         let weight = if judgement.verdict.score >= 1.0 { WEIGHT_OF_RARE } else { 1.0 };
         let value = value.clamp(-LARGEST, LARGEST);
         let (pairs, _) = self.lists.tails_mut().as_chunks_mut::<2>();
-        for (measure, pair) in outlook.measures.iter().zip(pairs) {
+        for ((view, measure), pair) in View::ALL.into_iter().zip(&outlook.measures).zip(pairs) {
             let Some(measure) = measure else { continue };
+            // What the time of day explains must not make the same at another time look common.
+            if !view.knows_the_time()
+                && Tail::from(pair[measure.side(value)]).is_beyond(measure.distance(value))
+                && outlook.usual().any(|usual| usual.veto(measure.centre).holds(value))
+            {
+                continue;
+            }
             // A sample above says of those below that there was none.
             let side = measure.side(value);
             let distances = if side == 0 { [measure.distance(value), 0.0] } else { [0.0, measure.distance(value)] };
@@ -184,15 +185,15 @@ impl Memory {
         self.seen += 1;
         let seen = self.seen as f64;
         self.kind.learn(value, seen - 1.0);
-        self.change.learn(value, seen);
         self.spread.learn((value - self.level.of_late()).abs(), seen);
         self.level.learn(value, seen, weight);
         let plain = if self.long.len() > 0 { self.long.median(&self.lists.long()) } else { value };
-        self.day.learn(shapes.day, self.lists.day_mut(shapes), outlook.within[0], value, outlook.day, plain);
-        self.week.learn(shapes.week, self.lists.week_mut(shapes), outlook.within[1], value, outlook.week, plain);
+        self.day.learn(DAY, self.lists.day_mut(), outlook.within[0], value, outlook.day, plain);
+        self.week.learn(WEEK, self.lists.week_mut(), outlook.within[1], value, outlook.week, plain);
         let most_stride = LONG_MS / self.clock.step_ms() / LONG as f64;
         self.long.push(self.lists.long_mut(), value, most_stride);
         self.recent.push(self.lists.recent_mut(), value, 1.0);
+        self.change.learn(value, self.seen, self.recent.median_of_newest(&self.lists.recent()));
         self.range.learn(value);
     }
 
@@ -200,7 +201,7 @@ impl Memory {
     fn compared(&self, value: f64, outlook: &Outlook, judgement: &Judgement) -> Option<Said> {
         let view = judgement.spoke?;
         let compared = match view {
-            View::Change => (self.change.last(), value),
+            View::Change => (self.change.before(), value),
             View::Level => (self.level.before(), self.level.with(value)),
             View::Spread => (self.spread.before(), self.spread.with((value - self.level.of_late()).abs())),
             View::Recent | View::Long | View::Day | View::Week | View::Range => (0.0, 0.0),
@@ -227,11 +228,11 @@ impl Memory {
 
     /// Whether bytes that could be read belong to these settings, and nothing in them leads out of a list. Asked on every
     /// call, so numbers are not looked at: a checksum stands guard over them, and no number can do worse than judge badly.
-    pub(crate) fn is_sound(&self, shapes: &Shapes) -> bool {
-        self.lists.are_sound(shapes)
+    pub(crate) fn is_sound(&self) -> bool {
+        self.lists.are_sound()
             && self.recent.is_sound(RECENT)
             && self.long.is_sound(LONG)
-            && self.day.is_sound(shapes.day)
-            && self.week.is_sound(shapes.week)
+            && self.day.is_sound(DAY)
+            && self.week.is_sound(WEEK)
     }
 }

@@ -13,7 +13,7 @@ tidegate_guest::state! {
         /// What it expected, and how far from there the sample would have been ordinary.
         centre: f64,
         reach: f64,
-        /// What it compares: of a change the sample before, of level and spread what they were and what they are.
+        /// What it compares: of a change the samples before, of level and spread what they were and what they are.
         before: f64,
         of_late: f64,
         /// The smallest and the largest before the sample, and for how many milliseconds.
@@ -82,7 +82,10 @@ impl Said {
             Some(View::Week) => format!("at this time of the week {}", band()),
             Some(View::Change) => {
                 let change = number((value - self.before).abs());
-                format!("{change} away from the sample before, where up to {} is ordinary", number(self.reach.max(0.0)))
+                format!(
+                    "{change} away from the samples before, where up to {} is ordinary",
+                    number(self.reach.max(0.0))
+                )
             }
             Some(View::Level) => {
                 format!("the level has moved from {} to {}", number(self.before), number(self.of_late))
@@ -139,7 +142,7 @@ mod tests {
             (View::Day, "0.930; at this time of the day 0.412 +/- 0.061; never above 0.710 in 14 days"),
             (
                 View::Change,
-                "0.930; 0.430 away from the sample before, where up to 0.061 is ordinary; never above 0.710 in 14 days",
+                "0.930; 0.430 away from the samples before, where up to 0.061 is ordinary; never above 0.710 in 14 days",
             ),
             (View::Level, "0.930; the level has moved from 0.500 to 0.800; never above 0.710 in 14 days"),
             (View::Range, "0.930; in the last 24 hours 0.412 +/- 0.061; never above 0.710 in 14 days"),

@@ -18,10 +18,6 @@ const BELOW: f64 = 0.98;
 const SHAPE: f64 = 0.2;
 const POWER: i32 = 5;
 
-/// The logarithm of a hundred, and a hundred to the power of the shape.
-const HUNDRED_LOG: f64 = 2.0 * std::f64::consts::LN_10;
-const HUNDRED_TO_SHAPE: f64 = 2.511_886_431_509_58;
-
 /// The prior: as of a normal distribution in units of its deviation, and somewhat heavier.
 const FIRST_THRESHOLD: f32 = 3.5;
 const FIRST_EXCESS: f32 = 1.5;
@@ -94,6 +90,11 @@ impl Tail {
         }
     }
 
+    /// Whether a distance is among the rare ones.
+    pub(crate) fn is_beyond(&self, distance: f64) -> bool {
+        distance > f64::from(self.threshold)
+    }
+
     /// Takes in a distance that counts for so much of one, from 0 to 1.
     pub(crate) fn learn(&mut self, distance: f64, weight: f64) {
         let (mut threshold, mut excess) = (f64::from(self.threshold), f64::from(self.excess));
@@ -124,14 +125,6 @@ pub(crate) enum Rarity {
 }
 
 impl Rarity {
-    /// Of a probability that is a hundredth of this one, whose logarithm is given as well.
-    pub(crate) fn hundredth(self, log: f64) -> Self {
-        match self {
-            Rarity::Rare(excesses) => Rarity::Rare(((1.0 + SHAPE * excesses) * HUNDRED_TO_SHAPE - 1.0) / SHAPE),
-            Rarity::Common(_) => Rarity::of_log(log - HUNDRED_LOG),
-        }
-    }
-
     /// Of the logarithm of a probability.
     pub(crate) fn of_log(log: f64) -> Self {
         let beyond = (1.0 - BELOW).ln() - log;
@@ -160,11 +153,6 @@ mod tests {
                 assert!((back / probability - 1.0).abs() < 1e-9, "{probability}: {distance} has {back}");
             }
             tail.learn(dice.exponential(), 1.0);
-        }
-        for log in [-0.5_f64, -3.0, -3.9, -4.0, -20.0] {
-            let (whole, part) = (Rarity::of_log(log), Rarity::of_log(log - 100.0_f64.ln()));
-            let distances = [tail.distance(whole.hundredth(log)), tail.distance(part)];
-            assert!((distances[0] / distances[1] - 1.0).abs() < 1e-12, "a hundredth of e^{log}: {distances:?}");
         }
         for (distance, probability) in [(0.0, 1.0), (-3.0, 1.0), (f64::INFINITY, 0.0), (f64::MAX, 0.0)] {
             assert!((tail.probability(distance) - probability).abs() < 1e-100, "{distance}");

@@ -24,7 +24,7 @@ pub(crate) enum View {
     Day,
     /// The same time of the week.
     Week,
-    /// The sample before.
+    /// The few samples before.
     Change,
     /// The level of the last few samples against the level before.
     Level,
@@ -42,6 +42,11 @@ impl View {
     /// The one of that place in the order.
     pub(crate) fn nth(place: u8) -> Option<Self> {
         Self::ALL.get(usize::from(place)).copied()
+    }
+
+    /// Whether it knows what time it is.
+    pub(crate) fn knows_the_time(self) -> bool {
+        matches!(self, View::Day | View::Week)
     }
 
     /// Whether its centre is what a sample should have been, and not merely where the distance begins.
@@ -86,14 +91,18 @@ impl Measure {
     }
 }
 
-/// Changes smaller than this share of the level are a hair.
-const HAIR: f64 = 0.005;
+/// In a flat metric, changes smaller than this share of the level are a hair.
+const HAIR: f64 = 0.01;
 
-/// Numbers smaller than this are what rounding leaves of zero.
+/// Changes smaller than this share of any level are what rounding leaves, and numbers smaller than that what it leaves of
+/// zero.
+const ROUNDING: f64 = 32.0 * f64::EPSILON;
 const ZERO: f64 = 1e-12;
 
-/// The least unit of distance around a level, of a metric that has never changed by less than `grain`: neither a hair nor half
-/// of the smallest change there is says anything.
-pub(crate) fn least_unit(level: f64, grain: Option<f64>) -> f64 {
-    larger(larger(HAIR * level.abs(), 0.5 * grain.unwrap_or(0.0)), ZERO)
+/// The least unit of distance around a level, of a metric that has never changed by less than `grain`. A flat metric says
+/// nothing of how exactly it is measured, so there it is a hair of the level; of counts and the like it is half of the
+/// smallest step that they take.
+pub(crate) fn least_unit(level: f64, flat: bool, grain: Option<f64>) -> f64 {
+    let share = if flat { HAIR } else { ROUNDING };
+    larger(larger(share * level.abs(), 0.5 * grain.unwrap_or(0.0)), ZERO)
 }

@@ -4,6 +4,8 @@
 //! part of that order, a few hundred bytes in one go. A window may grow older than it has room for: then it keeps every second
 //! sample, and of those to come every second too, until it spans as much time as it is to span.
 
+use crate::views::change::FEW;
+
 /// Distances from the base are taken for no larger than this, so that they fit into 32 bits.
 const LARGEST: f64 = 1e37;
 
@@ -62,6 +64,25 @@ impl Window {
     /// The middle one.
     pub(crate) fn median<V: AsRef<[f32]>, O: AsRef<[u16]>>(&self, ring: &Ring<V, O>) -> f64 {
         self.quantile(ring, 0.5)
+    }
+
+    /// The middle one of the newest, of which there are at most nine; the base where there is none.
+    pub(crate) fn median_of_newest<V: AsRef<[f32]>, O: AsRef<[u16]>>(&self, ring: &Ring<V, O>) -> f64 {
+        let few = FEW.min(self.len());
+        let mut newest = [0.0_f32; FEW];
+        let mut place = usize::from(self.next);
+        for sorted in 0..few {
+            place = if place == 0 { self.len() - 1 } else { place - 1 };
+            let value = ring.values.as_ref()[place];
+            // Of so few, sorting them in as they come is the quickest.
+            let mut at = sorted;
+            while at > 0 && newest[at - 1] > value {
+                newest[at] = newest[at - 1];
+                at -= 1;
+            }
+            newest[at] = value;
+        }
+        self.base + f64::from(newest[few / 2])
     }
 
     /// The distance between the quartiles in deviations of a normal distribution, of which there are 1.349 between them.
@@ -177,6 +198,9 @@ mod tests {
                 let mut newest = all[all.len().saturating_sub(ROOM)..].to_vec();
                 newest.sort_by(f64::total_cmp);
                 assert_eq!(whole.window.len(), newest.len());
+                let mut few = all[all.len().saturating_sub(FEW)..].to_vec();
+                few.sort_by(f64::total_cmp);
+                assert_eq!(whole.window.median_of_newest(&whole.ring), few[few.len() / 2]);
                 for (rank, wanted) in newest.iter().enumerate() {
                     assert_eq!(whole.quantile((rank as f64 + 0.5) / newest.len() as f64), *wanted);
                 }
