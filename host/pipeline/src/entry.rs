@@ -192,7 +192,7 @@ impl Entry {
             }
         }
         let answers: Vec<Answer> = scored.iter().map(answer).collect();
-        let judgement = series::judge(fold.watch, value, unfit, &answers);
+        let judgement = self.track.weigh(series::judge(fold.watch, value, unfit, &answers), unfit);
         count(&judgement, report);
         part.judged.iter_mut().for_each(|judged| judged.push(judgement));
         self.track.see(at, value);
@@ -215,7 +215,8 @@ impl Entry {
 
     /// Why the detectors cannot judge a sample, if they cannot. Takes note of the event that lasts.
     fn unfit(&mut self, fold: &Fold<'_>, at: Timestamp, lasting: Option<(usize, Occurrence)>) -> Option<Unjudged> {
-        let there = self.track.history_from.is_some();
+        // Of what begins in an incident nothing is learnt before that is over.
+        let there = self.track.history_from.is_some() && !self.in_incident();
         let known = lasting.is_none_or(|(event, occurrence)| self.enter(fold, event, occurrence, there));
         if self.track.is_cold(fold.watch, at) {
             Some(Unjudged::Learning)

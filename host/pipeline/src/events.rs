@@ -2,6 +2,7 @@
 //! their own; the ordinary ones never see it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tidegate_domain::calendar::{Occurrence, Timetable};
 use tidegate_domain::labels::Labels;
@@ -13,6 +14,10 @@ use tidegate_domain::time::Timestamp;
 use crate::entry::{Entry, Fold};
 use crate::frame::Frame;
 use crate::scorer::Scorer;
+
+/// For a longer time events are not looked up at once: no history goes that far back, and one timestamp that is wrong by ages
+/// must not have the occurrences of ages listed. Samples outside are looked up one by one.
+const LONGEST_SPAN: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 impl<'a> Fold<'a> {
     /// For the samples of a frame: when known events last is looked up once for all of its series.
@@ -41,7 +46,7 @@ fn span(frame: &Frame) -> Option<(Timestamp, Timestamp)> {
     let ends = |series: &crate::frame::FrameSeries| Some((*series.timestamps.first()?, *series.timestamps.last()?));
     let spans = frame.series.iter().filter_map(ends);
     let (from, until) = spans.reduce(|(from, until), (first, last)| (from.min(first), until.max(last)))?;
-    Some((Timestamp(from), Timestamp(until)))
+    Some((Timestamp(from), Timestamp(until).min(Timestamp(from).plus(LONGEST_SPAN))))
 }
 
 /// Samples in two columns, oldest first.

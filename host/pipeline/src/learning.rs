@@ -117,8 +117,8 @@ impl Entry {
     }
 }
 
-/// Whether samples of known events are folded in that states have seen already. They are learnt during incidents as well,
-/// so a stretch that is learnt later may have some of them in it.
+/// Whether samples of known events are folded in that states have seen already. They are learnt during streaks as well, so a
+/// stretch that is learnt later may have some of them in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Twice {
     /// No detector is told anything twice.

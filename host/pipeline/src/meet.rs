@@ -98,8 +98,8 @@ impl WatchFold {
     fn entry_of(&mut self, labels: &Labels, evidence: &Evidence, severity: Severity) -> Entry {
         let group = self.groups.of(self.watch.group_of(labels));
         let mut entry = Entry::new(self.detectors.len(), group);
-        entry.track.phase =
-            Phase::incident(evidence.since, severity, series::opening(evidence.since, &evidence.window));
+        let opening = series::opening(evidence.since, &evidence.window);
+        entry.track.phase = Phase::incident(evidence.since, severity, evidence.cold_start, opening);
         entry.seen = evidence.at;
         let detectors = self.detectors.iter().map(|detector| (detector.name(), detector.digest()));
         let by = evidence.opinions.iter().map(|opinion| (opinion.detector.as_str(), opinion.digest.as_str()));
@@ -201,7 +201,7 @@ impl Entry {
                 (*known, *opening) = (*since, series::opening(*since, window));
             }
             // How it began has been learnt by now, and a detector is told nothing twice.
-            phase => *phase = Phase::incident(*since, severity, Vec::new()),
+            phase => *phase = Phase::incident(*since, severity, evidence.cold_start, Vec::new()),
         }
         // A level that the book has not accepted is none yet.
         self.track.accepted = None;

@@ -12,7 +12,7 @@ use crate::fold::WatchFold;
 use crate::retool::Mark;
 
 /// The first byte of a row: how the rest is laid out. To be raised with every change to what is written.
-const LAYOUT: u8 = 6;
+const LAYOUT: u8 = 7;
 
 /// Rows that changed since the last snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,8 +13,12 @@ use crate::time::Timestamp;
 pub const RECENT_SAMPLES: usize = 60;
 
 /// How much of an incident is learnt when it is over: that such a thing happens, and not that it is usual. No outage is so
-/// short, or a window so small, that a few samples would make it normal.
+/// short that a few samples would make it normal.
 pub const OPENING: usize = 3;
+
+/// And no more than one beginning among so many samples, so that trouble that comes and goes does not become normal beginning
+/// by beginning: three in sixty are still four deviations off.
+const AMONG: u8 = 60;
 
 /// Where a series stands between samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,14 +46,16 @@ pub enum Phase {
         well_since: Timestamp,
         /// The worst severity reported.
         severity: Severity,
+        /// Static bounds found it, and may say that it is over.
+        by_bounds: bool,
     },
 }
 
 impl Phase {
     /// An incident of which no more is known than how it began.
     #[must_use]
-    pub fn incident(since: Timestamp, severity: Severity, opening: Vec<(Timestamp, Number)>) -> Phase {
-        Phase::Incident { since, opening, well: 0, well_since: Timestamp::MIN, severity }
+    pub fn incident(since: Timestamp, severity: Severity, by_bounds: bool, opening: Vec<(Timestamp, Number)>) -> Phase {
+        Phase::Incident { since, opening, well: 0, well_since: Timestamp::MIN, severity, by_bounds }
     }
 }
 
@@ -74,6 +80,8 @@ pub struct Track {
     pub phase: Phase,
     /// Recent finite samples, oldest first, at most [`RECENT_SAMPLES`].
     pub recent: VecDeque<(Timestamp, Number)>,
+    /// How many samples without trouble were learnt since the beginning of an incident was; counted as far as matters.
+    untroubled: u8,
     /// A level is being accepted, until the history since it began has been learnt.
     pub accepted: Option<Box<Accepted>>,
     /// What was learnt of known events. None for most series.
@@ -124,6 +132,7 @@ impl Track {
             states: vec![Bytes::default(); detectors],
             phase: Phase::Normal,
             recent: VecDeque::new(),
+            untroubled: AMONG,
             accepted: None,
             apart: None,
         }
@@ -147,6 +156,18 @@ impl Track {
         }
     }
 
+    /// A judgement as far as it says something of what the series goes through; `unfit` as for [`judge`](super::judge). Static
+    /// bounds are far wider than what detectors find unusual: that trouble is over which these found they cannot say.
+    #[must_use]
+    pub fn weigh(&self, judgement: Judgement, unfit: Option<Unjudged>) -> Judgement {
+        match (&self.phase, unfit) {
+            (Phase::Incident { by_bounds: false, .. }, Some(why)) if judgement.calm == Some(true) => {
+                Judgement { cold_start: true, ..Judgement::unjudged(why) }
+            }
+            _ => judgement,
+        }
+    }
+
     /// Takes in the judgement of one sample. `repaired` is true once a repair has been tried on the group: then both
     /// sides count, for a restart that kills the traffic is no recovery.
     pub fn advance(
@@ -159,9 +180,10 @@ impl Track {
     ) -> (Learn, Option<Change>) {
         let anomalous = judgement.standing == Standing::Anomalous;
         let dense = self.is_dense(watch, at);
-        // What is learnt apart cannot make a fault look healthy, and no trouble is a reason to miss it.
+        // It is learnt apart, unless it comes in an incident: the next time, the fault would be what the event is like.
         if judgement.standing == Standing::Unjudged(Unjudged::KnownEvent) {
-            return (Learn::Keep, None);
+            let lasts = matches!(self.phase, Phase::Incident { .. });
+            return (if lasts { Learn::Discard } else { Learn::Keep }, None);
         }
         match &mut self.phase {
             Phase::Normal if anomalous => {
@@ -171,7 +193,10 @@ impl Track {
                 self.phase = Phase::Streak { since: at, count: 1, pending: vec![(at, Number(value))] };
                 (Learn::Discard, None)
             }
-            Phase::Normal => (Learn::Keep, None),
+            Phase::Normal => {
+                self.untroubled = AMONG.min(self.untroubled.saturating_add(1));
+                (Learn::Keep, None)
+            }
             Phase::Streak { since, count, pending } => match judgement.standing {
                 Standing::Anomalous => {
                     *count += 1;
@@ -195,7 +220,7 @@ impl Track {
                     (Learn::Discard, None)
                 }
             },
-            Phase::Incident { since, opening, well, well_since, severity } => {
+            Phase::Incident { since, opening, well, well_since, severity, .. } => {
                 let calm = if repaired { judgement.healthy } else { judgement.calm };
                 // Only a level that is there and has been there: neither a recovery nor a gap is one.
                 if calm == Some(false) && dense && at.since(*since) >= watch.accept_after {
@@ -210,6 +235,8 @@ impl Track {
                         }
                         if *well >= watch.recover_after {
                             let (opening, well_since) = (std::mem::take(opening), *well_since);
+                            // Whether a repair was any good is judged by what was before, a relapse included.
+                            let opening = if repaired { Vec::new() } else { opening };
                             return (self.recover(opening, well_since, at), Some(Change::Recovered));
                         }
                         (Learn::Discard, None)
@@ -240,8 +267,13 @@ impl Track {
     }
 
     /// Of what was anomalous only the beginning is learnt, however long it lasted; of what ended it all that is at hand.
-    fn recover(&mut self, opening: Vec<(Timestamp, Number)>, well_since: Timestamp, at: Timestamp) -> Learn {
+    fn recover(&mut self, mut opening: Vec<(Timestamp, Number)>, well_since: Timestamp, at: Timestamp) -> Learn {
         self.phase = Phase::Normal;
+        if self.untroubled < AMONG {
+            opening.clear();
+        } else if !opening.is_empty() {
+            self.untroubled = 0;
+        }
         let healthy = self.recent.iter().filter(|(sample, _)| (well_since..at).contains(sample));
         Learn::Refold(opening.into_iter().chain(healthy.copied()).collect())
     }
@@ -265,7 +297,8 @@ impl Track {
     }
 
     fn open(&mut self, since: Timestamp, judgement: &Judgement) -> (Learn, Option<Change>) {
-        self.phase = Phase::incident(since, judgement.severity, opening(since, &self.recent));
+        let opening = opening(since, &self.recent);
+        self.phase = Phase::incident(since, judgement.severity, judgement.cold_start, opening);
         (Learn::Discard, Some(Change::Opened { since }))
     }
 }

@@ -8,7 +8,10 @@ use tidegate_domain::input::WatchChange;
 use tidegate_domain::labels::Matcher;
 use tidegate_domain::rules::{ColdStart, Watch};
 use tidegate_domain::series::{Phase, Unjudged};
+use tidegate_domain::time::Timestamp;
 
+use crate::entry::Fold;
+use crate::frame::{Frame, FrameSeries};
 use crate::report::InEvent;
 use crate::scorer::Scorer;
 use crate::tests::data::{at, pod};
@@ -130,12 +133,12 @@ fn only_the_series_that_it_is_about_and_the_first_event_that_lasts() {
 }
 
 #[test]
-fn an_incident_under_way_loses_nothing_by_an_event() {
+fn an_incident_under_way_and_an_event_learn_nothing_of_each_other() {
     // The trouble begins before the event, which nobody knows yet, and goes on after it.
     let letters = format!("{}AAAAmmmmmAA{}", "n".repeat(12), "n".repeat(37));
     let mut host = Host::scripted(known()).with("web-1", &letters);
     host.live(0, 20);
-    assert_eq!(apart(&host, "web-1", 0), "mmmmm", "learnt all the same");
+    assert_eq!(apart(&host, "web-1", 0), "", "the fault may be in it");
     assert!(matches!(host.track(&pod("web-1")).phase, Phase::Incident { since, .. } if since == at(12)));
     host.live(21, 59);
     assert_eq!(
@@ -143,14 +146,46 @@ fn an_incident_under_way_loses_nothing_by_an_event() {
         (vec![(pod("web-1"), 12)], vec![(25, pod("web-1"), MemberEnd::Recovered)])
     );
     assert_eq!(host.learnt(&pod("web-1")), format!("{}AAA{}", "n".repeat(12), "n".repeat(37)));
-    assert_eq!(apart(&host, "web-1", 0), "mmmmm", "and nothing of it twice");
-    // So it is with a streak.
+    assert_eq!(apart(&host, "web-1", 0), "");
+    // In a streak it is learnt, and not twice.
     let letters = format!("{}AAmmmmm{}", "n".repeat(14), "n".repeat(39));
     let mut host = Host::scripted(known()).with("web-1", &letters);
     host.live(0, 59);
     assert_eq!(host.opened(), []);
     assert_eq!(host.learnt(&pod("web-1")), format!("{}AA{}", "n".repeat(14), "n".repeat(39)));
     assert_eq!(apart(&host, "web-1", 0), "mmmmm");
+}
+
+#[test]
+fn a_fault_that_outlasts_events_is_not_what_they_are_like() {
+    // From before the first occurrence to after the third, at a height that ordinary times do not know.
+    let letters = format!("{}{}{}", "n".repeat(10), "A".repeat(150), "n".repeat(20));
+    let record = || -> Vec<Box<dyn Scorer>> { vec![Box::new(Record(Scripted::new("record")))] };
+    let mut host = Host::new(known(), Box::new(record)).with("web-1", &letters);
+    host.live(0, 179);
+    assert_eq!(
+        (host.opened(), host.ended()),
+        (vec![(pod("web-1"), 10)], vec![(162, pod("web-1"), MemberEnd::Recovered)])
+    );
+}
+
+#[test]
+fn static_bounds_do_not_say_that_what_detectors_found_is_over() {
+    // Above the band of the detectors and far below the bound, before, during and after an event that nobody knows yet.
+    let letters = format!("{}{}{}", "n".repeat(12), "A".repeat(15), "n".repeat(33));
+    let bounds = ColdStart { history: minutes(0), above: Some(15.0), below: None };
+    let mut host = Host::scripted(Watch { cold_start: bounds, ..known() }).with("web-1", &letters);
+    host.repairing = true;
+    host.live(0, 59);
+    assert_eq!(
+        (host.opened(), host.ended()),
+        (vec![(pod("web-1"), 12)], vec![(29, pod("web-1"), MemberEnd::Recovered)])
+    );
+    let healthy = host.changes.iter().filter_map(|(minute, change)| match change {
+        WatchChange::Observed { health: tidegate_domain::event::Health::Healthy, .. } => Some(*minute),
+        _ => None,
+    });
+    assert_eq!(healthy.min(), Some(27), "nor that a repair was any good");
 }
 
 #[test]
@@ -163,7 +198,7 @@ fn a_level_that_is_accepted_goes_to_where_each_sample_belongs() {
     assert_eq!(ended.first(), Some(&(40, pod("web-1"), MemberEnd::Accepted)), "{ended:?}");
     // The detector cannot bear it: it begins anew, without the event. What it knows of that is kept.
     assert_eq!(host.learnt(&pod("web-1")), "A".repeat(31 - 5 + 1));
-    assert_eq!(apart(&host, "web-1", 0), "AAAAA", "seen while the incident lasted, and not twice");
+    assert_eq!(apart(&host, "web-1", 0), "AAAAA");
 }
 
 #[test]
@@ -247,6 +282,24 @@ fn a_detector_whose_states_are_lost_learns_those_of_events_again_too() {
     for (now, then) in [(0, 1), (1, 0)] {
         let (ordinary, apart) = of(&before, then);
         assert_eq!(of(after, now), (ordinary + "n", apart), "detector {now}");
+    }
+}
+
+#[test]
+fn a_timestamp_that_is_wrong_by_ages_stops_nothing() {
+    let cron = Cron::parse("* * * * *", parse_zone("UTC").expect("a zone")).expect("fields of cron");
+    let always =
+        KnownEvent { name: "always".to_owned(), matchers: None, when: When::Begins { cron, lasts: minutes(1) } };
+    let watch = Watch { known_events: vec![Arc::new(always)], ..watch() };
+    for wrong in [i64::MIN, -377_705_116_800_000, 253_402_200_000_000, i64::MAX] {
+        let mut timestamps = vec![at(0).0, wrong];
+        timestamps.sort();
+        let values = vec![1.0; 2];
+        let frame = Frame { series: vec![FrameSeries { labels: pod("web-1"), timestamps, values }] };
+        let fold = Fold::of(&watch, &[], &frame);
+        let end = fold.event(&pod("web-1"), at(0)).map(|(_, occurrence)| occurrence.until);
+        assert_eq!(end, Some(at(1)), "beside {wrong}");
+        fold.event(&pod("web-1"), Timestamp(wrong));
     }
 }
 

@@ -54,6 +54,29 @@ fn a_long_outage_does_not_become_normal() {
 }
 
 #[test]
+fn a_fault_that_comes_and_goes_does_not_become_normal() {
+    for (bad, well) in [(5, 5), (20, 4), (3, 7)] {
+        // Hours of it, each time an incident of its own, and then it stays.
+        let down = move |minute: u64| minute >= 1600 || (minute >= 1000 && (minute - 1000) % (bad + well) < bad);
+        let mut host =
+            host(watch(), zscore, 1700, move |minute| noise(minute) + if down(minute) { 100.0 } else { 0.0 });
+        host.live(900, 1699);
+        let times = 600 / (bad + well) + 1;
+        assert_eq!(host.opened().len() as u64, times, "{bad} and {well}: {:?}", host.opened());
+        assert!(host.view().open.len() == 1, "{bad} and {well}: it lasts");
+    }
+}
+
+#[test]
+fn of_what_a_repair_was_tried_on_no_beginning_is_learnt() {
+    let mut host = Host::scripted(watch()).with("web-1", "nnnnnnAAAAAnnnnn");
+    host.repairing = true;
+    host.live(3, 15);
+    assert_eq!(host.ended().len(), 1, "{:?}", host.changes);
+    assert_eq!(host.learnt(&pod("web-1")), "nnnnnnnnnnn", "a relapse is judged by what was before");
+}
+
+#[test]
 fn a_level_that_lasts_becomes_normal() {
     let soon = Watch { accept_after: minutes(300), ..watch() };
     // Up for good, and for an hour back to what was normal once.
