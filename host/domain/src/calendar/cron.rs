@@ -16,8 +16,8 @@ const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// The 29th of February comes after eight years at the latest.
-const LONGEST_PAUSE_DAYS: i64 = 8 * 366;
+/// Within 28 years the 29th of February has been every day of the week.
+const LONGEST_PAUSE_DAYS: i64 = 28 * 366;
 
 /// When something begins.
 #[derive(Clone, Debug)]

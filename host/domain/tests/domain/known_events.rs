@@ -51,6 +51,8 @@ fn fields_are_those_of_cron() {
     assert_eq!(week("0 4 1-31/2 * 2"), 5, "on odd days, and on Tuesday");
     let leap = beginnings("0 0 29 2 *", "UTC", "2026-01-01T00:00:00Z", "2032-12-31T00:00:00Z");
     assert_eq!(leap, ["2028-02-29T00:00:00Z", "2032-02-29T00:00:00Z"]);
+    let on_a_sunday = beginnings("0 0 29 2 */7", "UTC", "2026-01-01T00:00:00Z", "2061-01-01T00:00:00Z");
+    assert_eq!(on_a_sunday, ["2032-02-29T00:00:00Z", "2060-02-29T00:00:00Z"]);
 }
 
 #[test]
