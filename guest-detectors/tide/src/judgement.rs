@@ -35,6 +35,13 @@ impl Judgement {
     pub(crate) fn none() -> Self {
         Judgement { verdict: Verdict::not_judged(), spoke: None, reach: f64::NAN }
     }
+
+    /// Of an anomalous value the nearest that would have been ordinary, of any other the value: what the views follow that
+    /// compare late with before. They would take the echo of trouble that is over for trouble of its own.
+    pub(crate) fn tamed(&self, value: f64) -> f64 {
+        let Verdict { lower, upper, .. } = self.verdict;
+        if self.verdict.is_anomalous() { larger(smaller(value, upper), lower) } else { value }
+    }
 }
 
 /// What is ordinary to a view, and what it must not object to besides. Where the two do not touch, the one that the value is

@@ -55,6 +55,11 @@ impl Kind {
         self.rise + self.fall < MOST
     }
 
+    /// As good as all samples are the same as the one before.
+    pub(crate) fn is_still(&self) -> bool {
+        self.rise + self.fall < NONE
+    }
+
     /// Most samples are zero.
     pub(crate) fn is_sparse(&self) -> bool {
         self.zero > MOST

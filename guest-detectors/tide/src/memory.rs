@@ -123,7 +123,9 @@ impl Memory {
             self.start(value.clamp(-LARGEST, LARGEST));
         }
         let follows = self.seen > 0 && gap_ms < FOLLOWS * self.clock.step_ms();
-        let unit = views::least_unit(self.level.before(), self.kind.is_flat(), self.change.grain());
+        // One fall from 6 to 4 in a month does not say that such falls are the grain of the metric.
+        let grain = if self.kind.is_still() { None } else { self.change.grain() };
+        let unit = views::least_unit(self.level.before(), self.kind.is_flat(), grain);
         let (recent, long) = (self.lists.recent(), self.lists.long());
         let within = [DAY.within(at), WEEK.within(at)];
         let day = self.day.usual(DAY, &self.lists.day(), within[0]);
@@ -185,8 +187,9 @@ impl Memory {
         self.seen += 1;
         let seen = self.seen as f64;
         self.kind.learn(value, seen - 1.0);
-        self.spread.learn((value - self.level.of_late()).abs(), seen);
-        self.level.learn(value, seen, weight);
+        let tamed = judgement.tamed(value);
+        self.spread.learn((tamed - self.level.of_late()).abs(), seen);
+        self.level.learn(value, tamed, seen, weight);
         let plain = if self.long.len() > 0 { self.long.median(&self.lists.long()) } else { value };
         self.day.learn(DAY, self.lists.day_mut(), outlook.within[0], value, outlook.day, plain);
         self.week.learn(WEEK, self.lists.week_mut(), outlook.within[1], value, outlook.week, plain);

@@ -63,6 +63,37 @@ fn one_that_has_been_flat_for_ever_and_jumps_is_found_at_once() {
 }
 
 #[test]
+fn one_that_stands_still_and_falls_is_found_each_time() {
+    for (level, fallen) in [(6.0, 4.0), (1.0, 0.0), (100.0, 90.0)] {
+        let mut values = vec![level; 4 * WEEK];
+        let falls: Vec<usize> = [9, 12, 16, 25].into_iter().map(|day| day * DAY).collect();
+        falls.iter().for_each(|at| values[*at..at + 8].fill(fallen));
+        let watched = watch(&values);
+        let found: Vec<usize> = watched.incidents.iter().map(|incident| incident.start).collect();
+        assert_eq!(found, falls, "from {level} to {fallen}");
+    }
+}
+
+#[test]
+fn what_is_over_has_no_echo() {
+    type Value = fn(&mut Dice, usize) -> f64;
+    let kinds: [(&str, Value); 4] = [
+        ("little noise", |dice, _| 40.0 + 0.05 * dice.normal()),
+        ("a slow rise", |dice, at| 40.0 + at as f64 * 0.0004 + 0.05 * dice.normal()),
+        ("a sawtooth", |dice, at| 200.0 + (at % 37) as f64 * 9.0 + 5.0 * dice.normal()),
+        ("requests since the start", |dice, at| 1e6 + at as f64 * 2000.0 + 50.0 * dice.normal()),
+    ];
+    let (trouble, hour_after) = (2 * WEEK..2 * WEEK + 8, 2 * WEEK + 8..2 * WEEK + 8 + HOUR);
+    for (what, value) in kinds {
+        let mut values = made_up(14, hour_after.end, value);
+        values[trouble.clone()].iter_mut().for_each(|value| *value *= 4.0);
+        let watched = watch(&values);
+        assert!(is_found(&watched, trouble.start, 1), "{what}");
+        assert_eq!(incidents(&watched, hour_after.clone()), [], "{what}: afterwards");
+    }
+}
+
+#[test]
 fn spikes_and_dips_stand_out_of_noise_whatever_its_unit() {
     for (level, noise) in [(100.0, 5.0), (1e-4, 1e-5), (1e9, 100.0), (3e12, 1e9), (-20.0, 1.0)] {
         for jump in [30.0, -30.0] {

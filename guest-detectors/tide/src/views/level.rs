@@ -58,10 +58,10 @@ impl Level {
         self.deviation
     }
 
-    /// Takes in the sample that makes it so many.
-    pub(crate) fn learn(&mut self, value: f64, seen: f64, weight: f64) {
+    /// Takes in the sample that makes it so many; `tamed` is what of it the level of late may follow.
+    pub(crate) fn learn(&mut self, value: f64, tamed: f64, seen: f64, weight: f64) {
         self.deviation += larger(DEVIATION * weight, 1.0 / seen) * ((value - self.slow).abs() - self.deviation);
-        self.fast = self.with(value);
+        self.fast = self.with(tamed);
         self.slow += if seen > YOUNG { SLOW } else { 1.0 / seen } * (value - self.slow);
     }
 }
