@@ -57,7 +57,8 @@ fn with_veto((low, high): (f64, f64), veto: Veto, value: f64) -> (f64, f64) {
 }
 
 /// Judges a value. `bar` is the logarithm of the probability that scores 1; `level` is what is expected where no view speaks.
-/// What is `usual` at this time is no news, whatever the views think of it that do not know the time.
+/// What is `usual` at this time is no news, whatever the views think of it that do not know the time; then it is also what is
+/// expected, and not what was so of late.
 pub(crate) fn judge(
     measures: &Measures,
     tails: &Tails,
@@ -69,6 +70,7 @@ pub(crate) fn judge(
     let limit = Rarity::of_log(bar - SEVERAL.ln());
 
     let (mut rarest, mut spoke, mut of_late) = (1.0, None, f64::NAN);
+    let mut level = level;
     let (mut lower, mut upper) = (f64::NEG_INFINITY, f64::INFINITY);
     let (pairs, _) = tails.as_chunks::<2>();
     for ((view, measure), pair) in View::ALL.into_iter().zip(measures).zip(pairs) {
@@ -84,8 +86,12 @@ pub(crate) fn judge(
         let (mut low, mut high) = (measure.centre - below, measure.centre + above);
         let mut vetoed = false;
         if !view.knows_the_time() {
-            for veto in usual.clone().map(|usual| usual.veto(measure.centre)) {
-                vetoed |= veto.holds(value);
+            for usual in usual.clone() {
+                let veto = usual.veto(measure.centre);
+                if veto.holds(value) {
+                    vetoed = true;
+                    level = if view == View::Recent { usual.mean } else { level };
+                }
                 (low, high) = with_veto((low, high), veto, value);
             }
         }

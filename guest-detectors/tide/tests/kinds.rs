@@ -199,6 +199,8 @@ fn what_is_usual_at_two_in_the_morning_is_not_at_noon() {
     let watched = Vigil { accept_after: by_day, ..Vigil::default() }.watch(&mut model, &run).expect("verdicts");
     let nights = incidents(&watched, 7 * by_day..eleven);
     assert!(nights.len() <= 2, "in the second week: {nights:?}");
+    let at_work = watched.verdicts[13 * by_day + 180];
+    assert!((800.0..1000.0).contains(&at_work.expected), "in the middle of the job: {at_work:?}");
     let score = watched.verdicts[eleven].score;
     assert!(score > 1.5, "at eleven in the morning: {score}");
 }
