@@ -135,7 +135,7 @@ impl Memory {
             views::past::measure(&self.long, &long, self.level.deviation(), unit),
             views::time::measure(&self.day, DAY, day, unit),
             views::time::measure(&self.week, WEEK, week, unit),
-            if follows { self.change.measure(self.level.deviation(), unit, self.seen) } else { None },
+            self.change.measure(self.level.deviation(), unit, self.seen, gap_ms / self.clock.step_ms()),
             Some(self.level.measure(unit)),
             (self.seen > LEAST_FOR_RANGE).then(|| self.range.measure(unit)),
             (follows && self.seen > LEAST_FOR_SPREAD).then(|| self.spread.measure(self.level.of_late(), unit)),

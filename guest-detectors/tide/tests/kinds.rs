@@ -232,6 +232,20 @@ fn a_level_that_shifts_for_good_speaks_once() {
 }
 
 #[test]
+fn what_has_jumped_within_its_range_is_not_healthy_by_the_second_sample() {
+    // By night there is less than a third of the noon's traffic: only the samples before say that something broke.
+    let traffic = |dice: &mut Dice, at: usize| {
+        (100.0 - 85.0 * ((at % DAY) as f64 / DAY as f64 * std::f64::consts::TAU).cos()) * (1.0 + 0.02 * dice.normal())
+    };
+    let noon = 2 * DAY + DAY / 2;
+    let mut values = made_up(15, noon + 20, traffic);
+    values[noon..].iter_mut().for_each(|value| *value *= 0.3);
+    let watched = watch(&values);
+    assert!(is_found(&watched, noon, 1), "{:?}", watched.incidents);
+    assert!(watched.verdicts[noon..].iter().all(|verdict| verdict.is_anomalous()), "{:?}", &watched.verdicts[noon..]);
+}
+
+#[test]
 fn noise_that_grows_fivefold_is_found() {
     let at = 2 * WEEK;
     let values = made_up(10, at + 3 * HOUR, |dice, i| 100.0 + 2.0 * dice.normal() * if i >= at { 5.0 } else { 1.0 });

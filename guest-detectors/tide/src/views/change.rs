@@ -1,7 +1,8 @@
 //! The few samples before: distance from the median of nine, in mean distances from it. A first difference that one odd
 //! sample does not lead astray, and that does not take the end of a spike for another one.
 //!
-//! It says something only where they are the samples before: not after a gap, nor in an incident, which is not learnt.
+//! It goes on for a while where nothing is learnt: in an incident that it has found, what has jumped does not become healthy
+//! by the second sample. After that they are not the samples before any more, and it says nothing.
 
 use super::Measure;
 use crate::order::{larger, smaller};
@@ -19,6 +20,10 @@ const FREE: f64 = 30.0;
 
 /// Before so many samples the median is none of what the metric is like.
 const LEAST: u64 = 50;
+
+/// The few are those before for so many steps: half an hour by the minute. A season or the long window has to say so from
+/// then on, or a change that comes every morning would be trouble until the evening.
+const BEFORE: f64 = 30.5;
 
 tidegate_guest::state! {
     /// The few samples before, and how far the next one is from them.
@@ -48,10 +53,10 @@ impl Change {
         (self.grain > 0.0).then_some(self.grain)
     }
 
-    /// How the view measures, after `seen` samples of this mean deviation from the level.
-    pub(crate) fn measure(&self, deviation: f64, least_unit: f64, seen: u64) -> Option<Measure> {
+    /// How the view measures, after `seen` samples of this mean deviation from the level, the newest so many steps ago.
+    pub(crate) fn measure(&self, deviation: f64, least_unit: f64, seen: u64, steps: f64) -> Option<Measure> {
         let scale = larger(larger(PER_MEAN * self.mean, least_unit), 0.1 * deviation);
-        (seen > LEAST).then(|| Measure::around(self.before, scale))
+        (seen > LEAST && steps < BEFORE).then(|| Measure::around(self.before, scale))
     }
 
     /// Takes in the sample that makes it so many; `few` is the median of the newest, this one included.
