@@ -90,7 +90,9 @@ pub(crate) fn judge(
                 let veto = usual.veto(measure.centre);
                 if veto.holds(value) {
                     vetoed = true;
-                    level = if view == View::Recent { usual.mean } else { level };
+                    // Not where the samples of late expect it as well: it would go to and fro with every sample.
+                    let rare = view == View::Recent && tails[side].is_beyond(measure.distance(value));
+                    level = if rare { usual.mean } else { level };
                 }
                 (low, high) = with_veto((low, high), veto, value);
             }
