@@ -13,7 +13,7 @@ mod tokens;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_domain::book::Incident;
 use tidegate_domain::event::{Alert, IncidentId, OpinionVerdict, SecondOpinion};
@@ -35,6 +35,10 @@ const MOST_ALERTS: usize = 20;
 /// Alerts of all incidents that are looked at at the same time, and lists of rules that are read for them: a storm must take
 /// neither Prometheus nor the machine from the watches.
 static AT_ONCE: Semaphore = Semaphore::const_new(4);
+
+/// A series that is younger is not known well enough for anything to be usual, as in the cold start of a watch; detectors
+/// that look back for less want no more than that.
+const KNOWN: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// The longest reason, in characters: what a server says of an error may be of any length, and the journal keeps it.
 const MOST_OF_REASON: usize = 400;
@@ -144,7 +148,8 @@ async fn look(
     opinion.expr = one_line(&found.looked.expr, MOST_OF_EXPR);
     let depth = depth(config, &detectors);
     let samples = fetching::samples(&setup.prometheus, &found, behind.since, config.step, depth).await?;
-    let judges = Judges { detectors, quorum: config.quorum, side: found.looked.side, until };
+    let least = if depth < KNOWN { Duration::ZERO } else { KNOWN };
+    let judges = Judges { detectors, quorum: config.quorum, side: found.looked.side, least, until };
     let judging = tokio::task::spawn_blocking(move || judging::judged(&judges, &samples)).await;
     let (verdict, evidence) = judging.map_err(|panic| format!("the host failed while judging: {panic}"))?;
     opinion.verdict = match verdict {
@@ -156,7 +161,7 @@ async fn look(
 }
 
 /// How much history is fetched: what the detectors want, and no more than the config allows.
-fn depth(config: &config::SecondOpinion, detectors: &[tidegate_pipeline::scorer::Configured]) -> std::time::Duration {
+fn depth(config: &config::SecondOpinion, detectors: &[tidegate_pipeline::scorer::Configured]) -> Duration {
     let wanted = detectors.iter().map(|detector| detector.detector.needs().history).max().unwrap_or_default();
     wanted.min(config.history)
 }

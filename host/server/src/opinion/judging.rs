@@ -12,6 +12,9 @@ use tidegate_pipeline::scorer::{Configured, ScoreError, Scorer};
 use tidegate_pipeline::sounding::{self, Sounding, sound};
 use tidegate_sandbox::Scored;
 
+/// One part in so many may be missing at the beginning: history comes in whole steps, and a scrape may have failed.
+const LOST: u32 = 20;
+
 /// One series, as far as it has been fetched. Timestamps ascend, and all but the last value are finite.
 pub(super) struct Samples {
     /// All of its labels.
@@ -35,6 +38,8 @@ pub(super) struct Judges {
     pub(super) quorum: Option<usize>,
     /// The side on which the rule finds fault.
     pub(super) side: Direction,
+    /// How long a series must have been there for a judgement to count; zero where the detectors look back for less.
+    pub(super) least: Duration,
     /// Nobody waits for longer.
     pub(super) until: Instant,
 }
@@ -45,12 +50,24 @@ pub(super) fn judged(judges: &Judges, samples: &Samples) -> (OpinionVerdict, Evi
     let (timestamps, values): (Vec<i64>, Vec<f64>) = samples.before.iter().copied().unzip();
     let history = sounding::History { timestamps: &timestamps, values: &values };
     let sounding = sound(&rules(judges.side), judges.quorum, &detectors, history, samples.now);
-    let verdict = match sounding.judgement.standing {
-        Standing::Normal => OpinionVerdict::Usual,
-        Standing::Anomalous => OpinionVerdict::Unusual,
-        Standing::Unjudged(why) => OpinionVerdict::Unknown { why: reason(why, judges, samples, &sounding) },
+    let verdict = match (sounding.judgement.standing, too_short(judges.least, samples)) {
+        (Standing::Unjudged(why), _) => OpinionVerdict::Unknown { why: reason(why, judges, samples, &sounding) },
+        (_, Some(why)) => OpinionVerdict::Unknown { why },
+        (Standing::Normal, None) => OpinionVerdict::Usual,
+        (Standing::Anomalous, None) => OpinionVerdict::Unusual,
     };
     (verdict, evidence(samples, sounding))
+}
+
+/// Why nothing counts that detectors say of a series that has not been there for so long: one that has been in trouble since
+/// it is there would be usual.
+fn too_short(least: Duration, samples: &Samples) -> Option<String> {
+    let first = samples.before.first().map_or(samples.trouble, |(first, _)| Timestamp(*first));
+    let length = samples.trouble.since(first);
+    (length < least - least / LOST).then(|| {
+        let (length, least) = (format_duration(rounded(length)), format_duration(least));
+        format!("the series has {length} of history before the alert, and {least} are needed")
+    })
 }
 
 /// A detector that is not asked any more once it is too late: a history is many calls.
@@ -181,7 +198,30 @@ fn evidence(samples: &Samples, sounding: Sounding) -> Evidence {
 mod tests {
     use std::time::Duration;
 
-    use super::rounded;
+    use tidegate_domain::labels::Labels;
+    use tidegate_domain::time::Timestamp;
+
+    use super::{Samples, rounded, too_short};
+
+    #[test]
+    fn what_is_usual_takes_longer_than_the_trouble() {
+        const HOUR: i64 = 3_600_000;
+        let since = |before: Vec<(i64, f64)>| Samples {
+            series: Labels::empty(),
+            before,
+            since: Vec::new(),
+            now: (Timestamp(101 * HOUR), 900.0),
+            trouble: Timestamp(100 * HOUR),
+        };
+        let two_days = Duration::from_secs(48 * 3600);
+        let why = |hours: i64| too_short(two_days, &since(vec![((100 - hours) * HOUR, 900.0), (99 * HOUR, 900.0)]));
+        assert_eq!(why(5).as_deref(), Some("the series has 5h of history before the alert, and 2d are needed"));
+        assert!(why(45).is_some());
+        assert_eq!(why(46), None, "its first hours may be missing");
+        assert_eq!(why(100), None);
+        assert!(too_short(two_days, &since(Vec::new())).is_some());
+        assert_eq!(too_short(Duration::ZERO, &since(Vec::new())), None);
+    }
 
     #[test]
     fn lengths_are_rounded_for_people() {
