@@ -16,9 +16,13 @@ pub const RECENT_SAMPLES: usize = 60;
 /// short that a few samples would make it normal.
 pub const OPENING: usize = 3;
 
-/// And no more than one beginning among so many samples, so that trouble that comes and goes does not become normal beginning
-/// by beginning: three in sixty are still four deviations off.
-const AMONG: u8 = 60;
+/// For one sample of a beginning so many without trouble must have been learnt, so that trouble that comes and goes does not
+/// become normal beginning by beginning.
+const FOR_ONE: u8 = 24;
+
+/// Room for two beginnings that follow one another, because a detector may keep count of its alarms. With what is added
+/// meanwhile that is 11 of the 120 samples of a usual window, and they are still three deviations off.
+const FOR_ALL: u8 = 2 * FOR_ONE * OPENING as u8;
 
 /// Where a series stands between samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +84,7 @@ pub struct Track {
     pub phase: Phase,
     /// Recent finite samples, oldest first, at most [`RECENT_SAMPLES`].
     pub recent: VecDeque<(Timestamp, Number)>,
-    /// How many samples without trouble were learnt since the beginning of an incident was; counted as far as matters.
+    /// How many samples without trouble were learnt, less [`FOR_ONE`] for each that was the beginning of an incident.
     untroubled: u8,
     /// A level is being accepted, until the history since it began has been learnt.
     pub accepted: Option<Box<Accepted>>,
@@ -132,7 +136,7 @@ impl Track {
             states: vec![Bytes::default(); detectors],
             phase: Phase::Normal,
             recent: VecDeque::new(),
-            untroubled: AMONG,
+            untroubled: FOR_ALL,
             accepted: None,
             apart: None,
         }
@@ -194,7 +198,7 @@ impl Track {
                 (Learn::Discard, None)
             }
             Phase::Normal => {
-                self.untroubled = AMONG.min(self.untroubled.saturating_add(1));
+                self.untroubled = FOR_ALL.min(self.untroubled.saturating_add(1));
                 (Learn::Keep, None)
             }
             Phase::Streak { since, count, pending } => match judgement.standing {
@@ -269,11 +273,8 @@ impl Track {
     /// Of what was anomalous only the beginning is learnt, however long it lasted; of what ended it all that is at hand.
     fn recover(&mut self, mut opening: Vec<(Timestamp, Number)>, well_since: Timestamp, at: Timestamp) -> Learn {
         self.phase = Phase::Normal;
-        if self.untroubled < AMONG {
-            opening.clear();
-        } else if !opening.is_empty() {
-            self.untroubled = 0;
-        }
+        opening.truncate(usize::from(self.untroubled / FOR_ONE));
+        self.untroubled = self.untroubled.saturating_sub(FOR_ONE * opening.len() as u8);
         let healthy = self.recent.iter().filter(|(sample, _)| (well_since..at).contains(sample));
         Learn::Refold(opening.into_iter().chain(healthy.copied()).collect())
     }
