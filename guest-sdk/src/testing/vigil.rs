@@ -2,7 +2,7 @@
 //! detector are about something that nobody runs.
 //!
 //! A model of the host's rules, of which the real ones stand in its own documentation: short enough to read, and without
-//! cold start, gaps and combining.
+//! cold start, gaps and combining, and of trouble that comes again and again it learns more than the host does.
 
 use std::ops::Range;
 
