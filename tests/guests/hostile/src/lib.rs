@@ -105,7 +105,8 @@ pub enum Mode {
 
 const MEGABYTE: usize = 1 << 20;
 /// Plain words first, so that a reader can be looked for who shows them.
-const ODD_NOTE: &str = "p99 0.93 s; größer als 0.71 \u{b1} 0.06 <b>&amp; `x` *y* <!channel> \u{202e}\u{1b}[2J\r\n{{.}} ";
+const ODD_NOTE: &str =
+    "p99 0.93 s; größer als 0.71 \u{b1} 0.06 <b>&amp; `x` *y* <!channel> \u{202e}\u{1b}[2J\r\n{{.}} ";
 const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
 /// The exported component.
