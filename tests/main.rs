@@ -31,6 +31,7 @@ mod metrics;
 mod notes;
 mod on_its_way;
 mod openapi;
+mod out_of_the_box;
 mod page;
 mod questions;
 mod races;
