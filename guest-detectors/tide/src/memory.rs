@@ -168,16 +168,16 @@ impl Memory {
         let (pairs, _) = self.lists.tails_mut().as_chunks_mut::<2>();
         for ((view, measure), pair) in View::ALL.into_iter().zip(&outlook.measures).zip(pairs) {
             let Some(measure) = measure else { continue };
+            let (side, distance) = (measure.side(value), measure.distance(value));
             // What the time of day explains must not make the same at another time look common.
             if !view.knows_the_time()
-                && Tail::from(pair[measure.side(value)]).is_beyond(measure.distance(value))
+                && Tail::from(pair[side]).is_beyond(distance)
                 && outlook.usual().any(|usual| usual.veto(measure.centre).holds(value))
             {
                 continue;
             }
             // A sample above says of those below that there was none.
-            let side = measure.side(value);
-            let distances = if side == 0 { [measure.distance(value), 0.0] } else { [0.0, measure.distance(value)] };
+            let distances = if side == 0 { [distance, 0.0] } else { [0.0, distance] };
             for (packed, distance) in pair.iter_mut().zip(distances) {
                 let mut tail = Tail::from(*packed);
                 tail.learn(larger(distance, 0.0), weight);
